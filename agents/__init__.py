@@ -1,0 +1,1 @@
+"""Agents react: one reaction a file, each a function from state, record and program to effects."""

@@ -1,0 +1,1 @@
+"""Streams wire: Faust, Kafka, files, terminals and clocks around the pure core."""
