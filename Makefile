@@ -1,0 +1,92 @@
+# Everything that a person does to this project. `make` alone lists it.
+#
+# Needs `make`, `python3` (3.11 or newer) and its `venv`; all else is installed from the lock files into .venv.
+
+SHELL  := /bin/bash
+PYTHON ?= python3
+JOBS   ?= 2
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
+CHECKS ?= $(wildcard ../shared/checks/*.yaml) $(wildcard deploy/programs/checks/*.yaml)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test bench golden-update picture lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# -- set-up: a stamp for each lock; a change of lock or pyproject installs again ---------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "pointstream needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 …" >&2; exit 2; }
+	@echo "Creating $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "Installing what pointstream runs on (requirements.lock)"
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "Installing what it is tested with (requirements-dev.lock)"
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+install: $(VENV)/.installed-dev ## set up .venv with everything in the lock files
+
+# -- use ---------------------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.installed ## a till feed, a worker and its ledger in one terminal; ends by itself
+	@$(BIN)/pointstream demo $(ARGS)
+
+check: $(VENV)/.installed ## run all check files (unit tests for programs)
+	@$(BIN)/pointstream check $(CHECKS)
+
+kafka: $(VENV)/.installed ## start a real Apache Kafka here (Java 17; Maven fetches it once)
+	deploy/kafka/kafka start
+
+kafka-stop: ## stop it
+	deploy/kafka/kafka stop
+
+# -- test --------------------------------------------------------------------------------------------------------------
+
+test: $(VENV)/.installed-dev ## all tests but the real-Kafka suite, lint and types included
+	@$(BIN)/python -m pytest -m "not kafka" -n $(JOBS) $(ARGS)
+
+test-quick: $(VENV)/.installed-dev ## likewise without the slow ones
+	@$(BIN)/python -m pytest -m "not kafka and not slow" -n $(JOBS) $(ARGS)
+
+kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, rebalances, exact counts
+	@$(BIN)/python -m pytest -m kafka $(ARGS)
+
+lint: $(VENV)/.installed-dev ## ruff: rules and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev ## mypy, strict
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-dev ## let ruff put the code into shape
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## the benchmarks: medians and ratios as a table
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# -- keep in step ------------------------------------------------------------------------------------------------------
+
+golden-update: $(VENV)/.installed-dev ## write the golden records and published schemas anew (then read the diff)
+	@POINTSTREAM_GOLDEN_UPDATE=1 $(BIN)/python -m pytest -m "not kafka" -k golden $(ARGS)
+
+picture: $(VENV)/.installed ## docs/demo.svg from a real run of the demo
+	@$(BIN)/pointstream demo --svg docs/demo.svg
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock'
+lock: ## resolve the lock files anew (needs uv)
+	$(LOCK) pyproject.toml --group build --output-file requirements.lock
+	$(LOCK) pyproject.toml --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## remove what was built; keeps .venv
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
