@@ -1,0 +1,195 @@
+"""The records that pointstream sends: output topics as types, and the one place where they become JSON.
+
+Pure. Amounts are text in the point type's scale, times are RFC 3339 in UTC: whoever builds a record formats them
+(`schemas.amounts.format_points`, `schemas.instants.format_instant`). A field that does not apply is left out.
+`id` is a function of what happened (`effect_id`), never of an offset, a clock or `sequence`: told again, it is the same.
+"""
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+Cause = dict[str, str]
+"""`{topic, kind, receipt_id | return_id | ...}` or `{timer, due_at}`."""
+
+
+class BalanceView(Struct, frozen=True, kw_only=True):
+    """All terms of the ledger's invariant: lifetime = the seven terms from active to debt_paid; debt stands beside it."""
+
+    active: str
+    pending: str
+    reserved: str
+    redeemed: str
+    expired: str
+    reversed: str
+    written_off: str
+    debt_paid: str
+    debt: str
+    lifetime: str
+
+
+class LotView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The part of a lot that an entry speaks of."""
+
+    lot_id: str
+    points: str
+    state: str  # pending | active
+    activates_at: str | None = None
+    expires_at: str | None = None
+    receipt_id: str | None = None
+    line_id: str | None = None
+
+
+class RuleView(Struct, frozen=True):
+    rule: str
+    points: str
+
+
+class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: str
+    type: str
+    program: str
+    profile_id: str
+    occurred_at: str
+    recorded_at: str
+    sequence: int
+    entry: int
+    cause: Cause
+    point: str | None = None
+    subledger: str | None = None
+    points: str | None = None
+    direction: str | None = None
+    lots: tuple[LotView, ...] = ()
+    rules: tuple[RuleView, ...] = ()
+    promotion: str | None = None
+    scenario: str | None = None
+    legal_entity: str | None = None
+    description: str | None = None
+    reason: str | None = None
+    withheld: str | None = None
+    debt_added: str | None = None
+    debt_paid: str | None = None
+    balance: BalanceView | None = None
+
+
+class TierChange(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_tier": "from", "to_tier": "to"}):
+    id: str
+    type: str
+    program: str
+    profile_id: str
+    occurred_at: str
+    recorded_at: str
+    sequence: int
+    cause: Cause
+    from_tier: str | None
+    to_tier: str | None
+    reason: str
+    qualifying_points: str
+    subledger: str | None = None
+    next_review_at: str | None = None
+    points_to_next: str | None = None
+    points_to_keep: str | None = None
+
+
+class Notification(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: str
+    type: str
+    program: str
+    profile_id: str
+    occurred_at: str
+    recorded_at: str
+    sequence: int
+    cause: Cause
+    channel: str
+    template: str
+    text: str
+    variables: dict[str, str]
+    depends_on: int | None
+    not_before: str | None = None
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that could not be used, as it came. `base64` names the fields that are base64 because they are not UTF-8.
+
+    A value over the size limit is cut to its first 64 KiB (`truncated`); the whole stays at its topic, partition and offset.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    message: str
+    key: str | None
+    value: str | None
+    field: str | None = None
+    base64: tuple[str, ...] = ()
+    truncated: bool = False
+
+
+class LotBalance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An open lot: something remaining or reserved."""
+
+    lot_id: str
+    remaining: str
+    state: str
+    activates_at: str | None
+    expires_at: str | None
+    earned_at: str
+    reserved: str | None = None
+    receipt_id: str | None = None
+    legal_entity: str | None = None
+    description: str | None = None
+
+
+class BalanceRow(Struct, frozen=True, kw_only=True):
+    """One ledger of one profile, as `replay` writes it to balances.jsonl."""
+
+    profile_id: str
+    program: str
+    point: str
+    subledger: str | None
+    active: str
+    pending: str
+    reserved: str
+    redeemed: str
+    expired: str
+    reversed: str
+    written_off: str
+    debt_paid: str
+    debt: str
+    lifetime: str
+    tier: str | None
+    lots: tuple[LotBalance, ...]
+
+
+class ProgramBalances(Struct, frozen=True, kw_only=True):
+    program: str
+    sequence: int
+    joined_at: str | None
+    balances: tuple[BalanceRow, ...]
+
+
+class ProfileBalances(Struct, frozen=True, kw_only=True):
+    """A record of the topic `balances`: everything of one profile."""
+
+    profile_id: str
+    programs: tuple[ProgramBalances, ...]
+
+
+_ENCODER: Final = msgspec.json.Encoder(order=None)
+
+
+def encode(record: Struct) -> bytes:
+    """An output record as UTF-8 JSON, fields in the order of its type."""
+    return _ENCODER.encode(record)
+
+
+def effect_id(program: str, profile_id: str, cause: Cause, kind: str, about: str, ordinal: int) -> str:
+    """The id of an effect: SHA-256, first 32 hex digits, over what it is and why it came to be.
+
+    `about` is the lot or rule; `ordinal` counts the effects of one cause that are otherwise alike.
+    """
+    parts = (program, profile_id, *cause.values(), kind, about, str(ordinal))
+    return sha256("\x1f".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,297 @@
+"""The records that feeds send: what a till, a site or a person may say, and the checks that need nothing but the record.
+
+Pure. `decode_purchase` (and its like) turn the bytes of a record into a typed struct or raise `Refused` with the reason, the
+field and a sentence. Decimals arrive as integers times 10^9, instants as microseconds: both are converted while msgspec
+decodes, so that a wrong one names its path, and no number ever passes through a binary float. Unknown fields are ignored.
+"""
+
+import re
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.amounts import parse_decimal
+from schemas.instants import Instant, parse_instant
+from schemas.outcomes import Refused
+
+RECORD_BYTES_MAX: Final = 1024 * 1024
+PROFILE_ID_BYTES_MAX: Final = 128
+LINES_MAX: Final = 5_000
+_TYPED_CACHE: Final = 65_536
+
+if TYPE_CHECKING:
+    Nano = int
+    At = Instant
+else:
+
+    class _PlainInt(type):
+        """Fields typed by these names hold plain integers; the names only choose how the JSON value is read."""
+
+        def __instancecheck__(cls, value: object) -> bool:
+            return type(value) is int
+
+    class Nano(metaclass=_PlainInt):
+        """A decimal times 10^9."""
+
+    class At(metaclass=_PlainInt):
+        """An instant in microseconds."""
+
+
+Id = Annotated[str, Meta(min_length=1, max_length=256)]
+Text = Annotated[str, Meta(max_length=1024)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Attributes = dict[str, Any]
+
+
+class Line(Struct, kw_only=True):
+    """One line of a receipt. Prices include tax."""
+
+    sku: Id
+    quantity: Nano
+    unit_price: Nano
+    line_id: Id | None = None
+    discount: Nano | None = None
+    tax: Nano | None = None
+    category: Text | None = None
+    tags: Annotated[list[Text], Meta(max_length=100)] = []
+    attributes: Attributes | None = None
+
+
+class Sale(Struct, kw_only=True):
+    """A closed receipt."""
+
+    receipt_id: Id
+    application: Id
+    closed_at: At
+    currency: Text
+    lines: Annotated[list[Line], Meta(max_length=LINES_MAX)]
+    kind: Literal["sale"] = "sale"
+    profile_id: Id | None = None
+    revision: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 1
+    discount: Nano | None = None
+    tax: Nano | None = None
+    shipping: Nano | None = None
+    total: Nano | None = None
+    paid_by_points: Nano | None = None
+    channel: Text | None = None
+    activity: Text | None = None
+    promo_codes: Annotated[list[Text], Meta(max_length=100)] = []
+    referral_code: Text | None = None
+    subledger: Id | None = None
+    program: Id | None = None
+    store: Text | None = None
+    till: Text | None = None
+    operator: Text | None = None
+    attributes: Attributes | None = None
+
+
+class Cancel(Struct, kw_only=True):
+    """A receipt that counts no more (`cancel`), or is open again until a higher revision closes it (`reopen`)."""
+
+    kind: Literal["cancel", "reopen"]
+    receipt_id: Id
+    application: Id
+    profile_id: Id
+    closed_at: At
+    revision: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+
+
+class ReturnedLine(Struct, kw_only=True):
+    quantity: Nano
+    line_id: Id | None = None
+    sku: Id | None = None
+
+
+class Return(Struct, kw_only=True):
+    kind: Literal["return"]
+    return_id: Id
+    receipt_id: Id
+    application: Id
+    profile_id: Id
+    closed_at: At
+    lines: Annotated[list[ReturnedLine], Meta(max_length=LINES_MAX)] | None = None
+    amount: Nano | None = None
+
+
+class Pixel(Struct, kw_only=True):
+    event_id: Id
+    profile_id: Id
+    type: Id
+    occurred_at: At
+    pixel: Text | None = None
+    application: Id | None = None
+    attributes: Attributes | None = None
+
+
+class ProfileRecord(Struct, kw_only=True):
+    profile_id: Id
+    updated_at: At
+    kind: Literal["upsert", "erase", "merge", "alias"] = "upsert"
+    fields: Attributes = {}
+    registered_at: At | None = None
+    application: Id | None = None
+
+
+class Redemption(Struct, kw_only=True):
+    redemption_id: Id
+    profile_id: Id
+    program: Id
+    requested_at: At
+    kind: Literal["redeem", "reserve", "commit", "release", "rollback"] = "redeem"
+    points: Nano | None = None
+    money: Nano | None = None
+    point: Id | None = None
+    subledger: Id | None = None
+    receipt_id: Id | None = None
+    hold: Text | None = None
+    order_total: Nano | None = None
+    part: Id | None = None
+
+
+class Adjustment(Struct, kw_only=True):
+    adjustment_id: Id
+    profile_id: Id
+    program: Id
+    points: Nano
+    reason: Text
+    actor: Text
+    occurred_at: At
+    point: Id | None = None
+    subledger: Id | None = None
+    activation: Text | None = None
+    expiration: Text | None = None
+    legal_entity: Text | None = None
+    description: Text | None = None
+
+
+Purchase = Sale | Cancel | Return
+Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustment
+
+
+@lru_cache(maxsize=_TYPED_CACHE)
+def _instant(text: str) -> Instant:
+    return parse_instant(text)
+
+
+def _read(wanted: Any, value: Any) -> Any:
+    """msgspec's hook for `Nano` and `At`; a ValueError from here becomes a fault with its path."""
+    if wanted is Nano:
+        return parse_decimal(value)
+    if type(value) is not str:
+        raise ValueError("must be a time as text, such as 2026-01-31T12:00:00Z")
+    return _instant(value)
+
+
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind, dec_hook=_read, float_hook=str)
+
+
+class _Kind(Struct):
+    kind: Any = "sale"
+
+
+_SALE: Final = _decoder(Sale)
+_KIND: Final = msgspec.json.Decoder(_Kind)
+_PURCHASES: Final = {"sale": _SALE, "return": _decoder(Return), "cancel": _decoder(Cancel), "reopen": _decoder(Cancel)}
+_OTHERS: Final = {
+    "pixels": _decoder(Pixel),
+    "profiles": _decoder(ProfileRecord),
+    "redemptions": _decoder(Redemption),
+    "adjustments": _decoder(Adjustment),
+}
+_MISSING: Final = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?$")
+_AT: Final = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
+
+
+def decode(topic: str, value: bytes | None) -> Record:
+    """The record in a value of an input topic.
+
+    Raises `Refused` with `not-json`, `too-large`, `missing-field`, `invalid-field` or `negative-quantity`.
+    """
+    if value is None:
+        raise Refused("not-json", "the record has no value (null)")
+    if len(value) > RECORD_BYTES_MAX:
+        raise Refused("too-large", f"the record has {len(value):,} bytes; at most {RECORD_BYTES_MAX:,} are read")
+    try:
+        if topic == "purchases":
+            return _purchase(value)
+        record: Record = _OTHERS[topic].decode(value)
+        return record
+    except msgspec.ValidationError as error:
+        raise _refusal(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused("not-json", f"the value is not a JSON object in UTF-8: {error}") from None
+
+
+def _purchase(value: bytes) -> Purchase:
+    try:
+        sale: Sale = _SALE.decode(value)
+    except msgspec.ValidationError:
+        kind = _KIND.decode(value).kind  # an object that is no sale: which kind does it say that it is?
+        decoder = _PURCHASES.get(kind) if isinstance(kind, str) else None
+        if decoder is None:
+            raise Refused("invalid-field", "kind must be one of sale, return, cancel, reopen", "kind") from None
+        other: Purchase = decoder.decode(value)
+        if isinstance(other, Return):
+            _check_return(other)
+        return other
+    for line in sale.lines:
+        if line.quantity < 0:
+            number = sale.lines.index(line)
+            raise Refused("negative-quantity", "a quantity below 0 is not a sale; send a return", f"lines[{number}].quantity")
+    return sale
+
+
+def _check_return(record: Return) -> None:
+    if (record.lines is None) == (record.amount is None):
+        raise Refused("missing-field", "a return names either its lines or an amount", "lines")
+    for number, line in enumerate(record.lines or ()):
+        if line.quantity < 0:
+            raise Refused("negative-quantity", "a returned quantity is not below 0", f"lines[{number}].quantity")
+        if line.line_id is None and line.sku is None:
+            raise Refused("missing-field", "a returned line names its line_id or its sku", f"lines[{number}].line_id")
+
+
+def _refusal(message: str) -> Refused:
+    """A msgspec sentence as a refusal with its field. `Expected ...` sentences read well once the path is taken off."""
+    if missing := _MISSING.search(message):
+        name, parent = missing.groups()
+        field = f"{parent}.{name}" if parent else name
+        return Refused("missing-field", f"the field {field} is missing", field)
+    if found := _AT.match(message):
+        sentence, field = found.groups()
+        return Refused("invalid-field", f"{field or 'the record'}: {sentence.replace('`', '')}", field or None)
+    if message.startswith("Expected `object`"):
+        return Refused("not-json", f"the value must be a JSON object: {message.replace('`', '')}")
+    return Refused("invalid-field", message.replace("`", ""))
+
+
+_CANONICAL: Final = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def fingerprint(record: Record) -> bytes:
+    """Eight bytes that stand for a record's content: equal for equal values, however they were spelled."""
+    return blake2b(_CANONICAL.encode(record), digest_size=8).digest()
+
+
+def check_profile_id(profile_id: str) -> str | None:
+    """What is wrong with a profile id, or None: at most 128 bytes of UTF-8, no control characters."""
+    if len(profile_id.encode()) > PROFILE_ID_BYTES_MAX:
+        return f"profile_id has more than {PROFILE_ID_BYTES_MAX} bytes"
+    if any(character < " " or "\x7f" <= character <= "\x9f" for character in profile_id):
+        return "profile_id holds a control character"
+    return None
+
+
+def event_time(record: Record) -> Instant:
+    """When it happened, by the record's own word."""
+    if isinstance(record, (Sale, Cancel, Return)):
+        return record.closed_at
+    if isinstance(record, ProfileRecord):
+        return record.updated_at
+    if isinstance(record, Redemption):
+        return record.requested_at
+    return record.occurred_at
