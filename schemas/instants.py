@@ -1,0 +1,197 @@
+"""Instants and calendars: the one module that knows time zones.
+
+An instant is an `int`, microseconds since 1970-01-01T00:00:00Z. Text comes in as RFC 3339 with an offset and goes out in UTC
+with `Z`. Everything that a calendar says (days, ISO weeks, months, quarters, years) is said of the wall clock of a zone: a
+local time that a clock change skips moves forward by the gap, one that happens twice is the first.
+
+No clock is read here, and no float is ever used: a float holds a microsecond of today only by luck. Calendars end with the
+year 9999; what would lie beyond stands still at the end, so that no record can overflow anything.
+"""
+
+# ruff: noqa: DTZ001, DTZ901  naive wall-clock times are what this module is about
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from importlib import resources
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+Instant = int
+Period = Literal["day", "week", "month", "quarter", "year"]
+
+MICROSECOND: Final = timedelta(microseconds=1)
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+HOUR_US: Final = 60 * MINUTE_US
+DAY_US: Final = 24 * HOUR_US
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_NAIVE: Final = datetime(1970, 1, 1)
+EARLIEST: Final[Instant] = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // MICROSECOND
+LATEST: Final[Instant] = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // MICROSECOND
+
+_RFC_3339: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2}))?"
+)
+_DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+
+
+def parse_instant(text: str) -> Instant:
+    """An RFC 3339 date and time with an offset. More than 6 fraction digits are truncated; ValueError says what is wrong.
+
+    A leap second (23:59:60 UTC) is the first instant after it, as in POSIX time.
+    """
+    found = _RFC_3339.fullmatch(text)
+    if found is None:
+        raise ValueError(f"must be an RFC 3339 time with an offset, like 2024-10-12T07:20:50Z, is {shown(text)}")
+    year, month, day, hour, minute, second, fraction, zulu, sign, offset_hours, offset_minutes = found.groups()
+    if zulu is None and sign is None:
+        raise ValueError(f"must have an offset (Z or +01:00), is {shown(text)}")
+    leap = second == "60"
+    try:
+        whole = datetime(int(year), int(month), int(day), int(hour), int(minute), 59 if leap else int(second))
+    except ValueError:
+        raise ValueError(f"must be a time that exists, is {shown(text)}") from None
+    since = whole - _EPOCH_NAIVE
+    at = (since.days * 86_400 + since.seconds) * SECOND_US
+    if sign is not None:
+        if offset_hours > "23" or offset_minutes > "59":
+            raise ValueError(f"must have an offset of less than 24:00, is {shown(text)}")
+        offset_us = int(offset_hours) * HOUR_US + int(offset_minutes) * MINUTE_US
+        at += -offset_us if sign == "+" else offset_us
+    if leap:
+        if (at + SECOND_US) % DAY_US:
+            raise ValueError(f"must be a time that exists, is {shown(text)}")
+        at += SECOND_US
+    elif fraction is not None:
+        at += int(fraction[:6].ljust(6, "0"))
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"must lie in the years 1 to 9999 of UTC, is {shown(text)}")
+    return at
+
+
+@lru_cache(maxsize=65_536)
+def format_instant(at: Instant) -> str:
+    """RFC 3339 in UTC with `Z`; a fraction only where there is one, without trailing zeros."""
+    seconds, fraction = divmod(at, SECOND_US)
+    text = (_EPOCH_NAIVE + timedelta(seconds=seconds)).isoformat()
+    if fraction:
+        return f"{text}.{fraction:06d}".rstrip("0") + "Z"
+    return text + "Z"
+
+
+def parse_date(text: str) -> date:
+    """A bare date, `YYYY-MM-DD`; ValueError says what is wrong."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"must be a date like 2026-12-31, is {shown(text)}")
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        raise ValueError(f"must be a date that exists, is {shown(text)}") from None
+
+
+def parse_moment(text: str, zone: ZoneInfo) -> Instant:
+    """An RFC 3339 time with an offset, or a bare date: its first instant in the zone."""
+    if _DATE.fullmatch(text):
+        return start_of("day", parse_date(text), zone)
+    return parse_instant(text)
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> frozenset[str]:
+    """The names of the IANA database, from the pinned tzdata package: never a path, never the machine's own extras."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
+
+
+@lru_cache(maxsize=1_024)
+def zone(name: str) -> ZoneInfo:
+    """The zone of an IANA name; ValueError for any other text."""
+    if name not in zone_names():
+        raise ValueError(f"must be an IANA time zone like Europe/London, is {shown(name)}")
+    return ZoneInfo(name)
+
+
+def to_local(at: Instant, zone: ZoneInfo) -> datetime:
+    """The wall clock of the zone at an instant, naive."""
+    try:
+        return (_EPOCH + timedelta(microseconds=at)).astimezone(zone).replace(tzinfo=None, fold=0)
+    except OverflowError:
+        return datetime.max if at > 0 else datetime.min
+
+
+def from_local(naive: datetime, zone: ZoneInfo) -> Instant:
+    """The instant at which the zone's wall clock shows `naive`.
+
+    A local time that does not exist moves forward by the gap; one that exists twice is the first (PEP 495 with `fold=0`
+    says just that: both take the offset from before the change).
+    """
+    at = (naive.replace(tzinfo=zone, fold=0) - _EPOCH) // MICROSECOND
+    return min(max(at, EARLIEST), LATEST)
+
+
+def add_days(day: date, days: int) -> date:
+    """The date so many days on; stands still at the ends of the calendar."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min
+
+
+def first_day(period: Period, day: date) -> date:
+    """The first day of the day, ISO week, month, quarter or year that holds `day`."""
+    match period:
+        case "day":
+            return day
+        case "week":
+            return add_days(day, -day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case "year":
+            return day.replace(month=1, day=1)
+
+
+def next_first_day(period: Period, day: date) -> date:
+    """The first day of the period after the one that holds `day`."""
+    first = first_day(period, day)
+    match period:
+        case "day":
+            return add_days(first, 1)
+        case "week":
+            return add_days(first, 7)
+        case "month":
+            return first_day("month", add_days(first, 31))
+        case "quarter":
+            return first_day("quarter", add_days(first, 93))
+        case "year":
+            return first_day("year", add_days(first, 366))
+
+
+def start_of(period: Period, day: date, zone: ZoneInfo) -> Instant:
+    """The first instant of the period that holds `day`."""
+    return from_local(_midnight(first_day(period, day)), zone)
+
+
+def end_of(period: Period, day: date, zone: ZoneInfo) -> Instant:
+    """The end of the period that holds `day`, half-open: the first instant after it."""
+    if next_first_day(period, day) <= day:
+        return LATEST
+    return from_local(_midnight(next_first_day(period, day)), zone)
+
+
+def start_of_period(at: Instant, zone: ZoneInfo, period: Period) -> Instant:
+    """The first instant of the zone's day, ISO week, month, quarter or year that holds `at`."""
+    return start_of(period, to_local(at, zone).date(), zone)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)
+
+
+def shown(value: object) -> str:
+    """A value as a sentence may quote it: short, on one line."""
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "...").replace("\\\\", "\\")
