@@ -1,0 +1,141 @@
+"""A store in RocksDB, one database a partition, through rocksdict in raw mode.
+
+It knows bytes only. States, the due index and named values live in column families of one database, and `write` is one
+WriteBatch over all three: after a crash either all of a cycle is there or none of it. All partitions of a process share one
+block cache and one write-buffer budget, so memory is bounded by a setting and not by the number of profiles. Handles are closed
+explicitly, and no iterator outlives the call that made it, for a live one would keep RocksDB's lock.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
+
+from schemas.instants import Instant
+
+_DUE: Final = "due"
+_META: Final = "meta"
+_PAGE: Final = 1_000
+_MIB: Final = 1024 * 1024
+_SIGN: Final = 1 << 63  # instants before 1970 sort first
+
+
+class StoreLockedError(Exception):
+    """Another process, or another table of this one, has the directory open."""
+
+
+class RocksShared:
+    """What all partitions of a process share: the block cache and the budget of write buffers, in bytes."""
+
+    def __init__(self, cache_bytes: int = 64 * _MIB, write_buffer_bytes: int = 64 * _MIB) -> None:
+        self.cache = Cache(cache_bytes)
+        self.write_buffers = WriteBufferManager(write_buffer_bytes, False)
+
+
+class RocksStore:
+    def __init__(self, path: Path, shared: RocksShared | None = None) -> None:
+        """Open or create. Raises `StoreLockedError`, or `OSError` with what to do about it."""
+        shared = shared or RocksShared()
+        path.mkdir(parents=True, exist_ok=True)
+        options = _options(shared)
+        families = {_DUE: _options(shared), _META: _options(shared)}
+        try:
+            self._db = Rdict(str(path), options, column_families=families)
+        except Exception as error:
+            if "lock" in str(error).lower():
+                raise StoreLockedError(
+                    f"the state directory {path} is in use by another process: stop that one, or give this one a directory of its own"
+                ) from None
+            raise OSError(f"the state directory {path} cannot be opened: {error}") from error
+        self._due = self._db.get_column_family(_DUE)
+        self._meta = self._db.get_column_family(_META)
+        self._due_handle = self._db.get_column_family_handle(_DUE)
+        self._meta_handle = self._db.get_column_family_handle(_META)
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        found: list[bytes | None] = self._db.get(keys)
+        return found
+
+    def write(
+        self,
+        states: Iterable[tuple[bytes, bytes | None]],
+        due: Iterable[tuple[str, Instant | None, Instant | None]],
+        meta: Mapping[bytes, bytes],
+    ) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, value in states:
+            if value is None:
+                batch.delete(key)
+            else:
+                batch.put(key, value)
+        for profile_id, old, new in due:
+            if old is not None:
+                batch.delete(_due_key(old, profile_id), self._due_handle)
+            if new is not None:
+                batch.put(_due_key(new, profile_id), b"", self._due_handle)
+        for name, value in meta.items():
+            batch.put(name, value, self._meta_handle)
+        self._db.write(batch)
+
+    def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
+        start = b"" if after is None else _due_key(*after) + b"\x00"
+        end = (until + _SIGN + 1).to_bytes(8, "big")
+        while page := _page(self._due, start, end):
+            for key in page:
+                yield int.from_bytes(key[:8], "big") - _SIGN, key[8:].decode()
+            start = page[-1] + b"\x00"
+
+    def states(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        start, end = prefix, prefix + b"\xff"
+        while page := _page(self._db, start, end):
+            for key, value in zip(page, self.get_many(page), strict=True):
+                if value is not None:
+                    yield key, value
+            start = page[-1] + b"\x00"
+
+    def meta(self, name: bytes) -> bytes | None:
+        found: bytes | None = self._meta.get(name)
+        return found
+
+    def close(self) -> None:
+        """Release the directory. The store is unusable afterwards."""
+        del self._due_handle, self._meta_handle
+        self._due.close()
+        self._meta.close()
+        self._db.close()
+
+
+def _options(shared: RocksShared) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.create_missing_column_families(True)
+    table = BlockBasedOptions()
+    table.set_block_cache(shared.cache)
+    table.set_bloom_filter(10, False)
+    table.set_cache_index_and_filter_blocks(True)
+    options.set_block_based_table_factory(table)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(16 * _MIB)
+    options.set_write_buffer_manager(shared.write_buffers)
+    options.set_max_background_jobs(2)
+    options.set_keep_log_file_num(2)
+    return options
+
+
+def _due_key(at: Instant, profile_id: str) -> bytes:
+    return (at + _SIGN).to_bytes(8, "big") + profile_id.encode()
+
+
+def _page(family: Any, start: bytes, end: bytes) -> list[bytes]:
+    """Up to so many keys from `start` to before `end`, read at once so that no iterator stays open."""
+    page: list[bytes] = []
+    keys = family.keys(from_key=start) if start else family.keys()
+    for key in keys:
+        if key >= end:
+            break
+        page.append(key)
+        if len(page) == _PAGE:
+            break
+    del keys
+    return page

@@ -1,0 +1,202 @@
+"""A partition's table: decoded states in front of a store, changed in memory and flushed as one.
+
+One writer. What is read stays decoded in a bounded cache; what is changed is kept until `flush`, coalesced to one value a key.
+The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
+commit, or calls `drop_changes()` and goes on from the store.
+
+Keys: `p` profile, `r` receipt, `l` a lot that is used up. A profile id holds no control character, so 0 ends it.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from heapq import heappop, heappush
+from itertools import islice
+from typing import Final, TypeVar
+
+from schemas.instants import Instant
+from tables.state import Lot, Profile, Receipt, decode_lot, decode_profile, decode_receipt, encode
+from tables.store import Store
+
+_ABSENT: Final = object()
+_PROFILE: Final = b"p"
+_DUE_PAGE: Final = 1_000
+State = Profile | Receipt | Lot
+S = TypeVar("S", Profile, Receipt, Lot)
+
+
+def profile_key(profile_id: str) -> bytes:
+    return _PROFILE + profile_id.encode()
+
+
+def receipt_key(profile_id: str, application: str, receipt_id: str) -> bytes:
+    return b"r%b\x00%b\x00%b" % (profile_id.encode(), application.encode(), receipt_id.encode())
+
+
+def lot_key(profile_id: str, lot_id: str) -> bytes:
+    return b"l%b\x00%b" % (profile_id.encode(), lot_id.encode())
+
+
+class Table:
+    def __init__(self, store: Store, cache_entries: int = 50_000) -> None:
+        self._store = store
+        self._cache_entries = cache_entries
+        self._clean: dict[bytes, State | None] = {}  # oldest first; None: known to be absent
+        self._dirty: dict[bytes, State] = {}
+        self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
+        self._due_now: dict[str, Instant | None] = {}
+        self._due_heap: list[tuple[Instant, str]] = []
+        self._due_page: deque[tuple[Instant, str]] = deque()  # a window on the store's index, which only a flush changes
+        self._due_after: tuple[Instant, str] | None = None
+
+    # reading
+
+    def profile(self, profile_id: str) -> Profile | None:
+        """The profile as it stands. It is not to be changed in place: change a `draft` and put it."""
+        return self._get(profile_key(profile_id), decode_profile)
+
+    def receipt(self, key: bytes) -> Receipt | None:
+        return self._get(key, decode_receipt)
+
+    def used_lot(self, key: bytes) -> Lot | None:
+        return self._get(key, decode_lot)
+
+    def _get(self, key: bytes, decode: Callable[[bytes], S]) -> S | None:
+        found = self._dirty.get(key)
+        if found is None:
+            found = self._clean.get(key, _ABSENT)  # type: ignore[arg-type]
+            if found is _ABSENT:
+                stored = self._store.get_many([key])[0]
+                found = self._remember(key, None if stored is None else decode(stored))
+        return found  # type: ignore[return-value]
+
+    def _remember(self, key: bytes, state: S | None) -> S | None:
+        self._clean[key] = state
+        if len(self._clean) > self._cache_entries:
+            del self._clean[next(iter(self._clean))]
+        return state
+
+    def prefetch(self, keys: Iterable[bytes]) -> None:
+        """Read many states at once, ahead of their use."""
+        wanted = [key for key in dict.fromkeys(keys) if key not in self._dirty and key not in self._clean]
+        if not wanted:
+            return
+        for key, stored in zip(wanted, self._store.get_many(wanted), strict=True):
+            decode = _DECODERS[key[0]]
+            self._remember(key, None if stored is None else decode(stored))
+
+    def profile_ids(self) -> Iterator[str]:
+        """Every profile that was flushed, sorted by the bytes of its id."""
+        for key, _ in self._store.states(_PROFILE):
+            yield key[1:].decode()
+
+    def meta(self, name: bytes) -> bytes | None:
+        return self._store.meta(name)
+
+    # changing
+
+    def put_profile(self, profile_id: str, profile: Profile) -> None:
+        key = profile_key(profile_id)
+        if profile_id not in self._due_now:
+            self._due_stored[profile_id] = self._due_now[profile_id] = _due_at(self.profile(profile_id))
+        self._dirty[key] = profile
+        due_at = _due_at(profile)
+        if due_at != self._due_now[profile_id]:
+            self._due_now[profile_id] = due_at
+            if due_at is not None:
+                heappush(self._due_heap, (due_at, profile_id))
+
+    def put_receipt(self, key: bytes, receipt: Receipt) -> None:
+        self._dirty[key] = receipt
+
+    def put_used_lot(self, key: bytes, lot: Lot) -> None:
+        self._dirty[key] = lot
+
+    # what is due
+
+    def next_due(self, until: Instant) -> tuple[Instant, str] | None:
+        """The first (due instant, profile id) up to and including `until`, over what is stored and what has changed."""
+        while self._due_heap:
+            due_at, profile_id = self._due_heap[0]
+            if self._due_now.get(profile_id) == due_at:
+                break
+            heappop(self._due_heap)
+        changed = self._due_heap[0] if self._due_heap and self._due_heap[0][0] <= until else None
+        stored = self._next_stored_due(until)
+        return min((entry for entry in (changed, stored) if entry is not None), default=None)
+
+    def _next_stored_due(self, until: Instant) -> tuple[Instant, str] | None:
+        """The store's first entry whose profile has not changed since the flush; those passed over stay passed over."""
+        while True:
+            while self._due_page:
+                entry = self._due_page[0]
+                if entry[1] not in self._due_now:
+                    return entry if entry[0] <= until else None
+                self._due_page.popleft()
+            self._due_page.extend(islice(self._store.due(until, self._due_after), _DUE_PAGE))
+            if not self._due_page:
+                return None
+            self._due_after = self._due_page[-1]
+
+    # the end of a cycle
+
+    def changes(self) -> list[tuple[bytes, bytes]]:
+        """What has changed since the last flush, encoded: one value a key."""
+        return [(key, encode(state)) for key, state in self._dirty.items()]
+
+    def changed_profiles(self) -> list[str]:
+        return [key[1:].decode() for key in self._dirty if key[:1] == _PROFILE]
+
+    def flush(self, meta: Mapping[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]] | None = None) -> None:
+        """Write everything that changed, the due index and the named values, all or nothing.
+
+        `changes`: what `changes()` gave, where it was encoded already.
+        """
+        due = [(profile_id, self._due_stored[profile_id], now) for profile_id, now in self._due_now.items()]
+        moved = [entry for entry in due if entry[1] != entry[2]]
+        self._store.write(self.changes() if changes is None else changes, moved, meta)
+        for key, state in self._dirty.items():
+            self._clean.pop(key, None)
+            self._clean[key] = state
+        self._forget_changes()
+        while len(self._clean) > self._cache_entries:
+            del self._clean[next(iter(self._clean))]
+
+    def drop_changes(self) -> None:
+        """The cycle failed: what was not flushed never was. Readers see the store again."""
+        self._forget_changes()
+
+    def _forget_changes(self) -> None:
+        self._dirty.clear()
+        self._due_stored.clear()
+        self._due_now.clear()
+        self._due_heap.clear()
+        self._due_page.clear()
+        self._due_after = None
+
+    def restore(self, records: Iterable[tuple[bytes, bytes | None]], meta: Mapping[bytes, bytes]) -> None:
+        """Records of the changelog, in its order, in bulk. Nothing may be waiting to be flushed."""
+        newest = dict(records)
+        keys = [key for key in newest if key[:1] == _PROFILE]
+        due: list[tuple[str, Instant | None, Instant | None]] = []
+        for key, before in zip(keys, self._store.get_many(keys) if keys else [], strict=True):
+            old, new = _stored_due_at(before), _stored_due_at(newest[key])
+            if old != new:
+                due.append((key[1:].decode(), old, new))
+        self._store.write(newest.items(), due, meta)
+        for key in newest:
+            self._clean.pop(key, None)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _due_at(profile: Profile | None) -> Instant | None:
+    """What the due index holds for a profile; one that is stopped waits for nothing."""
+    return None if profile is None or profile.stopped is not None else profile.due_at
+
+
+def _stored_due_at(stored: bytes | None) -> Instant | None:
+    return None if stored is None else _due_at(decode_profile(stored))
+
+
+_DECODERS: Final = {ord("p"): decode_profile, ord("r"): decode_receipt, ord("l"): decode_lot}
