@@ -1,0 +1,74 @@
+"""What all tests share: where things lie, what a missing tool or folder means, and a word on what was left out.
+
+A test that needs a real Kafka is marked `kafka`. Without Java it skips with a reason; where `POINTSTREAM_REQUIRE_KAFKA=1`
+(CI) it fails instead, so that a green run there has really seen a broker.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+REQUIRE_KAFKA = "POINTSTREAM_REQUIRE_KAFKA"
+GOLDEN_UPDATE = "POINTSTREAM_GOLDEN_UPDATE"
+
+
+def missing_for_kafka() -> list[str]:
+    """What the real-Kafka suite needs and this machine lacks; Maven only until it has fetched the broker once."""
+    tools = ["java"] if any((ROOT / "deploy" / "kafka").glob("**/kafka_2.13-*.jar")) else ["java", "mvn"]
+    return [tool for tool in tools if shutil.which(tool) is None]
+
+
+def pytest_configure() -> None:
+    """A developer's own POINTSTREAM_* settings do not reach the product under test."""
+    for name in [*os.environ]:
+        if name.startswith("POINTSTREAM_") and name not in {REQUIRE_KAFKA, GOLDEN_UPDATE}:
+            del os.environ[name]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("kafka") is None:
+        return
+    missing = missing_for_kafka()
+    if missing:
+        reason = f"a real Kafka needs Java 17 and Maven; not found here: {', '.join(missing)}"
+        if os.environ.get(REQUIRE_KAFKA):
+            pytest.fail(f"{reason} ({REQUIRE_KAFKA} is set)", pytrace=False)
+        pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if "not kafka" not in str(config.option.markexpr):
+        return
+    missing = missing_for_kafka()
+    here = f"which this machine lacks: {', '.join(missing)}" if missing else "which this machine has"
+    terminalreporter.section("left out")
+    terminalreporter.line(f"The real-Kafka suite. `make kafka-test` runs it; it needs Java 17 and Maven, {here}.")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_checks() -> Path:
+    """The acceptance check files beside the project; the test skips where they are not."""
+    return _beside("checks")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The public purchase data beside the project; the test skips where they are not."""
+    return _beside("data")
+
+
+def _beside(name: str) -> Path:
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"../shared/{name} does not lie beside the project")
+    return folder
