@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from schemas.topics import TOPICS
+
 PARTITIONS: Final = 4
 RETENTION_BYTES: Final = 5 * 1024 * 1024  # a partition, hard-wired in librdkafka
 SCHEME: Final = "embedded://"
@@ -27,6 +29,7 @@ NOTICE: Final = (
     "embedded broker on {address}: for demos and smoke tests only "
     "(keeps 5 MiB a partition, forgets everything when it ends, no real transactions, 4 partitions)"
 )
+_ALL_TOPICS: Final = tuple(topic.name for topic in TOPICS)
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 5.0
 
@@ -58,7 +61,7 @@ def embedded_broker(
 
     `announce` gets the sentence that says what the broker is not for. Raises `EmbeddedBrokerError` if it does not start.
     """
-    names = list(_registered_topics() if topics is None else topics)
+    names = list(_ALL_TOPICS if topics is None else topics)
     child = subprocess.Popen(
         [sys.executable, "-m", "streams.embedded", "--with-parent", *names],
         stdin=subprocess.PIPE,
@@ -76,9 +79,9 @@ def embedded_broker(
 
 
 def _read_address(child: "subprocess.Popen[str]") -> str:
-    assert child.stdout is not None
-    ready, _, _ = select.select([child.stdout], [], [], _START_SECONDS)
-    line = child.stdout.readline().strip() if ready else ""
+    output = child.stdout
+    ready = select.select([output], [], [], _START_SECONDS)[0] if output is not None else []
+    line = output.readline().strip() if output is not None and ready else ""
     if not line:
         raise EmbeddedBrokerError(f"the embedded broker did not start within {_START_SECONDS:.0f} seconds")
     return line
@@ -93,12 +96,6 @@ def _stop(child: "subprocess.Popen[str]") -> None:
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
-
-
-def _registered_topics() -> Sequence[str]:
-    from schemas import topics
-
-    return [topic.name for topic in topics.ALL]
 
 
 def _serve(topics: Sequence[str], with_parent: bool) -> int:
@@ -138,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("topics", nargs="*", help="topics to create (default: all of the product)")
     parser.add_argument("--with-parent", action="store_true", help="end when standard input ends")
     options = parser.parse_args(arguments)
-    return _serve(options.topics or _registered_topics(), options.with_parent)
+    return _serve(options.topics or _ALL_TOPICS, options.with_parent)
 
 
 if __name__ == "__main__":
