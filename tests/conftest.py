@@ -6,6 +6,7 @@ A test that needs a real Kafka is marked `kafka`. Without Java it skips with a r
 
 import os
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,18 @@ def pytest_configure() -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("kafka") is None:
-        return
-    missing = missing_for_kafka()
+    missing = missing_for_kafka() if item.get_closest_marker("kafka") else []
     if missing:
-        reason = f"a real Kafka needs Java 17 and Maven; not found here: {', '.join(missing)}"
-        if os.environ.get(REQUIRE_KAFKA):
-            pytest.fail(f"{reason} ({REQUIRE_KAFKA} is set)", pytrace=False)
-        pytest.skip(reason)
+        pytest.skip(f"a real Kafka needs Java 17 and Maven; not found here: {', '.join(missing)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("kafka") and os.environ.get(REQUIRE_KAFKA):
+        report.outcome = "failed"
+        report.longrepr = f"may not skip while {REQUIRE_KAFKA} is set: {report.longreprtext}"
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
