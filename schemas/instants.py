@@ -107,10 +107,15 @@ def zone_names() -> frozenset[str]:
 
 @lru_cache(maxsize=1_024)
 def zone(name: str) -> ZoneInfo:
-    """The zone of an IANA name; ValueError for any other text."""
+    """The zone of an IANA name; ValueError for any other text.
+
+    Its rules are those of the pinned tzdata package, not the machine's: workers on different systems, and a replay next
+    year, must agree on when a day ends. So it is never the same object as `ZoneInfo(name)`; compare zones by `.key`.
+    """
     if name not in zone_names():
         raise ValueError(f"must be an IANA time zone like Europe/London, is {shown(name)}")
-    return ZoneInfo(name)
+    with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as file:
+        return ZoneInfo.from_file(file, key=name)
 
 
 def to_local(at: Instant, zone: ZoneInfo) -> datetime:
