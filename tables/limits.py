@@ -1,0 +1,93 @@
+"""Limits: how much of what a receipt earned is given, and how much is withheld.
+
+Pure. Rule limits come first, in file order, then the point type's own, then the maximum balance. What was used before comes in
+as counters by limit and period (`Membership.usage`); what is used now is returned, for the caller to add. A period is a
+calendar period of the program's zone that holds the receipt's own time; use counts in the order of application and is never
+reopened.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from schemas.instants import Instant, start_of_period
+from schemas.program import Limit, PointType, Program, Rule
+from tables.earning import Award
+from tables.rounding import apportion
+
+
+class Granted(NamedTuple):
+    """`given`: points a rule, after every limit; `withheld`: all that was kept back; `usage`: what each counter rises by."""
+
+    given: tuple[int, ...]
+    withheld: int
+    usage: tuple[tuple[str, int], ...]
+
+
+def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, at: Instant) -> Granted:
+    """Lay every limit over an award. `held`: active and pending points of the ledger now (minor)."""
+    point = award.point
+    if point.limit is None and point.max_balance_minor is None and not any(rule.limit for rule, _ in award.rows):
+        return Granted(tuple(points for _, points in award.rows), 0, ())
+    earned = sum(points for _, points in award.rows)
+    given = [_capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0)) for rule, points in award.rows]
+    given = _reduced(given, _capped(sum(given), point.limit, usage.get(_point_key(point, program, at), 0)))
+    if point.max_balance_minor is not None:
+        given = _reduced(given, min(sum(given), max(point.max_balance_minor - held, 0)))
+    return Granted(tuple(given), earned - sum(given), _usage(award, given, program, at))
+
+
+def _capped(points: int, limit: Limit | None, used: int) -> int:
+    if limit is None or points <= 0:
+        return points
+    if limit.times is not None:
+        return points if used < limit.times else 0
+    room = max((limit.points_minor or 0) - used, 0)
+    if points <= room:
+        return points
+    return room if limit.on_cap == "truncate" else 0
+
+
+def _reduced(given: list[int], total: int) -> list[int]:
+    """The same rows, shrunk in proportion to a smaller total."""
+    earned = sum(given)
+    if total == earned:
+        return given
+    if total <= 0:
+        return [0] * len(given)
+    return apportion([Fraction(points * total, earned) for points in given], total)
+
+
+def _usage(award: Award, given: list[int], program: Program, at: Instant) -> tuple[tuple[str, int], ...]:
+    used: list[tuple[str, int]] = []
+    for (rule, _), points in zip(award.rows, given, strict=True):
+        if points > 0 and rule.limit is not None and rule.limit.per != "receipt":
+            used.append((_rule_key(rule, program, at), 1 if rule.limit.times is not None else points))
+    limit, total = award.point.limit, sum(given)
+    if total > 0 and limit is not None and limit.per != "receipt":
+        used.append((_point_key(award.point, program, at), 1 if limit.times is not None else total))
+    return tuple(used)
+
+
+def _rule_key(rule: Rule, program: Program, at: Instant) -> str:
+    return "" if rule.limit is None else f"rule:{rule.rule}:{_period(rule.limit, program, at)}"
+
+
+def _point_key(point: PointType, program: Program, at: Instant) -> str:
+    return "" if point.limit is None else f"point:{point.sid}:{_period(point.limit, program, at)}"
+
+
+def _period(limit: Limit, program: Program, at: Instant) -> str:
+    """`day:<start>` and the like; one counter serves for ever under `ever`, and none is kept for `receipt`."""
+    if limit.per == "receipt":
+        return "receipt"
+    unit = "times" if limit.times is not None else "points"
+    if limit.per == "ever":
+        return f"{unit}:ever:0"
+    return f"{unit}:{limit.per}:{start_of_period(at, program.timezone, limit.per)}"
+
+
+def forget_usage(usage: dict[str, int], before: Instant) -> None:
+    """Drop the counters of periods that began before an instant: no record that old is accepted any more."""
+    for key in [key for key in usage if 0 < int(key.rsplit(":", 1)[1]) < before]:
+        del usage[key]
