@@ -1,0 +1,35 @@
+"""Faults of a file: errors as data. A wrong file is refused whole, with every fault at once."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong. `line` is 0 where the value was laid over the file; `path` is empty for the whole file.
+
+    `reason` goes on from the path as a sentence does: "points.0.scale: must be 0 to 7, is 9".
+    """
+
+    file: str
+    line: int
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{where}: {self.path}: {self.reason}" if self.path else f"{where}: {self.reason}"
+
+
+class ProgramFileError(ValueError):
+    """A file that is refused, with every fault in it."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=lambda fault: (fault.file, fault.line)))
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean scale?`, or nothing."""
+    near = get_close_matches(word, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
