@@ -1,0 +1,108 @@
+"""The documents tell the truth: their links resolve, their commands exist, their lists are complete, their examples run."""
+
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from schemas.outcomes import REASONS
+from tests.conftest import ROOT
+from tests.style.tree import files, name
+
+POINTSTREAM = Path(sys.executable).with_name("pointstream")
+DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
+FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]+)`")
+COMMAND = re.compile(r"pointstream ([a-z][a-z-]*)(.*)")
+TARGET = re.compile(r"make ([a-z][a-z-]*)")
+
+
+def _pointstream(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([POINTSTREAM, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@cache
+def _help(command: str) -> str:
+    done = _pointstream(command, "--help")
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _commands(document: Path) -> list[str]:
+    """The command lines in a document's shell blocks and between its backticks, comments taken off."""
+    text = document.read_text(encoding="utf-8")
+    lines = [line for block in FENCED.findall(text) for line in block.splitlines()]
+    return [line.partition("#")[0].strip() for line in [*lines, *INLINE.findall(text)]]
+
+
+def _slug(heading: str) -> str:
+    """The anchor of a heading, as GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def _resolves(document: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (document.parent / path).resolve() if path else document
+    if not target.exists():
+        return False
+    if not anchor or target.suffix != ".md":
+        return True
+    return anchor in {_slug(heading) for heading in re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_relative_link_resolves(document: Path) -> None:
+    links = LINK.findall(document.read_text(encoding="utf-8"))
+    assert [link for link in links if not link.startswith(("http://", "https://")) and not _resolves(document, link)] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_command_and_flag_exists(document: Path) -> None:
+    unknown = []
+    for match in filter(None, map(COMMAND.fullmatch, _commands(document))):
+        command, rest = match.groups()
+        known = _help(command)
+        flags = re.findall(r"(--[a-z][a-z-]*)", rest)
+        unknown += [f"{command} {flag}" for flag in flags if not re.search(rf"{flag}\b", known)] if known else [command]
+    assert unknown == []
+
+
+def test_the_readme_lists_every_command() -> None:
+    listed = re.findall(r"^\| `pointstream ([a-z-]+)`", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    offered = re.findall(r"^  ([a-z-]+)  ", _pointstream("--help").stdout.partition("Commands:")[2], re.MULTILINE)
+    assert listed == offered
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_make_target_exists(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {match[1] for line in _commands(document) if (match := TARGET.match(line))}
+    assert named - targets == set()
+
+
+def test_every_reason_of_a_dead_letter_is_explained() -> None:
+    explained = re.findall(r"^### (\S+)$", (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(explained) == sorted(REASONS)
+
+
+def test_the_example_program_is_valid_and_its_tests_pass() -> None:
+    for arguments in (["validate", "docs/examples/club.yaml"], ["check", "docs/examples/club-check.yaml"]):
+        done = _pointstream(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_receipts_give_what_the_rules_say(tmp_path: Path) -> None:
+    """Ann: 9 and twice 5 for coffee on Saturday, 21 for tea; a sale in euros set aside. Bob: 512, once, and Silver."""
+    done = _pointstream(
+        "replay", "--program", "docs/examples/club.yaml", "--input", "docs/examples/receipts.jsonl", "--output", str(tmp_path)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = (tmp_path / "balances.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [[json.loads(row)[field] for field in ("profile_id", "active", "pending", "tier")] for row in rows]
+    # R5 (21 points, on the 9th) activates on the 23rd, before the tick.
+    assert found == [["ann", "40", "0", None], ["bob", "512", "0", "Silver"]]
+    assert "wrong-currency" in (tmp_path / "dead-letters.jsonl").read_text(encoding="utf-8")
