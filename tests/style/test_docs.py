@@ -62,7 +62,7 @@ def test_every_relative_link_resolves(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_command_and_flag_exists(document: Path) -> None:
-    unknown = []
+    unknown: list[str] = []
     for match in filter(None, map(COMMAND.fullmatch, _commands(document))):
         command, rest = match.groups()
         known = _help(command)
