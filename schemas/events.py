@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-Cause = dict[str, str]
-"""`{topic, kind, receipt_id | return_id | ...}` or `{timer, due_at}`."""
+Cause = dict[str, str | int]
+"""`{topic, kind, application, receipt_id | return_id | ..., revision}` or `{timer, due_at}`."""
 
 
 class BalanceView(Struct, frozen=True, kw_only=True):
@@ -191,5 +191,5 @@ def effect_id(program: str, profile_id: str, cause: Cause, kind: str, about: str
 
     `about` is the lot or rule; `ordinal` counts the effects of one cause that are otherwise alike.
     """
-    parts = (program, profile_id, *cause.values(), kind, about, str(ordinal))
+    parts = (program, profile_id, *map(str, cause.values()), kind, about, str(ordinal))
     return sha256("\x1f".join(parts).encode()).hexdigest()[:32]

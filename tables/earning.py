@@ -53,7 +53,8 @@ class Rulebook:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._by_point = [
-            (point, tuple(rule for rule in program.earning if rule.enabled and rule.point == point.sid)) for point in program.points
+            (point, tuple(rule for rule in program.earning if rule.enabled and rule.point == point.sid))
+            for point in program.points
         ]
 
     def earn(self, sale: Sale, basis: Basis, situation: Situation) -> list[Award]:

@@ -54,8 +54,8 @@ class RocksStore:
         self._meta_handle = self._db.get_column_family_handle(_META)
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
-        found: list[bytes | None] = self._db.get(keys)
-        return found
+        found: Any = self._db.get(keys)  # type: ignore[arg-type]  # its list type is invariant
+        return list(found)
 
     def write(
         self,

@@ -71,9 +71,12 @@ class Table:
 
     def _remember(self, key: bytes, state: S | None) -> S | None:
         self._clean[key] = state
-        if len(self._clean) > self._cache_entries:
-            del self._clean[next(iter(self._clean))]
+        self._trim()
         return state
+
+    def _trim(self) -> None:
+        while len(self._clean) > self._cache_entries:
+            del self._clean[next(iter(self._clean))]
 
     def prefetch(self, keys: Iterable[bytes]) -> None:
         """Read many states at once, ahead of their use."""
@@ -81,8 +84,8 @@ class Table:
         if not wanted:
             return
         for key, stored in zip(wanted, self._store.get_many(wanted), strict=True):
-            decode = _DECODERS[key[0]]
-            self._remember(key, None if stored is None else decode(stored))
+            self._clean[key] = None if stored is None else _DECODERS[key[0]](stored)
+        self._trim()
 
     def profile_ids(self) -> Iterator[str]:
         """Every profile that was flushed, sorted by the bytes of its id."""
@@ -158,8 +161,7 @@ class Table:
             self._clean.pop(key, None)
             self._clean[key] = state
         self._forget_changes()
-        while len(self._clean) > self._cache_entries:
-            del self._clean[next(iter(self._clean))]
+        self._trim()
 
     def drop_changes(self) -> None:
         """The cycle failed: what was not flushed never was. Readers see the store again."""
@@ -199,4 +201,4 @@ def _stored_due_at(stored: bytes | None) -> Instant | None:
     return None if stored is None else _due_at(decode_profile(stored))
 
 
-_DECODERS: Final = {ord("p"): decode_profile, ord("r"): decode_receipt, ord("l"): decode_lot}
+_DECODERS: Final[dict[int, Callable[[bytes], State]]] = {ord("p"): decode_profile, ord("r"): decode_receipt, ord("l"): decode_lot}

@@ -1,0 +1,86 @@
+"""Balances: a profile as the world may read it, from its state alone."""
+
+from collections.abc import Iterator
+
+from schemas.amounts import format_points
+from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
+from schemas.instants import format_instant
+from schemas.program import PointType
+from tables.ledger import spending_order
+from tables.state import Ledger, Lot, Membership, Profile, split_ledger_key
+
+from agents.programs import Programs
+
+
+def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
+    """The record of the topic `balances`."""
+    return ProfileBalances(
+        profile_id=profile_id,
+        programs=tuple(
+            ProgramBalances(
+                program=name,
+                sequence=membership.sequence,
+                joined_at=None if membership.joined_at is None else format_instant(membership.joined_at),
+                balances=tuple(_rows(programs, profile_id, name, membership, profile)),
+            )
+            for name, membership in sorted(profile.programs.items())
+        ),
+    )
+
+
+def balance_rows(programs: Programs, profile_id: str, profile: Profile) -> Iterator[BalanceRow]:
+    """The rows of `balances.jsonl`: one a ledger, sorted by program, point and subledger."""
+    for name, membership in sorted(profile.programs.items()):
+        yield from _rows(programs, profile_id, name, membership, profile)
+
+
+def _rows(programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile) -> Iterator[BalanceRow]:
+    places = sorted((*split_ledger_key(key), key) for key in membership.ledgers)
+    for sid, subledger, key in places:
+        point = programs.point(name, sid, profile.settled_at)
+        tier = membership.tiers.get(subledger)
+        yield _row(profile_id, name, point, subledger, membership.ledgers[key], None if tier is None else tier.tier)
+
+
+def _row(profile_id: str, program: str, point: PointType, subledger: str, ledger: Ledger, tier: str | None) -> BalanceRow:
+    scale = point.scale
+    return BalanceRow(
+        profile_id=profile_id,
+        program=program,
+        point=point.sid,
+        subledger=subledger or None,
+        active=format_points(ledger.active, scale),
+        pending=format_points(ledger.pending, scale),
+        reserved=format_points(ledger.reserved, scale),
+        redeemed=format_points(ledger.redeemed, scale),
+        expired=format_points(ledger.expired, scale),
+        reversed=format_points(ledger.reversed, scale),
+        written_off=format_points(ledger.written_off, scale),
+        debt_paid=format_points(ledger.debt_paid, scale),
+        debt=format_points(ledger.debt, scale),
+        lifetime=format_points(ledger.issued, scale),
+        tier=tier,
+        lots=tuple(_lot(lot, scale) for lot in open_lots(ledger, point)),
+    )
+
+
+def open_lots(ledger: Ledger, point: PointType) -> list[Lot]:
+    """Active lots in spending order, then pending ones by activation."""
+    active = spending_order([lot for lot in ledger.lots if lot.active], point.spend_order)
+    pending = spending_order([lot for lot in ledger.lots if not lot.active], point.spend_order)
+    return active + sorted(pending, key=lambda lot: (lot.activates_at is None, lot.activates_at or 0))
+
+
+def _lot(lot: Lot, scale: int) -> LotBalance:
+    return LotBalance(
+        lot_id=lot.lot_id,
+        remaining=format_points(lot.remaining, scale),
+        state="active" if lot.active else "pending",
+        activates_at=None if lot.activates_at is None else format_instant(lot.activates_at),
+        expires_at=None if lot.expires_at is None else format_instant(lot.expires_at),
+        earned_at=format_instant(lot.earned_at),
+        reserved=format_points(lot.reserved, scale) if lot.reserved else None,
+        receipt_id=lot.receipt_id,
+        legal_entity=lot.legal_entity,
+        description=lot.description,
+    )

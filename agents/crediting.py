@@ -1,0 +1,178 @@
+"""Crediting: how points come to a profile, and how it becomes a member by them.
+
+An accrual makes one lot for each pair of dates (and legal entity and description) among what it is made of. On joining:
+`membership.joined`, the initial balances in the order of the point types, then the entry that caused it. A lot that could never
+be used, because it expires at or before its activation, is born expired: accrued and expired at once, and the entry says so.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from schemas.events import Cause
+from schemas.instants import Instant
+from schemas.program import PointType, Rule
+from schemas.records import Sale
+from schemas.schedules import Schedule
+from tables import ledger
+from tables.state import Lot
+
+from agents.programs import Version
+from agents.visit import Visit
+
+LOT_ID_DIGITS = 16
+
+
+class Portion(NamedTuple):
+    """Whole points (minor) of one origin, with the dates and labels that its lot gets."""
+
+    points: int
+    activation: Schedule
+    expiration: Schedule
+    legal_entity: str | None
+    description: str | None
+
+
+def portion(points: int, point: PointType, rule: Rule | None = None) -> Portion:
+    """The rule's own dates and labels where it has them, else the point type's."""
+    if rule is None:
+        return Portion(points, point.activation, point.expiration, point.legal_entity, point.description)
+    return Portion(
+        points,
+        rule.activation or point.activation,
+        rule.expiration or point.expiration,
+        rule.legal_entity or point.legal_entity,
+        rule.description or point.description,
+    )
+
+
+def credit(
+    visit: Visit,
+    version: Version,
+    point: PointType,
+    subledger: str,
+    portions: Sequence[Portion],
+    at: Instant,
+    source: str,
+    *,
+    sale: Sale | None = None,
+    rules: tuple[tuple[str, int], ...] = (),
+    withheld: int = 0,
+    cause: Cause | None = None,
+    reason: str | None = None,
+) -> tuple[str, ...]:
+    """Accrue, joining first where that joins. Returns the ids of the lots."""
+    program = version.program.program
+    entry_id = visit.effect_id(program, "points.accrued", f"{point.sid}:{subledger}:{source}", cause)
+    lots = _lots(version, point, portions, at, entry_id, sale)
+    if visit.membership(program).joined_at is None and _joins(version, lots):
+        join(visit, version, at, cause)
+    accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
+    visit.say(
+        program,
+        "points.accrued",
+        at,
+        point,
+        subledger,
+        sum(lot.issued for lot in lots),
+        tuple((lot, lot.issued) for lot in accrued.lots),
+        entry_id=entry_id,
+        cause=cause,
+        rules=rules,
+        legal_entity=_shared([lot.legal_entity for lot in lots]),
+        description=_shared([lot.description for lot in lots]),
+        reason=reason,
+        withheld=withheld,
+        debt_paid=accrued.debt_paid,
+    )
+    tiers = version.program.tiers
+    if tiers.definitions and tiers.point == point.sid and source in tiers.counts:
+        visit.qualify(version, subledger, sum(lot.issued for lot in lots), cause)
+    for lot in lots:
+        if _born_expired(lot, at):
+            expired = ledger.expire(visit.ledger(program, point.sid, subledger), lot)
+            visit.put_used_lot(expired)
+            visit.say(
+                program,
+                "points.expired",
+                at,
+                point,
+                subledger,
+                lot.issued,
+                ((lot, lot.issued),),
+                cause=cause,
+                reason="born-expired",
+            )
+        else:
+            _mark_due(visit, lot)
+    return tuple(lot.lot_id for lot in lots)
+
+
+def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:
+    """Become a member: the entry, a tier at 0, then the initial balances."""
+    membership = visit.membership(version.program.program)
+    membership.joined_at = at
+    visit.say_joined(version, at, cause)
+    if version.program.tiers.definitions:
+        for subledger in dict.fromkeys(("", *membership.tiers)):
+            visit.rise(version, subledger, cause)
+    for point in version.program.points:
+        if point.initial_balance_minor:
+            initial = [portion(point.initial_balance_minor, point)]
+            credit(visit, version, point, "", initial, at, "initial", cause=cause, reason="initial-balance")
+
+
+def _joins(version: Version, lots: Sequence[Lot]) -> bool:
+    policy = version.program.membership.join
+    return policy == "on-points-earned" or (policy == "on-points-activated" and any(lot.active for lot in lots))
+
+
+def _lots(
+    version: Version, point: PointType, portions: Sequence[Portion], at: Instant, entry_id: str, sale: Sale | None
+) -> list[Lot]:
+    """One lot for each distinct (dates, labels), in order of first appearance."""
+    zone, leap_day = version.program.timezone, version.program.leap_day
+    grouped: dict[tuple[Instant | None, Instant | None, str | None, str | None], int] = {}
+    for part in portions:
+        activates_at = part.activation.activates_at(at, zone, leap_day)
+        anchor = activates_at if point.expires_from == "activation" else at
+        expires_at = None if anchor is None else part.expiration.expires_at(anchor, zone, leap_day)
+        key = (activates_at, expires_at, part.legal_entity, part.description)
+        grouped[key] = grouped.get(key, 0) + part.points
+    lots: list[Lot] = []
+    for (activates_at, expires_at, legal_entity, description), points in grouped.items():
+        if points <= 0:
+            continue
+        usable = activates_at is not None and activates_at <= at and (expires_at is None or expires_at > at)
+        lots.append(
+            Lot(
+                f"{entry_id[:LOT_ID_DIGITS]}.{len(lots)}",
+                points,
+                points,
+                usable,
+                at,
+                activates_at,
+                expires_at,
+                application=None if sale is None else sale.application,
+                receipt_id=None if sale is None else sale.receipt_id,
+                legal_entity=legal_entity,
+                description=description,
+            )
+        )
+    return lots
+
+
+def _born_expired(lot: Lot, at: Instant) -> bool:
+    if lot.expires_at is None or lot.activates_at is None:
+        return False
+    return lot.expires_at <= max(lot.activates_at, at)
+
+
+def _mark_due(visit: Visit, lot: Lot) -> None:
+    due_at = ledger.due_at(lot)
+    if due_at is not None and (visit.profile.due_at is None or due_at < visit.profile.due_at):
+        visit.profile.due_at = due_at
+
+
+def _shared(values: list[str | None]) -> str | None:
+    """The label that all of them have."""
+    return values[0] if values and all(value == values[0] for value in values) else None

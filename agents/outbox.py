@@ -1,0 +1,28 @@
+"""The outbox: what the core has to say, in order, for the caller to carry out. Effects are data; so are errors."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from msgspec import Struct
+
+
+class Effect(NamedTuple):
+    """A record for an output topic, keyed by profile."""
+
+    topic: str
+    key: str
+    record: Struct
+
+
+class Outbox:
+    """`counts`: figures for metrics by name and labels; `errors`: exceptions that stopped a profile, for the log."""
+
+    def __init__(self) -> None:
+        self.effects: list[Effect] = []
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self.errors: list[Exception] = []
+
+    def clear(self) -> None:
+        self.effects.clear()
+        self.counts.clear()
+        self.errors.clear()

@@ -1,0 +1,51 @@
+"""The programs as the agents use them: the version in force at an instant, its rulebook, its point types by name."""
+
+from bisect import bisect_right
+
+from schemas.instants import Instant
+from schemas.program import Catalog, PointType, Program
+from tables.earning import Rulebook
+
+
+class Version:
+    """One version of one program, sorted for use."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.rulebook = Rulebook(program)
+        self.points = {point.sid: point for point in program.points}
+
+
+class Programs:
+    def __init__(self, catalog: Catalog) -> None:
+        self._versions = {name: tuple(Version(program) for program in programs) for name, programs in catalog.programs.items()}
+        self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
+        self._by_application: dict[str, list[str]] = {}
+        for name, found in self._versions.items():
+            for application in sorted({application for version in found for application in version.program.applications}):
+                self._by_application.setdefault(application, []).append(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._versions
+
+    def names(self) -> list[str]:
+        return list(self._versions)
+
+    def of_application(self, application: str) -> list[str]:
+        """The programs that count an application's records, in order of name."""
+        return self._by_application.get(application, [])
+
+    def version(self, name: str, at: Instant) -> Version | None:
+        """The version in force at an instant; None before the first."""
+        position = bisect_right(self._starts[name], at)
+        return self._versions[name][position - 1] if position else None
+
+    def first(self, name: str) -> Version:
+        return self._versions[name][0]
+
+    def point(self, name: str, sid: str, at: Instant) -> PointType:
+        """A point type as the version in force has it, else the newest version that knows it."""
+        version = self.version(name, at)
+        if version is not None and sid in version.points:
+            return version.points[sid]
+        return next(found.points[sid] for found in reversed(self._versions[name]) if sid in found.points)
