@@ -52,9 +52,9 @@ def _checks(sent: Sent, story: Story) -> Iterator[Check]:
         f"{sent.records:,} = " + " + ".join(f"{count:,} {outcome}" for outcome, count in parts if count),
     )
     yield Check(
-        "each came to what the till did to it",
+        "each outcome is the one that the feed expects",
         all(sent.outcomes[outcome] == story.outcomes[outcome] for outcome in OUTCOMES),
-        _compared(sent.outcomes, story.outcomes) or "every outcome as the feed expected it",
+        _compared(sent.outcomes, story.outcomes) or "the feed knows what it spoilt",
     )
     yield Check(
         "every refused record lies in dead-letters",
@@ -62,7 +62,7 @@ def _checks(sent: Sent, story: Story) -> Iterator[Check]:
         f"{story.dead_letters.total():,} dead letters",
     )
     yield Check(
-        "each for the reason that the feed expected",
+        "each for the reason that the feed expects",
         sent.reasons == story.dead_letters,
         _compared(sent.reasons, story.dead_letters) or f"{len(sent.reasons)} reasons",
     )

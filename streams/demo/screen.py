@@ -87,7 +87,7 @@ def draw(frame: Frame, sent: Sent, story: Story, width: int, height: int) -> Ren
 def _panel(content: RenderableType, title: str, right: str = "") -> Panel:
     return Panel(
         content,
-        title=f"[bold]{title}[/]",
+        title=f"[bold white]{title}[/]",
         title_align="left",
         subtitle=right or None,
         subtitle_align="right",
@@ -126,7 +126,7 @@ def _throughput(frame: Frame, story: Story, width: int) -> Panel:
         (f"{now:,.0f}", "bold bright_green"),
         " records a second",
         (f"   peak {peak:,.0f}", "dim"),
-        (f"   waiting {frame.backlog:,}", "dim" if frame.backlog < 5_000 else "yellow"),
+        (f"   backlog {frame.backlog:,}", "dim" if frame.backlog < 5_000 else "yellow"),
     )
     total = Text.assemble(
         (f"{story.accounted:,}", "bold"), " in   ", (f"{story.entries.total():,}", "bold"), " entries out   ",
@@ -155,7 +155,9 @@ def _outcomes(story: Story) -> Panel:
     for outcome, name, style in _OUTCOMES:
         count = story.outcomes[outcome]
         share = count / total
-        table.add_row(name, Text(f"{count:,}", f"bold {style}"), _bar(share, 14, style), Text(f"{share:6.1%}", "dim"))
+        table.add_row(
+            name, Text(f"{count:,}", f"bold {style}" if count else "dim"), _bar(share, 14, style), Text(f"{share:6.1%}", "dim")
+        )
     return _panel(table, "What became of them")
 
 

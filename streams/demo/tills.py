@@ -3,7 +3,7 @@
 Pure: the same seed gives the same records, byte for byte. Each record carries what ought to become of it (`Truth`), from
 what the till did to it and not from asking the core, so that the closing summary can hold the worker to it.
 
-Time is simulated: `per_day` records are spread over each day's opening hours, so a day a second is `per_day` a second.
+Time is simulated: on average `per_day` records are spread over each day's opening hours, fewer on Mondays than on Saturdays.
 Members come with Zipf-Mandelbrot frequency: a few are there every other day, most a handful of times.
 """
 
@@ -12,7 +12,7 @@ from bisect import bisect
 from collections import deque
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import accumulate
+from itertools import accumulate, count
 from random import Random
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ ZONE: Final = ZoneInfo("Europe/London")
 FIRST_DAY: Final = date(2024, 4, 29)
 OPENS: Final = time(8, 0)
 OPEN_SECONDS: Final = 13 * 3600
+WEEK: Final = (0.80, 0.85, 0.90, 1.00, 1.20, 1.45, 0.80)  # how busy a day is, from Monday; on average 1
 CURRENCY: Final = "GBP"
 
 SHOPS: Final = ("High Street", "Market Hall", "Station", "Harbour", "Retail Park")
@@ -42,8 +43,7 @@ _CATEGORY_WEIGHTS: Final = (30, 22, 20, 16, 10, 2)
 
 # What a till does, by share of all records in a thousand; the rest are plain sales to a member.
 _ANONYMOUS, _DUPLICATE, _LATE, _CANCEL, _SPOILT = 115, 30, 25, 18, 22
-_MEMBERS: Final = 8_000
-_ZIPF_OFFSET: Final = 200
+_DAYS_BETWEEN_VISITS: Final = 8  # of a member, on average
 _REMEMBERED: Final = 400  # recent receipts of which one may be sent again or cancelled
 
 
@@ -56,8 +56,9 @@ class Truth(NamedTuple):
 
 
 class TillRecord(NamedTuple):
-    """One record as a till sends it; `at` is the simulated instant of sending."""
+    """One record as a till sends it; `day` is when, in simulated days since the first opening, `at` the same as an instant."""
 
+    day: float
     at: datetime
     key: bytes | None
     value: bytes | None
@@ -67,7 +68,11 @@ class TillRecord(NamedTuple):
 class _Sent(NamedTuple):
     receipt: dict[str, Any]
     value: bytes
-    day: int
+
+
+class _Now(NamedTuple):
+    day: float
+    at: datetime
 
 
 class Tills:
@@ -76,14 +81,15 @@ class Tills:
     def __init__(self, seed: int, per_day: int) -> None:
         self._random = Random(seed)
         self._per_day = per_day
-        self._cumulative = list(accumulate(1.0 / (rank + _ZIPF_OFFSET) for rank in range(1, _MEMBERS + 1)))
-        self._members = [f"m-{number:05d}" for number in self._random.sample(range(10_000, 100_000), _MEMBERS)]
+        members = max(100, per_day * _DAYS_BETWEEN_VISITS)
+        self._cumulative = list(accumulate(1.0 / (rank + members / 40) for rank in range(members)))
+        self._members = [f"m-{number}" for number in self._random.sample(range(members, members * 10), members)]
         self._recent: deque[_Sent] = deque(maxlen=_REMEMBERED)
         self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._receipts = 0
 
     def records(self) -> Iterator[TillRecord]:
-        deeds: tuple[tuple[int, Callable[[datetime, int], TillRecord]], ...] = (
+        deeds: tuple[tuple[int, Callable[[_Now], TillRecord]], ...] = (
             (_ANONYMOUS, self._anonymous),
             (_DUPLICATE, self._duplicate),
             (_LATE, self._late),
@@ -91,53 +97,55 @@ class Tills:
             (_SPOILT, self._spoilt),
         )
         bounds = list(accumulate(share for share, _ in deeds))
-        number = 0
-        while True:
-            day, nth = divmod(number, self._per_day)
-            at = simulated_time(day, nth / self._per_day)
+        for now in self._moments():
             index = bisect(bounds, self._random.randrange(1000)) if len(self._recent) > 50 else len(deeds)
-            yield deeds[index][1](at, day) if index < len(deeds) else self._sale(at, day)
-            number += 1
+            yield deeds[index][1](now) if index < len(deeds) else self._sale(now)
 
-    def _sale(self, at: datetime, day: int) -> TillRecord:
-        receipt = self._receipt(at, self._member())
-        return self._send(at, day, receipt, Truth(APPLIED, None, "sale"))
+    def _moments(self) -> Iterator[_Now]:
+        for day in count():
+            records = round(self._per_day * WEEK[day % 7])
+            for number in range(records):
+                yield _Now(day + number / records, simulated_time(day, number / records))
 
-    def _anonymous(self, at: datetime, day: int) -> TillRecord:
-        receipt = self._receipt(at, None)
+    def _sale(self, now: _Now) -> TillRecord:
+        receipt = self._receipt(now.at, self._member())
+        return self._send(now, receipt, Truth(APPLIED, None, "sale"))
+
+    def _anonymous(self, now: _Now) -> TillRecord:
+        receipt = self._receipt(now.at, None)
         value = _json(receipt)
-        return TillRecord(at, receipt["receipt_id"].encode(), value, Truth(ANONYMOUS, None, "anonymous"))
+        return TillRecord(now.day, now.at, receipt["receipt_id"].encode(), value, Truth(ANONYMOUS, None, "anonymous"))
 
-    def _late(self, at: datetime, day: int) -> TillRecord:
+    def _late(self, now: _Now) -> TillRecord:
         """A till that was offline for hours or days sends what it sold meanwhile."""
         hours = self._random.choice((3, 5, 9, 20, 26, 44, 70, 90))
-        closed = max(at - timedelta(hours=hours), simulated_time(0, 0.0))
+        closed = max(now.at - timedelta(hours=hours), simulated_time(0, 0.0))
         receipt = self._receipt(closed, self._member())
-        return self._send(at, day, receipt, Truth(APPLIED, None, "late"))
+        return self._send(now, receipt, Truth(APPLIED, None, "late"))
 
-    def _duplicate(self, at: datetime, day: int) -> TillRecord:
+    def _duplicate(self, now: _Now) -> TillRecord:
         again = self._random.choice(self._recent)
-        return TillRecord(at, again.receipt["profile_id"].encode(), again.value, Truth(DUPLICATE, None, "duplicate"))
+        return TillRecord(now.day, now.at, again.receipt["profile_id"].encode(), again.value, Truth(DUPLICATE, None, "duplicate"))
 
-    def _cancel(self, at: datetime, day: int) -> TillRecord:
+    def _cancel(self, now: _Now) -> TillRecord:
         sold = self._random.choice(self._recent).receipt
         if sold["receipt_id"] in self._cancelled:
-            return self._sale(at, day)
+            return self._sale(now)
         self._cancelled.append(sold["receipt_id"])
         cancel = {key: sold[key] for key in ("receipt_id", "application", "profile_id", "store", "till")}
-        cancel |= {"kind": "cancel", "closed_at": _rfc3339(at)}
-        return TillRecord(at, sold["profile_id"].encode(), _json(cancel), Truth(APPLIED, None, "cancel"))
+        cancel |= {"kind": "cancel", "closed_at": _rfc3339(now.at)}
+        return TillRecord(now.day, now.at, sold["profile_id"].encode(), _json(cancel), Truth(APPLIED, None, "cancel"))
 
-    def _spoilt(self, at: datetime, day: int) -> TillRecord:
-        receipt = self._receipt(at, self._member())
+    def _spoilt(self, now: _Now) -> TillRecord:
+        receipt = self._receipt(now.at, self._member())
         sent_before = self._random.choice(self._recent).receipt
         spoilt: Spoilt = self._random.choice(SPOILS)(receipt, sent_before, self._random)
-        return TillRecord(at, spoilt.key, spoilt.value, Truth(DEAD_LETTER, spoilt.reason, "spoilt"))
+        return TillRecord(now.day, now.at, spoilt.key, spoilt.value, Truth(DEAD_LETTER, spoilt.reason, "spoilt"))
 
-    def _send(self, at: datetime, day: int, receipt: dict[str, Any], truth: Truth) -> TillRecord:
+    def _send(self, now: _Now, receipt: dict[str, Any], truth: Truth) -> TillRecord:
         value = _json(receipt)
-        self._recent.append(_Sent(receipt, value, day))
-        return TillRecord(at, receipt["profile_id"].encode(), value, truth)
+        self._recent.append(_Sent(receipt, value))
+        return TillRecord(now.day, now.at, receipt["profile_id"].encode(), value, truth)
 
     def _member(self) -> str:
         return self._members[bisect(self._cumulative, self._random.random() * self._cumulative[-1])]

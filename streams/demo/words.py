@@ -1,6 +1,6 @@
 """Ledger entries, tier changes and dead letters in words, each as one styled line. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from rich.text import Text
@@ -53,13 +53,16 @@ def _detail(entry: Entry) -> str:
     lot: Lot | None = entry.lots[0] if entry.lots else None
     match entry.type:
         case "points.accrued":
-            usable = f", from {day(lot.activates_at)}" if lot and lot.state == "pending" and lot.activates_at else ""
-            until = f" to {day(lot.expires_at)}" if lot and lot.expires_at else ""
-            return f" for receipt {entry.cause.get('receipt_id', '')}{usable}{until}"
+            good = (
+                f", good {day(lot.activates_at)} – {last_day(lot.expires_at)}"
+                if lot and lot.activates_at and lot.expires_at
+                else ""
+            )
+            return f" for {entry.cause.get('receipt_id', '')}{good}"
         case "points.activated":
-            return f" until {day(lot.expires_at)}" if lot and lot.expires_at else ""
+            return f" until {last_day(lot.expires_at)}" if lot and lot.expires_at else ""
         case "points.reversed" | "points.cancelled":
-            return f", receipt {entry.cause.get('receipt_id', '')} was cancelled"
+            return f", {entry.cause.get('receipt_id', '')} was cancelled"
         case "points.expired" if entry.balance is not None:
             return f", {entry.balance.active} left"
         case _:
@@ -83,6 +86,15 @@ def dead_letter_line(letter: DeadLetter) -> Text:
 
 
 def day(instant: str) -> str:
-    """The last local day before an instant's end, as people say it: `18 May`."""
-    local = datetime.fromisoformat(instant).astimezone(ZONE)
+    """The local day of an instant, as people say it: `18 May`."""
+    return _say(datetime.fromisoformat(instant))
+
+
+def last_day(expires_at: str) -> str:
+    """The last local day of use: midnight at the end of a day still belongs to that day."""
+    return _say(datetime.fromisoformat(expires_at) - timedelta(microseconds=1))
+
+
+def _say(instant: datetime) -> str:
+    local = instant.astimezone(ZONE)
     return f"{local.day} {local:%b}"
