@@ -11,6 +11,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
+from schemas.instants import shown
+
 NANO: Final = 10**9
 MAX_SCALE: Final = 7
 
@@ -70,8 +72,7 @@ def format_nano(nano: int, decimals: int = 0) -> str:
 def _parse_text(text: str) -> int:
     found = _DECIMAL.fullmatch(text)
     if found is None:
-        quoted = repr(text) if len(text) <= 40 else f"{len(text)} characters long"
-        raise ValueError(f"must be a decimal like 12.50, is {quoted}")
+        raise ValueError(f"must be a decimal like 12.50, is {shown(text)}")
     sign, whole, fraction = found.groups()
     nano = int(whole) * NANO
     if fraction is not None:

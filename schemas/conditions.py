@@ -19,24 +19,37 @@ What a value means:
 `matches` is compiled to closures once, when the program is loaded. It never fails, whatever a record holds.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.amounts import is_decimal
-from schemas.condition_fields import DERIVED, FIELDS, FREE_PREFIXES, WORDS, Kind
+from schemas.condition_fields import DERIVED, FIELDS, FREE_PREFIXES, WORDS, Kind, waits_for_later
+from schemas.condition_tests import (
+    COMPARE,
+    Test,
+    absent,
+    all_tests,
+    any_element,
+    any_test,
+    denied,
+    either,
+    equal_to,
+    exists,
+    no,
+    shown_operand,
+    spelled,
+    text_of,
+)
 from schemas.instants import shown
 from schemas.schedules import parse_duration
 
 Lookup = Callable[[str], object]
 Matcher = Callable[[Lookup], bool]
-Test = Callable[[Any], bool]
 
 BOUNDS: Final = ("at_least", "more_than", "at_most", "less_than")
 COMPARATORS: Final = (*BOUNDS, "not", "exists")
-_NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,9})?")  # no idle zeros in front
 _MAX_DEPTH: Final = 16
 
 
@@ -56,11 +69,12 @@ class Mention(NamedTuple):
 
 
 class ConditionError(ValueError):
-    """What is wrong with a condition, all at once."""
+    """What is wrong with a condition, all at once; the names in it are told as well, they may be wrong too."""
 
-    def __init__(self, faults: list[ConditionFault]) -> None:
+    def __init__(self, faults: list[ConditionFault], mentions: list[Mention]) -> None:
         super().__init__("; ".join(f"{'.'.join(fault.path)}: {fault.reason}".removeprefix(": ") for fault in faults))
         self.faults = faults
+        self.mentions = mentions
 
 
 class Condition:
@@ -78,6 +92,11 @@ class Condition:
         self.fields = fields
         self.mentions = mentions
         self.matches = matches
+
+    @property
+    def waits_for_later(self) -> bool:
+        """Whether it speaks of something that is not in force yet: profile fields, segments, derived figures."""
+        return any(waits_for_later(field) for field in self.fields)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and self.source == other.source
@@ -97,7 +116,7 @@ def parse_condition(value: object, *, also: Iterable[str] = ()) -> Condition:
     parser = _Parser(tuple(also))
     matches = parser.mapping(value, (), 0)
     if parser.faults:
-        raise ConditionError(parser.faults)
+        raise ConditionError(parser.faults, parser.mentions)
     return Condition(value, frozenset(parser.fields), tuple(parser.mentions), matches)
 
 
@@ -116,7 +135,7 @@ class _Parser:
 
     def mapping(self, value: object, path: tuple[str, ...], depth: int) -> Matcher:
         if not isinstance(value, Mapping):
-            return self.fault(path, f"must be a condition (a mapping of fields), is {_shown(value)}")
+            return self.fault(path, f"must be a condition (a mapping of fields), is {shown_operand(value)}")
         if not value:
             return self.fault(path, "must name at least one field, is empty")
         if depth > _MAX_DEPTH:
@@ -134,7 +153,7 @@ class _Parser:
 
     def _joined(self, key: str, value: object, path: tuple[str, ...], depth: int) -> Matcher:
         if not isinstance(value, list) or not value:
-            return self.fault(path, f"must be a list of conditions, is {_shown(value)}")
+            return self.fault(path, f"must be a list of conditions, is {shown_operand(value)}")
         parts = [self.mapping(inner, (*path, str(index)), depth + 1) for index, inner in enumerate(value)]
         return _all_of(parts) if key == "all" else _any_of(parts)
 
@@ -176,7 +195,7 @@ class _Parser:
             text = rest.pop(name)
             here = (*path, name)
             if not isinstance(text, str):
-                self.fault(here, f"must be text, is {_shown(text)}")
+                self.fault(here, f"must be text, is {shown_operand(text)}")
                 continue
             if name == "within":
                 try:
@@ -184,7 +203,7 @@ class _Parser:
                 except ValueError as error:
                     self.fault(here, str(error))
             else:
-                self.mentions.append(Mention(here, name, text))
+                self.mentions.append(Mention(here, "point type", text))
             given.append(f"{name}={text}")
         return (f"{field}[{','.join(given)}]" if given else field), rest
 
@@ -200,155 +219,62 @@ class _Parser:
             if comparator in BOUNDS:
                 bounds.append(self._bound(str(comparator), kind, operand, here))
             elif comparator == "not":
-                wholes.append(_denied(self._one_of(field, kind, operand, here)))
+                wholes.append(denied(self._one_of(field, kind, operand, here)))
             elif comparator == "exists":
-                wholes.append(self._exists(operand, here))
+                wholes.append(self._presence(operand, here))
             else:
                 near = get_close_matches(str(comparator), COMPARATORS, 1)
                 hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(COMPARATORS)}"
                 self.fault(here, "is not a comparison" + hint)
         if bounds:
-            wholes.append(_any_element(_all_tests(bounds)))
-        return _all_tests(wholes)
+            wholes.append(any_element(all_tests(bounds)))
+        return all_tests(wholes)
 
-    def _exists(self, operand: object, path: tuple[str, ...]) -> Test:
-        text = _text(operand)
+    def _presence(self, operand: object, path: tuple[str, ...]) -> Test:
+        text = text_of(operand)
         if text not in ("true", "false"):
-            self.fault(path, f"must be true or false, is {_shown(operand)}")
-        return _exists if text == "true" else _absent
+            self.fault(path, f"must be true or false, is {shown_operand(operand)}")
+        return exists if text == "true" else absent
 
     def _bound(self, comparator: str, kind: Kind, operand: object, path: tuple[str, ...]) -> Test:
         if kind not in ("number", "hour", "free"):
             self.fault(path, "does not go with this field: it is not a number")
-            return _no
-        text = _text(operand)
+            return no
+        text = text_of(operand)
         if text is None or not is_decimal(text):
-            self.fault(path, f"must be a decimal like 50.00, is {_shown(operand)}")
-            return _no
-        return _COMPARE[comparator](Decimal(text))
+            self.fault(path, f"must be a decimal like 50.00, is {shown_operand(operand)}")
+            return no
+        return COMPARE[comparator](Decimal(text))
 
     def _one_of(self, field: str, kind: Kind, value: object, path: tuple[str, ...]) -> Test:
         if not isinstance(value, list):
-            return _any_element(self._equal(field, kind, value, path))
+            return any_element(self._equal(field, kind, value, path))
         if not value:
             self.fault(path, "must list at least one value, is empty")
         tests = [self._equal(field, kind, inner, (*path, str(index))) for index, inner in enumerate(value)]
         if all(isinstance(inner, str) for inner in value) and kind in ("text", "weekday"):
             texts = frozenset(str(inner) for inner in value)
-            return _any_element(lambda found: (found if found.__class__ is str else _spelled(found)) in texts)
-        return _any_element(_any_test(tests))
+            return any_element(lambda found: (found if found.__class__ is str else spelled(found)) in texts)
+        return any_element(any_test(tests))
 
     def _equal(self, field: str, kind: Kind, value: object, path: tuple[str, ...]) -> Test:
-        text = _text(value)
+        text = text_of(value)
         if text is None:
             reason = "must be a value (`exists: false` asks for none)" if value is None else "must be one value"
-            self.fault(path, f"{reason}, is {_shown(value)}")
-            return _no
+            self.fault(path, f"{reason}, is {shown_operand(value)}")
+            return no
         allowed = WORDS.get(field) or WORDS.get(kind)
         if allowed is not None and text not in allowed:
             near = get_close_matches(text, allowed, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            self.fault(path, f"must be {_either(allowed)}, is {shown(text)}{hint}")
-            return _no
+            self.fault(path, f"must be {either(allowed)}, is {shown(text)}{hint}")
+            return no
         if kind in ("number", "hour") and not is_decimal(text):
             self.fault(path, f"must be a decimal like 50.00, is {shown(text)}")
-            return _no
+            return no
         if field in ("tier", "segment"):
             self.mentions.append(Mention(path, field, text))
-        return _equal_to(text, kind)
-
-
-# --- tests of one value -----------------------------------------------------------------------------------------------
-
-
-def _equal_to(text: str, kind: Kind) -> Test:
-    number = Decimal(text) if is_decimal(text) else None
-    as_number = number is not None and (kind in ("number", "hour") or (kind == "free" and _NUMBER.fullmatch(text) is not None))
-
-    def test(found: Any) -> bool:
-        if found.__class__ is str:
-            return found == text or (as_number and _number_in(found, kind) == number)
-        if found is True or found is False:
-            return text == ("true" if found else "false")
-        return number is not None and isinstance(found, int | Decimal) and bool(found == number)
-
-    return test
-
-
-def _number_in(found: str, kind: Kind) -> Decimal | None:
-    spells = _NUMBER.fullmatch(found) is not None if kind == "free" else is_decimal(found)
-    return Decimal(found) if spells else None
-
-
-def _spelled(found: object) -> str | None:
-    """A value that is not text, as a condition would spell it."""
-    if found is True or found is False:
-        return "true" if found else "false"
-    if isinstance(found, Decimal):
-        text = format(found, "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return str(found) if isinstance(found, int) else None
-
-
-def _comparison(holds: Callable[[Any, Decimal], bool]) -> Callable[[Decimal], Test]:
-    def against(bound: Decimal) -> Test:
-        def test(found: Any) -> bool:
-            if found.__class__ is str:
-                return is_decimal(found) and holds(Decimal(found), bound)
-            if found is True or found is False or not isinstance(found, int | Decimal):
-                return False
-            return holds(found, bound)
-
-        return test
-
-    return against
-
-
-_COMPARE: Final[Mapping[str, Callable[[Decimal], Test]]] = {
-    "at_least": _comparison(lambda found, bound: bool(found >= bound)),
-    "more_than": _comparison(lambda found, bound: bool(found > bound)),
-    "at_most": _comparison(lambda found, bound: bool(found <= bound)),
-    "less_than": _comparison(lambda found, bound: bool(found < bound)),
-}
-
-
-def _any_element(test: Test) -> Test:
-    def whole(found: Any) -> bool:
-        if found is None:
-            return False
-        if found.__class__ is list or found.__class__ is tuple:
-            return any(whole(element) for element in found)
-        return test(found)
-
-    return whole
-
-
-def _exists(found: Any) -> bool:
-    if found.__class__ is list or found.__class__ is tuple:
-        return any(_exists(element) for element in found)
-    return found is not None
-
-
-def _absent(found: Any) -> bool:
-    return not _exists(found)
-
-
-def _denied(test: Test) -> Test:
-    return lambda found: not test(found)
-
-
-def _no(found: Any) -> bool:
-    return False
-
-
-def _all_tests(tests: list[Test]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
-    return lambda found: all(test(found) for test in tests)
-
-
-def _any_test(tests: list[Test]) -> Test:
-    return lambda found: any(test(found) for test in tests)
+        return equal_to(text, kind)
 
 
 # --- joining ----------------------------------------------------------------------------------------------------------
@@ -370,31 +296,3 @@ def _all_of(parts: list[Matcher]) -> Matcher:
 
 def _any_of(parts: list[Matcher]) -> Matcher:
     return lambda lookup: any(part(lookup) for part in parts)
-
-
-# --- words ------------------------------------------------------------------------------------------------------------
-
-
-def _text(value: object) -> str | None:
-    """A scalar as the text that was written; None for null, lists and mappings."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int):
-        return str(value)
-    return None
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, Mapping):
-        return "a mapping" if value else "an empty mapping"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    return shown(_text(value) or value)
-
-
-def _either(words: tuple[str, ...]) -> str:
-    if len(words) > 12:
-        return f"{words[0]} to {words[-1]}"
-    return f"{', '.join(words[:-1])} or {words[-1]}"

@@ -199,4 +199,5 @@ def _midnight(day: date) -> datetime:
 def shown(value: object) -> str:
     """A value as a sentence may quote it: short, on one line."""
     text = str(value)
-    return repr(text if len(text) <= 60 else text[:57] + "...").replace("\\\\", "\\")
+    text = text if len(text) <= 60 else text[:57] + "..."
+    return '"' + "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text) + '"'

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from schemas.conditions import Condition
 from schemas.instants import Instant
+from schemas.program_faults import Fault
 from schemas.schedules import Schedule
 
 Rounding = Literal["floor", "half-up", "half-even", "ceiling"]
@@ -95,7 +96,7 @@ class PointType(Struct, frozen=True, kw_only=True):
     initial_balance_minor: int
     ratio: Ratio | None
     activation: Schedule
-    activate_on: Mapping[str, str] | None
+    activate_on: Mapping[str, str] | None  # {pixel: TYPE, receipt?: FIELD of the pixel}
     expiration: Schedule
     expires_from: Literal["session", "activation"]
     renew_on: tuple[str, ...]
@@ -174,6 +175,7 @@ class Program(Struct, frozen=True, kw_only=True):
     tiers: Tiers
     earning: tuple[Rule, ...]
     not_in_force: tuple[str, ...]
+    warnings: tuple[Fault, ...] = ()
 
 
 class Catalog:
@@ -188,9 +190,9 @@ class Catalog:
         }
 
     def in_force(self, program: str, at: Instant) -> Program | None:
-        """The version in force at an instant; None before the first."""
+        """The version in force at an instant; None before the first, and for a program that is not there."""
         found = None
-        for version in self.programs[program]:
+        for version in self.programs.get(program, ()):
             if version.effective_from > at:
                 break
             found = version

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
+from schemas.instants import shown
 from schemas.program_faults import Fault
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | None"
@@ -31,8 +32,7 @@ def shown_value(value: object) -> str:
         return "a mapping" if value else "an empty mapping"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    text = str(value)
-    return f'"{text if len(text) <= 60 else text[:57] + "..."}"'.replace("\n", "\\n")
+    return shown(value)
 
 
 class Stop(Exception):

@@ -1,0 +1,164 @@
+"""The program file: from files to programs, or to every fault of every file at once.
+
+The order of reading: text (`yaml_tree.py`), document with overlays (`document.py`), sections (`sections/`), then what holds
+between the versions of a program. A wrong file is refused whole. What is valid and not built yet is named in
+`Program.not_in_force`; who runs a program decides what to do about it. This is the one module of the pure side that reads files.
+
+    catalog = load_catalog([Path("programs/")])      # ProgramFileError: .faults, each with file, line, path and reason
+    program = catalog.in_force("acme-club", at)
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
+from schemas.program import Catalog, Program
+from schemas.program_faults import Fault, ProgramFileError
+from schemas.sections.earning import read_earning
+from schemas.sections.head import read_head
+from schemas.sections.points import read_points, warn_of
+from schemas.sections.promotions import read_promotions, read_reminders, read_segments
+from schemas.sections.scenarios import read_scenarios
+from schemas.sections.section import Reading, Section
+from schemas.sections.templates import read_templates
+from schemas.sections.tiers import read_tiers
+
+__all__ = [
+    "Document", "Fault", "ProgramFileError", "build_catalog", "load_catalog", "parse_program", "read_document", "warnings",
+]  # fmt: skip
+
+SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
+_FIXED: Final[Mapping[str, Callable[[Program], str]]] = {  # what never differs between versions
+    "timezone": lambda program: program.timezone.key,
+    "environment": lambda program: program.environment,
+    "subledgers.enabled": lambda program: "true" if program.subledgers_enabled else "false",
+}
+_IDENTITY: Final = frozenset({"program", "effective_from", *_FIXED})  # where these are at fault, versions are not compared
+
+
+def parse_program(document: Document) -> Program:
+    """One version of one program. Raises ProgramFileError with every fault."""
+    program, faults = _parse(document)
+    if program is None or faults:
+        raise ProgramFileError(faults)
+    return program
+
+
+def build_catalog(documents: Iterable[Document]) -> Catalog:
+    """Programs and their versions. Raises ProgramFileError with every fault of all of them."""
+    return _build(list(documents), [])
+
+
+def load_catalog(paths: Iterable[Path | str]) -> Catalog:
+    """Programs from files and from folders of `*.yaml`, `*.yml` and `*.json` (not from their subfolders)."""
+    documents: list[Document] = []
+    faults: list[Fault] = []
+    for path in dict.fromkeys(file for given in paths for file in _files(Path(given), faults)):
+        try:
+            document, found = read_with_faults(_text(path), str(path))
+        except ProgramFileError as error:
+            faults += error.faults
+        else:
+            documents.append(document)
+            faults += found
+    return _build(documents, faults)
+
+
+def warnings(program: Program) -> list[Fault]:
+    """What is right by the rules and hardly meant."""
+    return list(program.warnings)
+
+
+def _files(path: Path, faults: list[Fault]) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    files = sorted(
+        file for file in path.iterdir() if file.suffix in SUFFIXES and not file.name.startswith(".") and file.is_file()
+    )
+    if not files:
+        faults.append(Fault(str(path), 0, "", "must hold a program file (*.yaml, *.yml, *.json), holds none"))
+    return files
+
+
+def _text(path: Path) -> str:
+    file = str(path)
+    try:
+        with path.open("rb") as opened:
+            data = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ProgramFileError([Fault(file, 0, "", f"cannot be read: {error.strerror or error}")]) from None
+    if len(data) > MAX_BYTES:
+        raise ProgramFileError([Fault(file, 0, "", f"must be at most {MAX_BYTES >> 20} MiB")])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ProgramFileError([Fault(file, line, "", f"must be UTF-8: {error.reason}")]) from None
+
+
+def _build(documents: list[Document], faults: list[Fault]) -> Catalog:
+    parsed: list[tuple[Document, Program]] = []
+    for document in documents:
+        program, found = _parse(document)
+        faults += found
+        if program is not None and not any(fault.path in _IDENTITY for fault in found):
+            parsed.append((document, program))
+    faults += _between_versions(parsed)
+    if faults:
+        raise ProgramFileError(faults)
+    return Catalog([program for _, program in parsed])
+
+
+def _parse(document: Document) -> tuple[Program | None, list[Fault]]:
+    """The program as far as it could be read; None where it is not even a mapping. With faults, only its head is of use."""
+    reading = Reading(document)
+    value = document.value
+    if not isinstance(value, dict):
+        reading.fault((), f"must be a program file: a mapping, is {shown_value(value)}")
+        return None, reading.faults
+    if "tests" in value:
+        reading.fault((), "must be a program file, is a check file (it has `tests`); `pointstream check` runs those")
+        return None, reading.faults
+    top = Section(reading, (), value)
+    head, calendar = read_head(top)
+    points = read_points(top, calendar)
+    tiers = read_tiers(top, points, calendar)
+    earning = read_earning(top, points, calendar)
+    read_promotions(top, points, calendar)
+    read_segments(top)
+    read_scenarios(top, points)
+    read_reminders(top, points)
+    read_templates(top)
+    top.done()
+    reading.check_names()
+    warned = tuple(
+        Fault(document.file, document.line(("points", str(index), "returns")), f"points.{index}.returns", reason)
+        for index, reason in warn_of(points)
+    )
+    program = Program(
+        **head, points=points, tiers=tiers, earning=earning, not_in_force=tuple(reading.not_in_force), warnings=warned
+    )
+    return program, reading.faults
+
+
+def _between_versions(parsed: list[tuple[Document, Program]]) -> list[Fault]:
+    """What never differs between the versions of a program, and that no two of them begin at once."""
+    faults: list[Fault] = []
+    versions: dict[str, list[tuple[Document, Program]]] = {}
+    for document, program in sorted(parsed, key=lambda item: item[1].effective_from):
+        versions.setdefault(program.program, []).append((document, program))
+    for of_one in versions.values():
+        first_document, first = of_one[0]
+        for (before, earlier), (document, program) in pairwise(of_one):
+            found: list[tuple[str, str]] = []
+            if program.effective_from == earlier.effective_from:
+                found.append(
+                    ("effective_from", f"must differ between the versions of {program.program}; {before.file} begins then too")
+                )
+            for path, value_of in _FIXED.items():
+                if value_of(program) != value_of(first):
+                    found.append((path, f"must not differ between versions; in {first_document.file} it is {value_of(first)}"))
+            faults += [Fault(document.file, document.line(tuple(path.split("."))), path, reason) for path, reason in found]
+    return faults
