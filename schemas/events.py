@@ -114,9 +114,10 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record that could not be used, as it came. `base64` names the fields that are base64 because they are not UTF-8.
 
     A value over the size limit is cut to its first 64 KiB (`truncated`); the whole stays at its topic, partition and offset.
+    `topic` None: a line of a file that is no record at all; `offset` is its place in the input.
     """
 
-    topic: str
+    topic: str | None
     partition: int
     offset: int
     reason: str

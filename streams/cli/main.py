@@ -1,0 +1,159 @@
+"""`pointstream`: the list of commands, and the one place where an error becomes a line and an exit code.
+
+A command's file is imported when the command is asked for, and imports what it needs when it runs, so that `--help` is there
+at once and a machine without a broker's client can still check a program file. Every command returns its exit code (0 done,
+1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from streams.errors import WRONG_USAGE, Stop, WrongFiles
+
+_INTERRUPTED: Final = 130  # what a shell gives for Ctrl-C
+_COMMANDS: Final = {
+    "demo": "demo",
+    "worker": "worker",
+    "replay": "replay",
+    "check": "check",
+    "validate": "validate",
+    "schema": "schema",
+    "produce": "produce",
+    "topics": "topics",
+}
+_PACKAGES: Final = ("agents", "tables", "schemas")
+
+
+class _Commands(click.Group):
+    """The commands in the order in which one meets them, each imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"streams.cli.{_COMMANDS[cmd_name]}").command
+        return command
+
+
+def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            click.echo(f"pointstream {version('pointstream')}")
+        except PackageNotFoundError:
+            click.echo("pointstream (not installed: run from its source)")
+        ctx.exit()
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Every setting is a flag, else POINTSTREAM_<FLAG> in the environment, else its default; COMMAND --help shows all three. "
+    "Exit codes: 0 done, 1 something is wrong in the data, 2 wrong usage or configuration.",
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version and exit.")
+@click.pass_context
+def group(ctx: click.Context) -> int:
+    """A loyalty points ledger as a stream processor: receipts in, points out, exactly once."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+        return WRONG_USAGE
+    return 0
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line (without the program's name); the exit code. Prints, and never raises but for the interpreter's end."""
+    try:
+        _refuse_shadowed()
+        code = group.main(args=list(arguments), prog_name="pointstream", standalone_mode=False)
+    except click.Abort:
+        return _INTERRUPTED
+    except click.ClickException as error:
+        return _say(_where(error) + error.format_message().rstrip("."), WRONG_USAGE)
+    except WrongFiles as error:
+        for line in error.lines:
+            click.echo(line, err=True)
+        return _say(error.message, error.exit_code)
+    except Stop as error:
+        return _say(error.message, error.exit_code)
+    except BrokenPipeError:
+        return _reader_left()
+    except OSError as error:
+        return _say(_of_system(error), WRONG_USAGE)
+    except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, a developer the variable
+        return _say(_internal(error), WRONG_USAGE)
+    return code if isinstance(code, int) else 0
+
+
+def main() -> None:
+    """The console script."""
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = _reader_left()
+    sys.exit(code)
+
+
+def _say(message: str, code: int) -> int:
+    click.echo("pointstream: " + " ".join(message.split()), err=True)
+    return code
+
+
+def _where(error: click.ClickException) -> str:
+    """`replay: `, and for wrong usage where the help is."""
+    context = getattr(error, "ctx", None)
+    if context is None or context.parent is None:
+        return ""
+    return f"{context.info_name}: "
+
+
+def _of_system(error: OSError) -> str:
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
+
+
+def _internal(error: Exception) -> str:
+    if os.environ.get("POINTSTREAM_TRACEBACK"):
+        import traceback
+
+        traceback.print_exc()
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f" ({Path(code.co_filename).name}:{trace.tb_lineno}, {code.co_name})"
+        trace = trace.tb_next
+    return f"internal error: {type(error).__name__}: {error}{place}; POINTSTREAM_TRACEBACK=1 shows how it came about"
+
+
+def _reader_left() -> int:
+    """Whoever read our output has closed it (`| head`): end quietly, and keep the interpreter from complaining at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _refuse_shadowed() -> None:
+    """Our packages have plain names; another distribution with one of them in the same environment would be imported instead."""
+    home = Path(__file__).resolve().parents[2]
+    for name in _PACKAGES:
+        spec = importlib.util.find_spec(name)
+        if spec is None:
+            raise Stop(f"the package {name!r} of pointstream is missing; install pointstream into an environment of its own")
+        found = [Path(place).resolve() for place in spec.submodule_search_locations or ()]
+        if home / name not in found:
+            where = found[0] if found else spec.origin
+            raise Stop(
+                f"the package {name!r} is shadowed by another one at {where}; install pointstream into an environment of its own"
+            )

@@ -1,0 +1,118 @@
+"""Lines of input files, read in large chunks: plain or gzip, a path or standard input.
+
+Knows nothing of what a line means. It hands out blocks of lines, because a call for each line would cost as much as
+applying it, and keeps no more in memory than a block and one line: a line longer than `LINE_BYTES_MAX` comes back cut, and
+is too long to be a record anyway.
+"""
+
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from streams.errors import WrongUsage
+
+CHUNK_BYTES: Final = 256 * 1024
+LINE_BYTES_MAX: Final = 16 * 1024 * 1024  # the largest record that is taken has 1 MiB
+STANDARD_INPUT: Final = "-"
+_GZIP_MAGIC: Final = b"\x1f\x8b"  # no JSON text begins so
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class Block(NamedTuple):
+    """Some whole lines of one file, without their line ends; `first` is the number of the first one, from 1."""
+
+    file: str
+    first: int
+    lines: list[bytes]
+
+
+def total_bytes(paths: Sequence[str]) -> int | None:
+    """What there is to read, as it lies on disk; None where standard input is among it."""
+    if STANDARD_INPUT in paths:
+        return None
+    return sum(Path(path).stat().st_size for path in paths)
+
+
+def check_readable(paths: Sequence[str]) -> None:
+    """Say at the start, not after an hour, that the last file is missing."""
+    for path in paths:
+        if path == STANDARD_INPUT:
+            continue
+        if Path(path).is_dir():
+            raise WrongUsage(f"--input {path}: is a folder; name the files in it")
+        with Path(path).open("rb"):
+            pass
+
+
+def read_blocks(paths: Sequence[str], advanced: Callable[[int], None]) -> Iterator[Block]:
+    """All lines of all files, in order. `advanced` is told how many bytes (as on disk) have been read since the last call."""
+    for path in paths:
+        if path == STANDARD_INPUT:
+            yield from _blocks_of("standard input", sys.stdin.buffer, advanced)
+            continue
+        with Path(path).open("rb") as raw:
+            yield from _blocks_of(path, raw, advanced)
+
+
+def _blocks_of(file: str, raw: BinaryIO, advanced: Callable[[int], None]) -> Iterator[Block]:
+    counted = _Counted(raw)
+    stream = io.BufferedReader(counted, CHUNK_BYTES)
+    content: BinaryIO | gzip.GzipFile = stream
+    if stream.peek(2)[:2] == _GZIP_MAGIC:
+        content = gzip.GzipFile(fileobj=stream)
+    try:
+        for first, lines in _split(content):
+            advanced(counted.take())
+            yield Block(file, first, lines)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise WrongUsage(f"{file}: the gzip file is damaged or cut off ({error}); what came before it has been applied") from None
+
+
+def _split(content: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[bytes]]]:
+    number = 1
+    rest = b""
+    skipping = False  # inside a line that has already been handed out, cut
+    while chunk := content.read(CHUNK_BYTES):
+        lines = (rest + chunk).split(b"\n")
+        rest = lines.pop()
+        if number == 1 and lines and not skipping:
+            lines[0] = lines[0].removeprefix(_BYTE_ORDER_MARK)
+        if skipping and lines:
+            del lines[0]
+            skipping = False
+        elif skipping:
+            rest = b""
+        if len(rest) > LINE_BYTES_MAX:
+            lines.append(rest)
+            rest, skipping = b"", True
+        if lines:
+            yield number, lines
+            number += len(lines)
+    if rest and not skipping:
+        yield number, [rest.removeprefix(_BYTE_ORDER_MARK) if number == 1 else rest]
+
+
+class _Counted(io.RawIOBase):
+    """Counts what is read through it, so that a progress bar speaks of the file on disk, compressed or not."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__()
+        self._raw = raw
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._raw.read(len(buffer))
+        buffer[: len(data)] = data
+        self._count += len(data)
+        return len(data)
+
+    def take(self) -> int:
+        count, self._count = self._count, 0
+        return count

@@ -1,0 +1,241 @@
+"""The replay itself: lines in, records through the pure core, output files out, state in RocksDB.
+
+It never asks what time it is for anything but its own speed. Arrival is the line's `timestamp`, else the greatest event time so
+far, so what comes out depends on the lines, their order and their ticks alone. Memory is bounded: lines come in blocks, effects
+leave every block, and the table is flushed every so many records, whatever the number of receipts and profiles.
+"""
+
+import gc
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from agents.balances import balance_rows
+from agents.core import Core, Incoming
+from agents.outbox import Outbox
+from schemas.events import encode
+from schemas.instants import Instant, parse_instant
+from schemas.outcomes import Refused
+from schemas.program import Catalog
+from schemas.topics import INPUTS
+from streams.errors import WrongUsage
+from streams.replay.envelope import Envelope, dead_line, decode, explain, neither
+from streams.replay.lines import Block, check_readable, read_blocks
+from streams.replay.output import Output
+from streams.replay.summary import Summary
+from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.table import Table, profile_key
+
+FLUSH_RECORDS: Final = 5_000
+TICK_PIECE: Final = 1_000
+DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
+_STATE_BYTES: Final = 4096  # what a decoded profile of a few dozen lots takes, generously
+_META: Final = b"replay"
+_INPUTS: Final = frozenset(INPUTS)
+
+
+class ReplaySettings(NamedTuple):
+    """`state` None: a temporary directory, removed at the end. `until`: the last tick is there, if that is later."""
+
+    inputs: tuple[str, ...]
+    output: Path
+    state: Path | None = None
+    until: Instant | None = None
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+
+
+class Watch(Protocol):
+    """Who looks on: how far the input has been read, and lines that are no record."""
+
+    def advanced(self, count: int) -> None: ...
+
+    def broken(self, file: str, line: int, refused: Refused) -> None: ...
+
+    def closing(self) -> None: ...
+
+
+class _Position(msgspec.Struct):
+    """What the state remembers of the run that made it: the greatest event time, and how many lines came before."""
+
+    format: int = 1
+    lines: int = 0
+    event_time: Instant | None = None
+
+
+def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
+    """Run the records of all inputs, in order, and write what comes out. Raises `WrongUsage` or `OSError`."""
+    started = time.monotonic()
+    check_readable(settings.inputs)
+    with _state_folder(settings.state) as folder, Output(settings.output) as output:
+        table = _open_table(folder, settings.memory_bytes)
+        try:
+            with _lazy_garbage_collection():
+                run = _Run(catalog, table, output, watch)
+                run.read(settings.inputs)
+                run.last_tick(settings.until)
+                run.close()
+        finally:
+            table.close()
+        output.finish()
+    run.summary.seconds = time.monotonic() - started
+    return run.summary
+
+
+class _Run:
+    def __init__(self, catalog: Catalog, table: Table, output: Output, watch: Watch) -> None:
+        self.summary = Summary()
+        self._core = Core(catalog)
+        self._table = table
+        self._output = output
+        self._watch = watch
+        self._outbox = Outbox()
+        self._ticked = False
+        self._unflushed = 0
+        stored = table.meta(_META)
+        self._position = msgspec.json.decode(stored, type=_Position) if stored else _Position()
+
+    def read(self, inputs: tuple[str, ...]) -> None:
+        for block in read_blocks(inputs, self._watch.advanced):
+            self._block(block)
+            self._carry_out()
+
+    def last_tick(self, until: Instant | None) -> None:
+        """A file without ticks is settled at its greatest event time; `until` settles later than that, or than the last tick."""
+        told = self._position.event_time
+        if not self._ticked and told is not None:
+            self._tick(told if until is None else max(told, until))
+        elif until is not None:
+            self._tick(until)
+
+    def close(self) -> None:
+        """Everything has been applied: store it, and write the balances."""
+        self._carry_out()
+        self._flush()
+        self._watch.closing()
+        self._output.write_balances(self._balances())
+
+    def _block(self, block: Block) -> None:
+        """The hot loop: every name in it is local, and a line costs two decodings and nothing else of our own."""
+        core, table, outbox, outcomes = self._core, self._table, self._outbox, self.summary.outcomes
+        apply, event_time, position = core.apply, core.event_time, self._position
+        for number, line in enumerate(block.lines, block.first):
+            position.lines += 1
+            try:
+                envelope = decode(line)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                if line.strip():
+                    self._broken(block, number, line, explain(error))
+                else:
+                    position.lines -= 1
+                continue
+            topic = envelope.topic
+            value = bytes(envelope.value)
+            if topic not in _INPUTS or not value or envelope.tick is not None:
+                self._other(block, number, line, envelope)
+                continue
+            key = envelope.key
+            incoming = Incoming(
+                topic, 0, position.lines - 1, None if key is None else key.encode(), None if value == b"null" else value, 0
+            )
+            at = event_time(incoming)
+            if at is not None and (position.event_time is None or at > position.event_time):
+                position.event_time = at
+            arrived = position.event_time or 0
+            if envelope.timestamp is not None:
+                try:
+                    arrived = parse_instant(envelope.timestamp)
+                except ValueError as error:
+                    self._broken(block, number, line, Refused("invalid-field", f"timestamp {error}", "timestamp"))
+                    continue
+            outcomes[apply(table, incoming._replace(arrived_at=arrived), outbox)] += 1
+            self._unflushed += 1
+            if self._unflushed >= FLUSH_RECORDS:
+                self._flush()
+
+    def _other(self, block: Block, number: int, line: bytes, envelope: Envelope) -> None:
+        """A tick, or a line that is no record."""
+        if envelope.tick is None:
+            self._broken(block, number, line, neither(envelope))
+            return
+        try:
+            at = parse_instant(envelope.tick)
+        except ValueError as error:
+            self._broken(block, number, line, Refused("invalid-field", f"tick {error}", "tick"))
+            return
+        self._ticked = True
+        self._tick(at)
+
+    def _tick(self, at: Instant) -> None:
+        self.summary.ticks += 1
+        while not self._core.tick(self._table, at, self._outbox, TICK_PIECE):
+            self._carry_out()
+            self._unflushed += TICK_PIECE
+            if self._unflushed >= FLUSH_RECORDS:
+                self._flush()
+
+    def _broken(self, block: Block, number: int, line: bytes, refused: Refused) -> None:
+        self.summary.broken += 1
+        self._outbox.effects.append(dead_line(line, self._position.lines - 1, refused))
+        self._watch.broken(block.file, number, refused)
+
+    def _carry_out(self) -> None:
+        outbox = self._outbox
+        self.summary.count(outbox.effects)
+        self.summary.counts.update(outbox.counts)
+        self.summary.errors.extend(f"{type(error).__name__}: {error}" for error in outbox.errors)
+        self._output.write(outbox.effects)
+        outbox.clear()
+
+    def _flush(self) -> None:
+        self._table.flush({_META: msgspec.json.encode(self._position)})
+        self._unflushed = 0
+
+    def _balances(self) -> Iterator[bytes]:
+        programs, table = self._core.programs, self._table
+        profile_ids = table.profile_ids()
+        while page := list(islice(profile_ids, 500)):
+            table.prefetch(profile_key(profile_id) for profile_id in page)
+            for profile_id in page:
+                self.summary.profiles += 1
+                profile = table.profile(profile_id)
+                if profile is not None:
+                    for row in balance_rows(programs, profile_id, profile):
+                        yield encode(row)
+
+
+@contextmanager
+def _state_folder(wanted: Path | None) -> Iterator[Path]:
+    if wanted is not None:
+        yield wanted
+        return
+    with tempfile.TemporaryDirectory(prefix="pointstream-replay-") as folder:
+        yield Path(folder)
+
+
+def _open_table(folder: Path, memory_bytes: int) -> Table:
+    """A quarter of the memory is RocksDB's, a quarter that of decoded states; Python itself and the block in work have the rest."""
+    shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
+    try:
+        store = RocksStore(folder, shared)
+    except StoreLockedError as error:
+        raise WrongUsage(str(error)) from None
+    return Table(store, max(memory_bytes // 4 // _STATE_BYTES, 1_000))
+
+
+@contextmanager
+def _lazy_garbage_collection() -> Iterator[None]:
+    """Nothing here makes cycles in numbers; looking for them ten times a second would cost a tenth of the speed."""
+    before: tuple[int, int, int] = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()

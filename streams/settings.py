@@ -1,0 +1,77 @@
+"""How a setting reaches a command: a flag, else `POINTSTREAM_<NAME>`, else a default, and `--help` shows all three.
+
+One helper, so that no flag can be forgotten in the environment or in the help; and the kinds of value that the flags take
+(sizes, times, rates). Never reads a file and keeps no global state: what a command got, it hands on as arguments.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import click
+
+PREFIX: Final = "POINTSTREAM"
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB|GiB|KB|MB|GB)?", re.IGNORECASE)
+_UNITS: Final = {"b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+
+
+def setting(flag: str, *names: str, **rest: Any) -> Callable[[_Command], _Command]:
+    """A flag `--flag` that is also `POINTSTREAM_FLAG`; the rest is what `click.option` takes."""
+    variable = f"{PREFIX}_{flag.removeprefix('--').partition('/')[0].replace('-', '_').upper()}"
+    return click.option(flag, *names, envvar=variable, show_envvar=True, **{"show_default": True, **rest})
+
+
+class Size(click.ParamType):
+    """Bytes: `512MiB`, `1GiB`, `300000000`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        found = _SIZE.fullmatch(str(value).strip())
+        if found is None:
+            self.fail(f"{value!r} is not a size; write 512MiB or 1GiB", param, ctx)
+        return int(found[1]) * _UNITS[(found[2] or "B").lower()]
+
+
+class Time(click.ParamType):
+    """An instant: RFC 3339 with an offset, as in the records. Gives microseconds since 1970."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from schemas.instants import parse_instant
+
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_instant(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a time with an offset; write 2024-12-31T00:00:00Z", param, ctx)
+
+
+class ManyValues(click.Command):
+    """A command whose options named in `many` take all values up to the next flag: `--input a.jsonl b.jsonl`.
+
+    So that the shell's own `--input day-*.jsonl` works; saying the flag several times works too. Only for commands without
+    positional arguments.
+    """
+
+    def __init__(self, *args: Any, many: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._many = frozenset(many)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        current, taken = "", 0
+        for argument in args:
+            if argument.startswith("-") and argument != "-":
+                current, taken = argument, 0
+            elif current in self._many:
+                taken += 1
+                if taken > 1:
+                    spread.append(current)
+            spread.append(argument)
+        return super().parse_args(ctx, spread)
