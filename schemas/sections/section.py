@@ -51,6 +51,8 @@ class Reading:
     def check_names(self) -> None:
         for path, what, name in self._used:
             known = self.known(what)
+            if what == "tier" and not known:
+                continue  # a program without tiers: nobody holds one, and a condition may say so
             if name not in known:
                 hint = did_you_mean(name, known)
                 listed = f"; there are {', '.join(known)}" if known and not hint and len(known) <= 8 else ""
@@ -207,13 +209,17 @@ class Section:
         return tuple(found)
 
     def names(self, what: str, key: str, sections: "list[Section]", *, pattern: Parser[str]) -> list[str]:
-        """The names of a list's sections; one that stands twice is a fault of the list, told at the line of the second."""
+        """The names of a list's sections. One that stands twice is a fault of the list and of the second: of which a reader
+        thinks first depends on the reader.
+        """
         found: list[str] = []
         for section in sections:
             name = section.required(key, pattern, "")
             if name and name in found:
-                path = section.path[:-1]
-                self.reading.fault(path, f"must name each {what} once, names {shown_value(name)} twice", (*section.path, key))
+                self.reading.fault(
+                    section.path[:-1], f"must name each {what} once, names {shown_value(name)} twice", section.path
+                )
+                section.fault(key, f"must be another {what} than those before it, is {shown_value(name)} again")
             found.append(name)
         self.reading.define(what, [name for name in found if name])
         return found

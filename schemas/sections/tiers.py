@@ -52,12 +52,11 @@ def _read_definitions(tiers: Section, point: PointType | None) -> tuple[TierDefi
     for section, name in zip(sections, names, strict=True):
         amount = section.required("threshold", threshold, faulty)
         section.done()
-        if found and amount != faulty and found[-1].threshold_minor != faulty and amount <= found[-1].threshold_minor:
+        if found and faulty not in (amount, found[-1].threshold_minor) and amount <= found[-1].threshold_minor:
             tiers.reading.fault(
-                section.path[:-1],
-                f"must have rising thresholds; {name or 'a tier'} does not lie above {found[-1].name}",
-                (*section.path, "threshold"),
+                section.path[:-1], f"must have rising thresholds, {name or 'one'} is not above {found[-1].name}", section.path
             )
+            section.fault("threshold", f"must be above that of {found[-1].name or 'the tier before'}")
         found.append(TierDefinition(name=name, threshold_minor=amount))
     return tuple(found)
 
