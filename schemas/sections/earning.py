@@ -94,7 +94,7 @@ def _read_band(rule: Section) -> Band | None:
     if section.given and not (section.has("from") or section.has("to")):
         section.fault("", "must have from, to or both")
     if band.from_nano is not None and band.to_nano is not None and band.from_nano >= band.to_nano:
-        section.fault("", "must end above where it begins: to must be more than from")
+        section.fault("to", "must be more than from")
     section.done()
     return band
 
