@@ -66,6 +66,7 @@ def credit(
     lots = _lots(version, point, portions, at, entry_id, sale)
     if visit.membership(program).joined_at is None and _joins(version, lots):
         join(visit, version, at, cause)
+    issued = sum([lot.issued for lot in lots])
     accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
     visit.say(
         program,
@@ -73,8 +74,8 @@ def credit(
         at,
         point,
         subledger,
-        sum(lot.issued for lot in lots),
-        tuple((lot, lot.issued) for lot in accrued.lots),
+        issued,
+        tuple([(lot, lot.issued) for lot in accrued.lots]),
         entry_id=entry_id,
         cause=cause,
         rules=rules,
@@ -86,7 +87,7 @@ def credit(
     )
     tiers = version.program.tiers
     if tiers.definitions and tiers.point == point.sid and source in tiers.counts:
-        visit.qualify(version, subledger, sum(lot.issued for lot in lots), cause)
+        visit.qualify(version, subledger, issued, cause)
     for lot in lots:
         if _born_expired(lot, at):
             expired = ledger.expire(visit.ledger(program, point.sid, subledger), lot)
@@ -104,7 +105,7 @@ def credit(
             )
         else:
             _mark_due(visit, lot)
-    return tuple(lot.lot_id for lot in lots)
+    return tuple([lot.lot_id for lot in lots])
 
 
 def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:
@@ -175,4 +176,4 @@ def _mark_due(visit: Visit, lot: Lot) -> None:
 
 def _shared(values: list[str | None]) -> str | None:
     """The label that all of them have."""
-    return values[0] if values and all(value == values[0] for value in values) else None
+    return values[0] if values and values.count(values[0]) == len(values) else None

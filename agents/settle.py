@@ -69,9 +69,9 @@ def _fire(visit: Visit, due: Due) -> list[Due]:
     """One thing happens. Returns what it brings with it: a lot's expiry behind its activation, the lots of joining."""
     due_at, kind, lot_id, program, key = due
     membership = visit.profile.programs[program]
-    held = membership.ledgers[key]
-    lot = next(lot for lot in held.lots if lot.lot_id == lot_id)
     sid, subledger = split_ledger_key(key)
+    held = visit.ledger(program, sid, subledger)
+    lot = next(lot for lot in held.lots if lot.lot_id == lot_id)
     point = visit.programs.point(program, sid, due_at)
     if kind == EXPIRY:
         cause: Cause = {"timer": "expiry", "due_at": format_instant(due_at)}

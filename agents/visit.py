@@ -32,6 +32,7 @@ class Visit:
         "_ordinals",
         "_receipts",
         "_table",
+        "_touched",
         "_used",
         "_withheld",
     )
@@ -46,7 +47,8 @@ class Visit:
         self.recorded_at = format_instant(recorded_at)
         self.effects: list[Effect] = []
         self._table = table
-        self._ordinals: dict[tuple[object, ...], int] = {}
+        self._ordinals: dict[str, int] = {}
+        self._touched: dict[tuple[str, str, str], Ledger] = {}
         self._receipts: dict[bytes, Receipt] = {}
         self._used: dict[bytes, Lot] = {}
         self._withheld: list[tuple[str, str, int]] = []
@@ -58,11 +60,15 @@ class Visit:
         return found
 
     def ledger(self, program: str, point: str, subledger: str) -> Ledger:
-        ledgers = self.membership(program).ledgers
-        key = ledger_key(point, subledger)
-        found = ledgers.get(key)
+        place = (program, point, subledger)
+        found = self._touched.get(place)
         if found is None:
-            found = ledgers[key] = Ledger()
+            ledgers = self.membership(program).ledgers
+            key = ledger_key(point, subledger)
+            found = ledgers.get(key)
+            if found is None:
+                found = ledgers[key] = Ledger()
+            self._touched[place] = found
         return found
 
     def put_receipt(self, key: bytes, receipt: Receipt) -> None:
@@ -88,10 +94,9 @@ class Visit:
 
     def commit(self, outbox: Outbox) -> None:
         """Make it so: the profile as drafted, what goes with it, and the effects."""
-        for membership in self.profile.programs.values():
-            for ledger in membership.ledgers.values():
-                if len(ledger.lots) <= _LOTS_CHECKED:
-                    check_lots(ledger)
+        for ledger in self._touched.values():
+            if len(ledger.lots) <= _LOTS_CHECKED:
+                check_lots(ledger)
         self._table.put_profile(self.profile_id, self.profile)
         for key, receipt in self._receipts.items():
             self._table.put_receipt(key, receipt)
@@ -105,11 +110,11 @@ class Visit:
 
     def effect_id(self, program: str, kind: str, about: str, cause: Cause | None = None) -> str:
         """A new id; the second effect of one cause that is otherwise alike gets another ordinal."""
-        cause = cause or self.cause
-        same = (program, kind, about, *cause.values())
-        ordinal = self._ordinals.get(same, 0)
-        self._ordinals[same] = ordinal + 1
-        return effect_id(program, self.profile_id, cause, kind, about, ordinal)
+        parts = (program, self.profile_id, *map(str, (cause or self.cause).values()), kind, about)
+        stem = "\x1f".join(parts)
+        ordinal = self._ordinals.get(stem, 0)
+        self._ordinals[stem] = ordinal + 1
+        return effect_id(stem, ordinal)
 
     def say_joined(self, version: Version, at: Instant, cause: Cause | None) -> None:
         program = version.program.program
@@ -169,8 +174,8 @@ class Visit:
             point=point.sid,
             subledger=subledger or None,
             points=format_points(points, scale),
-            lots=tuple(_lot_view(lot, part, scale) for lot, part in parts),
-            rules=tuple(RuleView(rule, format_points(part, scale)) for rule, part in rules),
+            lots=tuple([_lot_view(lot, part, scale) for lot, part in parts]),
+            rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules]),
             legal_entity=legal_entity,
             description=description,
             reason=reason,
@@ -238,15 +243,16 @@ def _lot_view(lot: Lot, points: int, scale: int) -> LotView:
 
 
 def balance_view(ledger: Ledger, scale: int) -> BalanceView:
-    return BalanceView(
-        active=format_points(ledger.active, scale),
-        pending=format_points(ledger.pending, scale),
-        reserved=format_points(ledger.reserved, scale),
-        redeemed=format_points(ledger.redeemed, scale),
-        expired=format_points(ledger.expired, scale),
-        reversed=format_points(ledger.reversed, scale),
-        written_off=format_points(ledger.written_off, scale),
-        debt_paid=format_points(ledger.debt_paid, scale),
-        debt=format_points(ledger.debt, scale),
-        lifetime=format_points(ledger.issued, scale),
+    terms = (
+        ledger.active,
+        ledger.pending,
+        ledger.reserved,
+        ledger.redeemed,
+        ledger.expired,
+        ledger.reversed,
+        ledger.written_off,
+        ledger.debt_paid,
+        ledger.debt,
+        ledger.issued,
     )
+    return BalanceView(*(map(str, terms) if scale == 0 else [format_points(term, scale) for term in terms]))

@@ -25,7 +25,7 @@ _INT_END: Final = 10**12
 def parse_decimal(value: object) -> int:
     """Nano of a decimal, given as text or as a whole number; ValueError says what is wrong."""
     if isinstance(value, str):
-        return _parse_text(value)
+        return parse_text(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if -_INT_END < value < _INT_END:
             return value * NANO
@@ -69,7 +69,8 @@ def format_nano(nano: int, decimals: int = 0) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _parse_text(text: str) -> int:
+def parse_text(text: str) -> int:
+    """Nano of a decimal given as text: the cached heart of `parse_decimal`."""
     found = _DECIMAL.fullmatch(text)
     if found is None:
         raise ValueError(f"must be a decimal like 12.50, is {shown(text)}")

@@ -15,7 +15,7 @@ Cause = dict[str, str | int]
 """`{topic, kind, application, receipt_id | return_id | ..., revision}` or `{timer, due_at}`."""
 
 
-class BalanceView(Struct, frozen=True, kw_only=True):
+class BalanceView(Struct, gc=False, frozen=True):
     """All terms of the ledger's invariant: lifetime = the seven terms from active to debt_paid; debt stands beside it."""
 
     active: str
@@ -30,7 +30,7 @@ class BalanceView(Struct, frozen=True, kw_only=True):
     lifetime: str
 
 
-class LotView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LotView(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """The part of a lot that an entry speaks of."""
 
     lot_id: str
@@ -42,12 +42,12 @@ class LotView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     line_id: str | None = None
 
 
-class RuleView(Struct, frozen=True):
+class RuleView(Struct, gc=False, frozen=True):
     rule: str
     points: str
 
 
-class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LedgerEntry(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     type: str
     program: str
@@ -74,7 +74,7 @@ class LedgerEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
     balance: BalanceView | None = None
 
 
-class TierChange(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={"from_tier": "from", "to_tier": "to"}):
+class TierChange(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True, rename={"from_tier": "from", "to_tier": "to"}):
     id: str
     type: str
     program: str
@@ -93,7 +93,7 @@ class TierChange(Struct, frozen=True, kw_only=True, omit_defaults=True, rename={
     points_to_keep: str | None = None
 
 
-class Notification(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Notification(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     type: str
     program: str
@@ -110,7 +110,7 @@ class Notification(Struct, frozen=True, kw_only=True, omit_defaults=True):
     not_before: str | None = None
 
 
-class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DeadLetter(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A record that could not be used, as it came. `base64` names the fields that are base64 because they are not UTF-8.
 
     A value over the size limit is cut to its first 64 KiB (`truncated`); the whole stays at its topic, partition and offset.
@@ -129,7 +129,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True, omit_defaults=True):
     truncated: bool = False
 
 
-class LotBalance(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class LotBalance(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """An open lot: something remaining or reserved."""
 
     lot_id: str
@@ -144,7 +144,7 @@ class LotBalance(Struct, frozen=True, kw_only=True, omit_defaults=True):
     description: str | None = None
 
 
-class BalanceRow(Struct, frozen=True, kw_only=True):
+class BalanceRow(Struct, gc=False, frozen=True, kw_only=True):
     """One ledger of one profile, as `replay` writes it to balances.jsonl."""
 
     profile_id: str
@@ -165,14 +165,14 @@ class BalanceRow(Struct, frozen=True, kw_only=True):
     lots: tuple[LotBalance, ...]
 
 
-class ProgramBalances(Struct, frozen=True, kw_only=True):
+class ProgramBalances(Struct, gc=False, frozen=True, kw_only=True):
     program: str
     sequence: int
     joined_at: str | None
     balances: tuple[BalanceRow, ...]
 
 
-class ProfileBalances(Struct, frozen=True, kw_only=True):
+class ProfileBalances(Struct, gc=False, frozen=True, kw_only=True):
     """A record of the topic `balances`: everything of one profile."""
 
     profile_id: str
@@ -187,10 +187,10 @@ def encode(record: Struct) -> bytes:
     return _ENCODER.encode(record)
 
 
-def effect_id(program: str, profile_id: str, cause: Cause, kind: str, about: str, ordinal: int) -> str:
+def effect_id(stem: str, ordinal: int) -> str:
     """The id of an effect: SHA-256, first 32 hex digits, over what it is and why it came to be.
 
-    `about` is the lot or rule; `ordinal` counts the effects of one cause that are otherwise alike.
+    `stem` joins program, profile, the cause's values, the type, and the lot or rule; `ordinal` counts the effects of one cause
+    that are otherwise alike.
     """
-    parts = (program, profile_id, *map(str, cause.values()), kind, about, str(ordinal))
-    return sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+    return sha256(f"{stem}\x1f{ordinal}".encode()).hexdigest()[:32]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.amounts import parse_decimal
+from schemas.amounts import parse_decimal, parse_text
 from schemas.instants import Instant, parse_instant
 from schemas.outcomes import Refused
 
@@ -46,7 +46,7 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Attributes = dict[str, Any]
 
 
-class Line(Struct, kw_only=True):
+class Line(Struct, kw_only=True, gc=False):
     """One line of a receipt. Prices include tax."""
 
     sku: Id
@@ -60,7 +60,7 @@ class Line(Struct, kw_only=True):
     attributes: Attributes | None = None
 
 
-class Sale(Struct, kw_only=True):
+class Sale(Struct, kw_only=True, gc=False):
     """A closed receipt."""
 
     receipt_id: Id
@@ -88,7 +88,7 @@ class Sale(Struct, kw_only=True):
     attributes: Attributes | None = None
 
 
-class Cancel(Struct, kw_only=True):
+class Cancel(Struct, kw_only=True, gc=False):
     """A receipt that counts no more (`cancel`), or is open again until a higher revision closes it (`reopen`)."""
 
     kind: Literal["cancel", "reopen"]
@@ -99,13 +99,13 @@ class Cancel(Struct, kw_only=True):
     revision: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
-class ReturnedLine(Struct, kw_only=True):
+class ReturnedLine(Struct, kw_only=True, gc=False):
     quantity: Nano
     line_id: Id | None = None
     sku: Id | None = None
 
 
-class Return(Struct, kw_only=True):
+class Return(Struct, kw_only=True, gc=False):
     kind: Literal["return"]
     return_id: Id
     receipt_id: Id
@@ -116,7 +116,7 @@ class Return(Struct, kw_only=True):
     amount: Nano | None = None
 
 
-class Pixel(Struct, kw_only=True):
+class Pixel(Struct, kw_only=True, gc=False):
     event_id: Id
     profile_id: Id
     type: Id
@@ -126,7 +126,7 @@ class Pixel(Struct, kw_only=True):
     attributes: Attributes | None = None
 
 
-class ProfileRecord(Struct, kw_only=True):
+class ProfileRecord(Struct, kw_only=True, gc=False):
     profile_id: Id
     updated_at: At
     kind: Literal["upsert", "erase", "merge", "alias"] = "upsert"
@@ -135,7 +135,7 @@ class ProfileRecord(Struct, kw_only=True):
     application: Id | None = None
 
 
-class Redemption(Struct, kw_only=True):
+class Redemption(Struct, kw_only=True, gc=False):
     redemption_id: Id
     profile_id: Id
     program: Id
@@ -151,7 +151,7 @@ class Redemption(Struct, kw_only=True):
     part: Id | None = None
 
 
-class Adjustment(Struct, kw_only=True):
+class Adjustment(Struct, kw_only=True, gc=False):
     adjustment_id: Id
     profile_id: Id
     program: Id
@@ -179,7 +179,7 @@ def _instant(text: str) -> Instant:
 def _read(wanted: Any, value: Any) -> Any:
     """msgspec's hook for `Nano` and `At`; a ValueError from here becomes a fault with its path."""
     if wanted is Nano:
-        return parse_decimal(value)
+        return parse_text(value) if type(value) is str else parse_decimal(value)
     if type(value) is not str:
         raise ValueError("must be a time as text, such as 2026-01-31T12:00:00Z")
     return _instant(value)

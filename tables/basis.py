@@ -10,6 +10,8 @@ paid by points) is spread over the lines by amount. Tax is the lines' where any 
 from fractions import Fraction
 from typing import Final, NamedTuple
 
+from msgspec import Struct, structs
+
 from schemas.amounts import NANO
 from schemas.outcomes import Refused
 from schemas.program import Program
@@ -20,7 +22,7 @@ ATTO: Final = NANO * NANO
 _TOTAL_TOLERANCE_PERCENT: Final = 1
 
 
-class LineBasis(NamedTuple):
+class LineBasis(Struct, gc=False, frozen=True):
     """A line that counts (no voided one), its id, and its share of the basis."""
 
     line_id: str
@@ -34,55 +36,50 @@ class Basis(NamedTuple):
     gross: Exact
     net: Exact
     total: Exact
-    lines: tuple[LineBasis, ...]
+    lines: list[LineBasis]
     consistent: bool
 
 
 def basis_of(sale: Sale, program: Program) -> Basis:
     """Raises `Refused` with `wrong-currency` where the program has no rate for the sale's currency."""
-    amounts: list[tuple[str, Line, int]] = []
-    before_discount = 0
-    line_tax = 0
+    lines: list[LineBasis] = []
+    before_discount = line_tax = number = 0
     taxed = False
-    for number, line in enumerate(sale.lines, 1):
+    for line in sale.lines:
+        number += 1
         if not line.quantity:
             continue
-        amount = line.quantity * line.unit_price - (line.discount or 0) * NANO
-        before_discount += amount
+        amount = line.quantity * line.unit_price
+        if line.discount is not None:
+            amount -= line.discount * NANO
         if line.tax is not None:
             taxed = True
             line_tax += line.tax
-        amounts.append((line.line_id or str(number), line, amount))
+        before_discount += amount
+        lines.append(LineBasis(line.line_id or str(number), line, amount))
     gross = before_discount - (sale.discount or 0) * NANO
     net = gross - (line_tax if taxed else sale.tax or 0) * NANO
     computed = gross + (sale.shipping or 0) * NANO
     total = computed if sale.total is None else sale.total * NANO
-    consistent = abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
+    consistent = total == computed or abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
 
-    scale = _rate(sale, program)
+    rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
+    scale: Exact = rate
     if sale.paid_by_points and not program.earn_on_paid_by_points and total > 0:
         scale = scale * Fraction(max(total - sale.paid_by_points * NANO, 0), total)
     spread: Exact = scale if gross == before_discount else scale * _ratio(gross, before_discount)
-    if program.basis == "total":
-        spread = spread if total == gross else spread * _ratio(total, gross)
-    elif program.basis == "net" and not taxed:
-        spread = spread if net == gross else spread * _ratio(net, gross)
-    per_line_tax = program.basis == "net" and taxed
-    lines = tuple(
-        LineBasis(
-            line_id,
-            line,
-            (amount if spread == 1 else amount * spread) - ((line.tax or 0) * NANO * scale if per_line_tax else 0),
-        )
-        for line_id, line, amount in amounts
-    )
-    rate = _rate(sale, program)
+    if program.basis == "total" and total != gross:
+        spread = spread * _ratio(total, gross)
+    elif program.basis == "net" and not taxed and net != gross:
+        spread = spread * _ratio(net, gross)
+    if program.basis == "net" and taxed:
+        lines = [structs.replace(line, basis=line.basis * spread - (line.line.tax or 0) * NANO * scale) for line in lines]
+    elif spread != 1:
+        lines = [structs.replace(line, basis=line.basis * spread) for line in lines]
     return Basis(gross * rate, net * rate, total * rate, lines, consistent)
 
 
 def _rate(sale: Sale, program: Program) -> Exact:
-    if sale.currency == program.currency:
-        return 1
     rate_nano = program.rates_nano.get(sale.currency)
     if rate_nano is None:
         accepted = ", ".join((program.currency, *sorted(program.rates_nano)))

@@ -62,7 +62,7 @@ class Rulebook:
         facts = _Facts(sale, basis, situation, self.program)
         lines = basis.lines
         if self.program.exclude is not None:
-            lines = tuple(line for line in lines if not facts.line_matches(self.program.exclude, line))
+            lines = [line for line in lines if not facts.line_matches(self.program.exclude, line)]
         awards = []
         for point, rules in self._by_point:
             if rows := _award(point, self.program.choose, rules, lines, facts):
@@ -108,7 +108,7 @@ def _matched_lines(rule: Rule, lines: Sequence[LineBasis], facts: "_Facts") -> S
 
 def _whole_points(rule: Rule, point: PointType, lines: Sequence[LineBasis]) -> int:
     """One rate rule alone: no fractions need to be made."""
-    amount = _banded(rule.band, sum(line.basis for line in lines))
+    amount = _banded(rule.band, sum([line.basis for line in lines]))
     rate = rule.rate
     if rate is None or amount <= 0:
         return 0

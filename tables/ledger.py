@@ -53,7 +53,8 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
     """Credit new lots, each pending or active as it says. Active ones pay debt first."""
     debt_before = ledger.debt
     for lot in lots:
-        _require(lot.issued > 0 and lot.remaining == lot.issued, "a new lot holds what it issues", lot)
+        if lot.issued <= 0 or lot.remaining != lot.issued:
+            raise InvariantViolated(f"a new lot holds what it issues: {lot!r}")
         ledger.issued += lot.issued
         if lot.active:
             ledger.active += lot.issued
@@ -147,25 +148,34 @@ def due_at(lot: Lot) -> Instant | None:
 def check(ledger: Ledger) -> None:
     """The invariant over the totals. Raises `InvariantViolated`."""
     settled = ledger.reserved + ledger.redeemed + ledger.expired + ledger.reversed + ledger.written_off + ledger.debt_paid
-    _require(ledger.issued == ledger.active + ledger.pending + settled, "issued is the sum of where the points are", ledger)
-    _require(ledger.active >= 0 and ledger.pending >= 0 and ledger.debt >= 0, "no balance is below zero", ledger)
-    _require(not (ledger.debt and ledger.active), "debt only where nothing is active", ledger)
+    if ledger.issued != ledger.active + ledger.pending + settled:
+        raise InvariantViolated(f"issued is the sum of where the points are: {ledger!r}")
+    if ledger.active < 0 or ledger.pending < 0 or ledger.debt < 0:
+        raise InvariantViolated(f"no balance is below zero: {ledger!r}")
+    if ledger.debt and ledger.active:
+        raise InvariantViolated(f"debt only where nothing is active: {ledger!r}")
 
 
 def check_lots(ledger: Ledger) -> None:
     """The slower part, over every open lot: what the lots hold is what the totals say. Raises `InvariantViolated`."""
-    _require(ledger.active == sum(lot.remaining for lot in ledger.lots if lot.active), "active lots sum to active", ledger)
-    _require(ledger.pending == sum(lot.remaining for lot in ledger.lots if not lot.active), "pending lots sum to pending", ledger)
-    _require(ledger.reserved == sum(lot.reserved for lot in ledger.lots), "reserved lots sum to reserved", ledger)
+    active = pending = reserved = 0
     for lot in ledger.lots:
-        _require(0 < lot.remaining + lot.reserved <= lot.issued, "an open lot holds part of what it issued", lot)
+        if lot.active:
+            active += lot.remaining
+        else:
+            pending += lot.remaining
+        reserved += lot.reserved
+        if not 0 < lot.remaining + lot.reserved <= lot.issued:
+            raise InvariantViolated(f"an open lot holds part of what it issued: {lot!r}")
+    if (active, pending, reserved) != (ledger.active, ledger.pending, ledger.reserved):
+        raise InvariantViolated(f"the open lots sum to the balance: {ledger!r}")
 
 
 def _pay_debt(ledger: Ledger, lot: Lot) -> Lot:
     """The lot is in `active` already; what it pays leaves it."""
-    paid = min(ledger.debt, lot.remaining)
-    if not paid:
+    if not ledger.debt:
         return lot
+    paid = min(ledger.debt, lot.remaining)
     ledger.debt -= paid
     ledger.active -= paid
     ledger.debt_paid += paid

@@ -27,9 +27,10 @@ class Granted(NamedTuple):
 def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, at: Instant) -> Granted:
     """Lay every limit over an award. `held`: active and pending points of the ledger now (minor)."""
     point = award.point
-    if point.limit is None and point.max_balance_minor is None and not any(rule.limit for rule, _ in award.rows):
-        return Granted(tuple(points for _, points in award.rows), 0, ())
-    earned = sum(points for _, points in award.rows)
+    rows = [points for _, points in award.rows]
+    if point.limit is None and point.max_balance_minor is None and not [rule for rule, _ in award.rows if rule.limit is not None]:
+        return Granted(tuple(rows), 0, ())
+    earned = sum(rows)
     given = [_capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0)) for rule, points in award.rows]
     given = _reduced(given, _capped(sum(given), point.limit, usage.get(_point_key(point, program, at), 0)))
     if point.max_balance_minor is not None:

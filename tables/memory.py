@@ -17,6 +17,9 @@ class MemoryStore:
         self._due: list[tuple[Instant, str]] = []
         self._meta: dict[bytes, bytes] = {}
 
+    def get(self, key: bytes) -> bytes | None:
+        return self._states.get(key)
+
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
         return [self._states.get(key) for key in keys]
 

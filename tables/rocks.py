@@ -53,6 +53,10 @@ class RocksStore:
         self._due_handle = self._db.get_column_family_handle(_DUE)
         self._meta_handle = self._db.get_column_family_handle(_META)
 
+    def get(self, key: bytes) -> bytes | None:
+        found: bytes | None = self._db.get(key)
+        return found
+
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
         found: Any = self._db.get(keys)  # type: ignore[arg-type]  # its list type is invariant
         return list(found)

@@ -22,7 +22,7 @@ class StateFormatError(Exception):
     """A stored value was written by a newer version of pointstream."""
 
 
-class Lot(Struct, array_like=True, frozen=True):
+class Lot(Struct, gc=False, array_like=True, frozen=True):
     """Points from one cause. Half-open life: usable from `activates_at` up to, not including, `expires_at`.
 
     Points are minor units. `active` says whether the activation has fired; `activates_at` None waits for an event.
@@ -44,7 +44,7 @@ class Lot(Struct, array_like=True, frozen=True):
     description: str | None = None
 
 
-class Ledger(Struct, array_like=True):
+class Ledger(Struct, gc=False, array_like=True):
     """The totals of one point type and subledger, minor units, and the open lots in order of birth."""
 
     active: int = 0
@@ -75,7 +75,7 @@ class Ledger(Struct, array_like=True):
         )
 
 
-class TierState(Struct, array_like=True, frozen=True):
+class TierState(Struct, gc=False, array_like=True, frozen=True):
     """The tier held (None: none yet), the qualifying points, and since when each tier was held, oldest first."""
 
     tier: str | None = None
@@ -83,7 +83,7 @@ class TierState(Struct, array_like=True, frozen=True):
     history: tuple[tuple[Instant, str | None], ...] = ()
 
 
-class Membership(Struct, array_like=True):
+class Membership(Struct, gc=False, array_like=True):
     """One profile in one program. `joined_at` None: points may be pending, but it is no member yet.
 
     `sequence` numbers all output of the profile in the program, `entry` its ledger entries; `usage` is what limits have used,
@@ -102,7 +102,7 @@ class Membership(Struct, array_like=True):
         return Membership(self.joined_at, self.sequence, self.entry, ledgers, self.tiers.copy(), self.usage.copy())
 
 
-class Profile(Struct, array_like=True):
+class Profile(Struct, gc=False, array_like=True):
     """Everything about one profile that an update needs. `due_at`: no thing of it is due before this instant."""
 
     settled_at: Instant
@@ -115,7 +115,7 @@ class Profile(Struct, array_like=True):
         return Profile(self.settled_at, self.due_at, self.stopped, programs)
 
 
-class Earned(Struct, array_like=True, frozen=True):
+class Earned(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used."""
 
     program: str
@@ -126,7 +126,7 @@ class Earned(Struct, array_like=True, frozen=True):
     usage: tuple[tuple[str, int], ...] = ()
 
 
-class Receipt(Struct, array_like=True, frozen=True):
+class Receipt(Struct, gc=False, array_like=True, frozen=True):
     """A receipt as it is remembered: which records of it were seen, by kind and revision, and what it earned.
 
     `revision` is the highest one applied; `last_at` the latest event time, from which `remember` counts.

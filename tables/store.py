@@ -9,6 +9,8 @@ from schemas.instants import Instant
 class Store(Protocol):
     """States by key, an index of due things in order of instant, and a few named values (positions and the like)."""
 
+    def get(self, key: bytes) -> bytes | None: ...
+
     def get_many(self, keys: list[bytes]) -> list[bytes | None]: ...
 
     def write(

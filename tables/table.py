@@ -65,7 +65,7 @@ class Table:
         if found is None:
             found = self._clean.get(key, _ABSENT)  # type: ignore[arg-type]
             if found is _ABSENT:
-                stored = self._store.get_many([key])[0]
+                stored = self._store.get(key)
                 found = self._remember(key, None if stored is None else decode(stored))
         return found  # type: ignore[return-value]
 
