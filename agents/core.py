@@ -50,12 +50,17 @@ class Core:
         self.programs = Programs(catalog)
         self._partitions = partitions
         self._route = lru_cache(maxsize=_ROUTES)(self._route_of)
+        self._decoded: tuple[str, bytes | None, Record] | None = None  # what `event_time` read last
 
     def apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
         """Apply one record. Returns its outcome (`schemas.outcomes.OUTCOMES`); effects and counts go to the outbox."""
         profile_id: str | None = None
         try:
-            record = records.decode(incoming.topic, incoming.value)
+            known = self._decoded
+            if known is not None and known[1] is incoming.value and known[0] == incoming.topic:
+                record = known[2]
+            else:
+                record = records.decode(incoming.topic, incoming.value)
             profile_id = record.profile_id
             if profile_id is None:
                 return ANONYMOUS
@@ -96,11 +101,13 @@ class Core:
         return True
 
     def event_time(self, incoming: Incoming) -> Instant | None:
-        """When the record says that it happened; None where it cannot be read."""
+        """When the record says that it happened; None where it cannot be read. What it reads, `apply` need not read again."""
         try:
-            return records.event_time(records.decode(incoming.topic, incoming.value))
+            record = records.decode(incoming.topic, incoming.value)
         except Refused:
             return None
+        self._decoded = (incoming.topic, incoming.value, record)
+        return records.event_time(record)
 
     def _check_route(self, incoming: Incoming, profile_id: str) -> None:
         wrong, partition = self._route(profile_id)
