@@ -1,6 +1,6 @@
 """A partition's table: decoded states in front of a store, changed in memory and flushed as one.
 
-One writer. What is read stays decoded in a bounded cache; what is changed is kept until `flush`, coalesced to one value a key.
+One writer. What is read stays decoded in a bounded cache of two generations; what is changed is kept until `flush`, coalesced to one value a key.
 The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
 commit, or calls `drop_changes()` and goes on from the store.
 
@@ -17,7 +17,6 @@ from schemas.instants import Instant
 from tables.state import Lot, Profile, Receipt, decode_lot, decode_profile, decode_receipt, encode
 from tables.store import Store
 
-_ABSENT: Final = object()
 _PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
 State = Profile | Receipt | Lot
@@ -39,8 +38,9 @@ def lot_key(profile_id: str, lot_id: str) -> bytes:
 class Table:
     def __init__(self, store: Store, cache_entries: int = 50_000) -> None:
         self._store = store
-        self._cache_entries = cache_entries
-        self._clean: dict[bytes, State | None] = {}  # oldest first; None: known to be absent
+        self._generation_entries = max(cache_entries // 2, 1)
+        self._young: dict[bytes, State] = {}
+        self._old: dict[bytes, State] = {}
         self._dirty: dict[bytes, State] = {}
         self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
         self._due_now: dict[str, Instant | None] = {}
@@ -61,36 +61,28 @@ class Table:
         return self._get(key, decode_lot)
 
     def _get(self, key: bytes, decode: Callable[[bytes], S]) -> S | None:
-        found = self._dirty.get(key)
+        found = self._dirty.get(key) or self._young.get(key)
         if found is None:
-            found = self._clean.get(key, _ABSENT)  # type: ignore[arg-type]
-            if found is _ABSENT:
+            found = self._old.get(key)
+            if found is None:
                 stored = self._store.get(key)
-                found = self._remember(key, None if stored is None else decode(stored))
+                if stored is None:
+                    return None
+                found = decode(stored)
+            self._young[key] = found
+            if len(self._young) > self._generation_entries:
+                self._age()
         return found  # type: ignore[return-value]
 
-    def _remember(self, key: bytes, state: S | None) -> S | None:
-        self._clean[key] = state
-        self._trim()
-        return state
+    def _age(self) -> None:
+        """The young generation becomes the old one, which is forgotten: what is used again in time stays."""
+        self._old = self._young
+        self._young = {}
 
-    def _trim(self) -> None:
-        while len(self._clean) > self._cache_entries:
-            del self._clean[next(iter(self._clean))]
-
-    def prefetch(self, keys: Iterable[bytes]) -> None:
-        """Read many states at once, ahead of their use."""
-        wanted = [key for key in dict.fromkeys(keys) if key not in self._dirty and key not in self._clean]
-        if not wanted:
-            return
-        for key, stored in zip(wanted, self._store.get_many(wanted), strict=True):
-            self._clean[key] = None if stored is None else _DECODERS[key[0]](stored)
-        self._trim()
-
-    def profile_ids(self) -> Iterator[str]:
-        """Every profile that was flushed, sorted by the bytes of its id."""
-        for key, _ in self._store.states(_PROFILE):
-            yield key[1:].decode()
+    def profiles(self) -> Iterator[tuple[str, Profile]]:
+        """Every profile that was flushed, sorted by the bytes of its id, read past the cache."""
+        for key, stored in self._store.states(_PROFILE):
+            yield key[1:].decode(), decode_profile(stored)
 
     def meta(self, name: bytes) -> bytes | None:
         return self._store.meta(name)
@@ -157,11 +149,10 @@ class Table:
         due = [(profile_id, self._due_stored[profile_id], now) for profile_id, now in self._due_now.items()]
         moved = [entry for entry in due if entry[1] != entry[2]]
         self._store.write(self.changes() if changes is None else changes, moved, meta)
-        for key, state in self._dirty.items():
-            self._clean.pop(key, None)
-            self._clean[key] = state
+        self._young.update(self._dirty)
         self._forget_changes()
-        self._trim()
+        if len(self._young) > self._generation_entries:
+            self._age()
 
     def drop_changes(self) -> None:
         """The cycle failed: what was not flushed never was. Readers see the store again."""
@@ -185,8 +176,8 @@ class Table:
             if old != new:
                 due.append((key[1:].decode(), old, new))
         self._store.write(newest.items(), due, meta)
-        for key in newest:
-            self._clean.pop(key, None)
+        self._young.clear()
+        self._old.clear()
 
     def close(self) -> None:
         self._store.close()
@@ -199,6 +190,3 @@ def _due_at(profile: Profile | None) -> Instant | None:
 
 def _stored_due_at(stored: bytes | None) -> Instant | None:
     return None if stored is None else _due_at(decode_profile(stored))
-
-
-_DECODERS: Final[dict[int, Callable[[bytes], State]]] = {ord("p"): decode_profile, ord("r"): decode_receipt, ord("l"): decode_lot}

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -30,7 +29,7 @@ from streams.replay.lines import Block, check_readable, read_blocks
 from streams.replay.output import Output
 from streams.replay.summary import Summary
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
-from tables.table import Table, profile_key
+from tables.table import Table
 
 FLUSH_RECORDS: Final = 5_000
 TICK_PIECE: Final = 1_000
@@ -197,16 +196,10 @@ class _Run:
         self._unflushed = 0
 
     def _balances(self) -> Iterator[bytes]:
-        programs, table = self._core.programs, self._table
-        profile_ids = table.profile_ids()
-        while page := list(islice(profile_ids, 500)):
-            table.prefetch(profile_key(profile_id) for profile_id in page)
-            for profile_id in page:
-                self.summary.profiles += 1
-                profile = table.profile(profile_id)
-                if profile is not None:
-                    for row in balance_rows(programs, profile_id, profile):
-                        yield encode(row)
+        for profile_id, profile in self._table.profiles():
+            self.summary.profiles += 1
+            for row in balance_rows(self._core.programs, profile_id, profile):
+                yield encode(row)
 
 
 @contextmanager
