@@ -97,8 +97,9 @@ def test_the_example_program_is_valid_and_its_tests_pass() -> None:
 
 def test_the_example_receipts_give_what_the_rules_say(tmp_path: Path) -> None:
     """Ann: 9 and twice 5 for coffee on Saturday, 21 for tea; a sale in euros set aside. Bob: 512, once, and Silver."""
+    program, receipts = "docs/examples/club.yaml", "docs/examples/receipts.jsonl"
     done = _pointstream(
-        "replay", "--program", "docs/examples/club.yaml", "--input", "docs/examples/receipts.jsonl", "--output", str(tmp_path)
+        "replay", "--program", program, "--input", receipts, "--output", str(tmp_path), "--without", "tiers.review"
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = (tmp_path / "balances.jsonl").read_text(encoding="utf-8").splitlines()
