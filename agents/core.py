@@ -94,6 +94,8 @@ class Core:
             visit = Visit(self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at)
             try:
                 settle(visit, due_at)
+                if visit.profile.due_at is None or visit.profile.due_at > at:
+                    visit.profile.settled_at = max(visit.profile.settled_at, at)
                 visit.commit(outbox)
             except Exception as error:
                 outbox.errors.append(error)

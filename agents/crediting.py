@@ -64,7 +64,7 @@ def credit(
     program = version.program.program
     entry_id = visit.effect_id(program, "points.accrued", f"{point.sid}:{subledger}:{source}", cause)
     lots = _lots(version, point, portions, at, entry_id, sale)
-    if visit.membership(program).joined_at is None and _joins(version, lots):
+    if visit.membership(program).joined_at is None and joins(version, portions, at):
         join(visit, version, at, cause)
     issued = sum([lot.issued for lot in lots])
     accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
@@ -122,9 +122,14 @@ def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> No
             credit(visit, version, point, "", initial, at, "initial", cause=cause, reason="initial-balance")
 
 
-def _joins(version: Version, lots: Sequence[Lot]) -> bool:
+def joins(version: Version, portions: Sequence[Portion], at: Instant) -> bool:
+    """Whether an accrual of these portions makes a member of one who is not."""
     policy = version.program.membership.join
-    return policy == "on-points-earned" or (policy == "on-points-activated" and any(lot.active for lot in lots))
+    if policy == "on-points-activated":
+        zone, leap_day = version.program.timezone, version.program.leap_day
+        instants = [part.activation.activates_at(at, zone, leap_day) for part in portions]
+        return any(activates_at is not None and activates_at <= at for activates_at in instants)
+    return policy == "on-points-earned"
 
 
 def _lots(

@@ -15,7 +15,7 @@ from tables.earning import Award, Situation
 from tables.rounding import apportion
 from tables.state import Earned, Receipt, ledger_key
 
-from agents.crediting import credit, portion
+from agents.crediting import credit, joins, portion
 from agents.programs import Version
 from agents.settle import reschedule, settle
 from agents.visit import Visit
@@ -146,6 +146,9 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
     membership = visit.membership(program.program)
     held = membership.ledgers.get(ledger_key(point.sid, subledger))
     balance = held.active + held.pending if held is not None else 0
+    wanted = [portion(points, point, rule) for rule, points in award.rows]
+    if membership.joined_at is None and joins(version, wanted, sale.closed_at):
+        balance += point.initial_balance_minor  # which is credited first
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
     place = (program.program, point.sid, subledger)
     given, before = granted.given, kept.pop(place, 0)
@@ -158,6 +161,8 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
     if sum(given) <= 0:
         visit.withheld(program.program, point.sid, granted.withheld)
         return Earned(*place, points=before) if before else None
+    if held is not None and held.issued + total > ledger.POINTS_MINOR_MAX or total > ledger.POINTS_MINOR_MAX:
+        raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
     for counter, used in granted.usage:
         membership.usage[counter] = membership.usage.get(counter, 0) + used
     lots = credit(
@@ -165,7 +170,7 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
         version,
         point,
         subledger,
-        [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points],
+        [part._replace(points=points) for part, points in zip(wanted, given, strict=True) if points],
         sale.closed_at,
         "earning",
         sale=sale,

@@ -241,7 +241,7 @@ def _purchase(value: bytes) -> Purchase:
     for line in sale.lines:
         if line.quantity < 0:
             number = sale.lines.index(line)
-            raise Refused("negative-quantity", "a quantity below 0 is not a sale; send a return", f"lines[{number}].quantity")
+            raise Refused("negative-quantity", "a quantity below 0 is not a sale; send a return", f"lines.{number}.quantity")
     return sale
 
 
@@ -250,26 +250,31 @@ def _check_return(record: Return) -> None:
         raise Refused("missing-field", "a return names either its lines or an amount", "lines")
     for number, line in enumerate(record.lines or ()):
         if line.quantity < 0:
-            raise Refused("negative-quantity", "a returned quantity is not below 0", f"lines[{number}].quantity")
+            raise Refused("negative-quantity", "a returned quantity is not below 0", f"lines.{number}.quantity")
         if line.line_id is None and line.sku is None:
-            raise Refused("missing-field", "a returned line names its line_id or its sku", f"lines[{number}].line_id")
+            raise Refused("missing-field", "a returned line names its line_id or its sku", f"lines.{number}.line_id")
 
 
 def _refusal(message: str) -> Refused:
     """A msgspec sentence as a refusal with its field. `Expected ...` sentences read well once the path is taken off."""
     if missing := _MISSING.search(message):
-        name, parent = missing.groups()
+        name, parent = missing.group(1), _dotted(missing.group(2))
         field = f"{parent}.{name}" if parent else name
         return Refused("missing-field", f"the field {field} is missing", field)
     if found := _AT.match(message):
-        sentence, field = found.groups()
+        sentence, field = found.group(1), _dotted(found.group(2))
         return Refused("invalid-field", f"{field or 'the record'}: {sentence.replace('`', '')}", field or None)
     if message.startswith("Expected `object`"):
         return Refused("not-json", f"the value must be a JSON object: {message.replace('`', '')}")
     return Refused("invalid-field", message.replace("`", ""))
 
 
-_CANONICAL: Final = msgspec.msgpack.Encoder(order="deterministic")
+def _dotted(path: str | None) -> str:
+    """msgspec's `lines[0].sku` as `lines.0.sku`, the way that every path is written here."""
+    return (path or "").replace("[", ".").replace("]", "")
+
+
+_CANONICAL: Final = msgspec.json.Encoder(order="deterministic")  # JSON, for its integers have no end
 
 
 def fingerprint(record: Record) -> bytes:

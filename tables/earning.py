@@ -63,7 +63,9 @@ class Rulebook:
         lines = basis.lines
         if self.program.exclude is not None:
             lines = [line for line in lines if not facts.line_matches(self.program.exclude, line)]
-        awards = []
+        awards: list[Award] = []
+        if sum([line.basis for line in lines]) < 0:
+            return awards  # a receipt below zero earns nothing, not even a fixed bonus
         for point, rules in self._by_point:
             if rows := _award(point, self.program.choose, rules, lines, facts):
                 awards.append(Award(point, rows))

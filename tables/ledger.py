@@ -10,7 +10,7 @@ with `debt` beside the equation, and debt > 0 only where active = 0: whatever be
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec import structs
 
@@ -20,7 +20,10 @@ from tables.state import Ledger, Lot
 Policy = Literal["pending-only", "within-balance", "allow-debt"]
 SpendOrder = Literal["earliest-expiry", "earliest-earned"]
 
-_NEVER = 1 << 62
+POINTS_MINOR_MAX: Final = 9 * 10**18
+"""What one ledger may ever issue: it fits into 64 bits, wherever it is stored."""
+
+_NEVER: Final = 1 << 62
 
 
 class InvariantViolated(Exception):
