@@ -1,1 +1,1 @@
-"""How fast it is, measured beside an honest baseline. Run by `make bench`, never by the tests."""
+"""How fast, beside what: measurements that anybody can repeat with `make bench`. Never tests: nothing fails for being slow."""

@@ -202,6 +202,8 @@ def _points(story: Story, width: int) -> Panel:
     room = width - 4
     issued = story.totals["lifetime"]
     bar, legend = Text(no_wrap=True), Text(no_wrap=True, overflow="ellipsis")
+    holds = issued == sum(story.totals[term] for term, _ in _TERMS)
+    legend.append("✓ " if holds else "✗ does not add up: ", "bold bright_green" if holds else "bold bright_red")
     legend.append(f"{issued:,} points issued", "bold")
     joint = " = "
     edges = [0.0]
@@ -213,9 +215,6 @@ def _points(story: Story, width: int) -> Panel:
             legend.append(joint, "dim")
             legend.append(f"{points:,} {term.replace('_', ' ')}", style)
             joint = " + "
-    holds = issued == sum(story.totals[term] for term, _ in _TERMS)
-    if issued:
-        legend.append("  ✓" if holds else "  ✗ does not add up", "bold bright_green" if holds else "bold bright_red")
     return _panel(Group(bar, legend), "Every point is somewhere")
 
 

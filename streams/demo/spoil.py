@@ -84,7 +84,7 @@ def training_till(receipt: Receipt, before: Receipt, random: Random) -> Spoilt:
 
 def flat_battery(receipt: Receipt, before: Receipt, random: Random) -> Spoilt:
     """A till whose clock went back to its maker's year."""
-    return _spoilt(receipt, "before-program", closed_at="2005-01-01T00:00:12Z")
+    return _spoilt(receipt, "too-late", closed_at="2021-01-01T00:00:12Z")
 
 
 def forgotten_box(receipt: Receipt, before: Receipt, random: Random) -> Spoilt:
