@@ -92,6 +92,9 @@ class _Reader:
     # the file
 
     def check_file(self, root: Node) -> CheckFile | None:
+        if isinstance(root, Mapping) and "tests" not in root.items and "points" in root.items:
+            self.fault(root, "", "is a program file; `pointstream validate` checks it, and a check file names it as its program")
+            return None
         top = self.mapping(root, "", frozenset({"program", "defaults", "tests"}))
         if top is None:
             return None

@@ -16,6 +16,7 @@ from streams.check import world as out
 from streams.check.compare import compare_list, compare_whole, differences, show
 from streams.check.file import CheckFileError, read_check_file
 from streams.check.model import CheckFile, Clock, Deliver, Expect, Repeat, Restart, Test
+from streams.check.nodes import Plain
 from streams.check.world import NotThere, World
 
 
@@ -102,7 +103,7 @@ def _wrong_as_it_stands(check: CheckFile, test: Test) -> bool:
     return False
 
 
-def _names(wanted: dict[str, object], fault: Fault) -> bool:
+def _names(wanted: dict[str, Plain], fault: Fault) -> bool:
     """Whether a fault is the one that is meant: its path, and a part of its reason."""
     path, reason = wanted.get("path"), wanted.get("reason")
     return (path is None or path == fault.path) and (reason is None or str(reason) in fault.reason)
@@ -133,9 +134,9 @@ def _run(test: Test, world: World) -> None:
                 world.restart()
             case Expect():
                 if lines := list(_unmet(step, test, world)):
-                    raise _Failed([f"line {step.line}:", *lines])
+                    raise _Failed([f"line {step.line}:", *lines, *world.errors])
     if unnamed := out.dead_letters(world.take()):
-        raise _Failed(_unnamed(unnamed))
+        raise _Failed([*_unnamed(unnamed), *world.errors])
 
 
 def _unmet(expect: Expect, test: Test, world: World) -> Iterator[str]:
@@ -162,15 +163,24 @@ def _unmet_figures(expect: Expect, test: Test, world: World) -> Iterator[str]:
         yield from _figures(f"balance of {wanted.profile_id}", wanted.figures, balance)
     if (listed := expect.lots) is not None:
         owners = test.profiles if listed.profile_id is None else [listed.profile_id]
-        lots = [lot for owner in owners for lot in world.lots(owner)]
+        lots = [lot for owner in owners for lot in world.lots(owner) if _of_the_ledger(lot, listed.items)]
         yield from compare_whole(f"lots of {listed.profile_id or 'any profile'}", listed.items, lots)
     if (wanted := expect.tier) is not None:
         tier = world.tier(wanted.profile_id, wanted.program, wanted.subledger)
         yield from _figures(f"tier of {wanted.profile_id}", wanted.figures, tier)
 
 
-def _figures(what: str, wanted: dict[str, object], got: out.Record) -> Iterator[str]:
-    found = differences(wanted, got)  # type: ignore[arg-type]
+def _of_the_ledger(lot: out.Record, items: list[dict[str, Plain]]) -> bool:
+    """Where all items name one program, point type or subledger, the list is of that alone; else of the whole profile."""
+    for name in ("program", "point", "subledger"):
+        named = [item[name] for item in items if name in item]
+        if named and len(named) == len(items) and all(value == named[0] for value in named) and lot[name] != named[0]:
+            return False
+    return True
+
+
+def _figures(what: str, wanted: dict[str, Plain], got: out.Record) -> Iterator[str]:
+    found = differences(wanted, got)
     if found:
         yield what
         yield from (f"  ~ {difference}" for difference in found)

@@ -40,6 +40,7 @@ class World:
         self._now: Instant | None = None
         self._delivered = 0
         self._seen: list[tuple[str, Record]] = []
+        self.errors: list[str] = []  # exceptions inside of a rule: a fault of pointstream, and said with every failure
 
     def _open(self) -> None:
         self._table = Table(self._store)
@@ -73,6 +74,7 @@ class World:
 
     def _collect(self) -> None:
         self._seen += [(effect.topic, _DECODER.decode(encode(effect.record))) for effect in self._outbox.effects]
+        self.errors += [f"an error in pointstream stopped a profile: {type(e).__name__}: {e}" for e in self._outbox.errors]
         self._outbox = Outbox()
 
     # what there is

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _COLOURS: Final = {"+": "red", "-": "green", "~": "yellow", "=": "bright_black"}
 
 
-@click.command()
+@click.command(short_help="Run check files: unit tests for a program.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @setting("--json", "as_json", is_flag=True, help="Print the results for a machine: {tests: [{file, name, passed, message}]}.")
 def command(files: tuple[Path, ...], as_json: bool) -> int:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 _BROKEN_SHOWN_MAX: Final = 10
 
 
-@click.command(cls=ManyValues, many=("--program", "--input", "--without"))
+@click.command(
+    short_help="Records of files through the programs, with no broker.",
+    cls=ManyValues,
+    many=("--program", "--input", "--without"),
+)
 @setting(
     "--program",
     multiple=True,

@@ -1,0 +1,92 @@
+"""`pointstream worker`: one Faust worker; start more to share the load."""
+
+from pathlib import Path
+
+import click
+
+from streams.settings import Size, setting
+
+
+@click.command(short_help="One worker on a broker; start more to share the load.")
+@setting(
+    "--broker",
+    required=True,
+    metavar="URL",
+    help="kafka://HOST:PORT[,HOST:PORT], or embedded://HOST:PORT of the embedded broker.",
+)
+@setting(
+    "--program",
+    "programs",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="A program file, or a folder of them; may be said several times.",
+)
+@setting(
+    "--state",
+    default=Path("pointstream-state"),
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="A directory that this process alone uses. It can be lost: it is filled again from the changelog.",
+)
+@setting(
+    "--without",
+    multiple=True,
+    metavar="PATH",
+    show_default="nothing",
+    help="Run without this part of the program, which is not in force yet.",
+)
+@setting("--backfill", is_flag=True, help="Ticks follow the greatest event time applied instead of the clock.")
+@setting("--app-id", default="pointstream", metavar="NAME", help="The consumer group; workers of one name share the partitions.")
+@setting("--instance-id", metavar="NAME", show_default="none", help="A name that this worker keeps over a restart.")
+@setting("--cycle-ms", default=200, type=click.IntRange(10, 10_000), help="How often what was done is committed.")
+@setting("--cycle-records", default=5_000, type=click.IntRange(1, 1_000_000), help="At most so many records a commit.")
+@setting("--session-timeout-ms", default=10_000, type=click.IntRange(1_000, 600_000), help="When a silent worker counts as gone.")
+@setting(
+    "--transaction-timeout-ms", default=12_000, type=click.IntRange(1_000, 900_000), help="When an open transaction is given up."
+)
+@setting(
+    "--stuck-ms",
+    default=60_000,
+    type=click.IntRange(1_000, 3_600_000),
+    help="End the process if it lags and nothing moves so long.",
+)
+@setting("--memory", default="256MiB", type=Size(), help="What state and caches may take, all partitions together.")
+def command(
+    *,
+    broker: str,
+    programs: tuple[Path, ...],
+    state: Path,
+    without: tuple[str, ...],
+    backfill: bool,
+    app_id: str,
+    instance_id: str | None,
+    cycle_ms: int,
+    cycle_records: int,
+    session_timeout_ms: int,
+    transaction_timeout_ms: int,
+    stuck_ms: int,
+    memory: int,
+) -> int:
+    """Run one worker. Start more of them to share the load; each needs a --state directory of its own."""
+    from streams.worker.run import run_worker
+    from streams.worker.settings import WorkerSettings
+
+    return run_worker(
+        WorkerSettings(
+            broker=broker,
+            state=state,
+            programs=programs,
+            without=without,
+            app_id=app_id,
+            backfill=backfill,
+            cycle_ms=cycle_ms,
+            cycle_records=cycle_records,
+            session_timeout_ms=session_timeout_ms,
+            transaction_timeout_ms=transaction_timeout_ms,
+            stuck_ms=stuck_ms,
+            instance_id=instance_id,
+            memory_bytes=memory,
+        )
+    )
