@@ -15,7 +15,7 @@ from tables.earning import Award, Situation
 from tables.rounding import apportion
 from tables.state import Earned, Receipt, ledger_key
 
-from agents.crediting import credit, joins, portion
+from agents.crediting import Portion, credit, joins, portion
 from agents.programs import Version
 from agents.settle import reschedule, settle
 from agents.visit import Visit
@@ -163,14 +163,16 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
         return Earned(*place, points=before) if before else None
     if held is not None and held.issued + total > ledger.POINTS_MINOR_MAX or total > ledger.POINTS_MINOR_MAX:
         raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
-    for counter, used in granted.usage:
-        membership.usage[counter] = membership.usage.get(counter, 0) + used
+    if granted.usage:
+        limits.forget_usage(membership.usage, visit.profile.settled_at - program.remember_us)
+        for counter, used in granted.usage:
+            membership.usage[counter] = membership.usage.get(counter, 0) + used
     lots = credit(
         visit,
         version,
         point,
         subledger,
-        [part._replace(points=points) for part, points in zip(wanted, given, strict=True) if points],
+        [Portion(points, *part[1:]) for part, points in zip(wanted, given, strict=True) if points],
         sale.closed_at,
         "earning",
         sale=sale,

@@ -47,15 +47,33 @@ class Part(NamedTuple):
     points: Exact
 
 
+Match = tuple[Rule, Sequence[LineBasis]]
+"""A rule that matches, and the lines that it counts."""
+
+
+class _PointRules:
+    """The enabled rules of one point type, told apart once: those that give, those that multiply, those without conditions."""
+
+    def __init__(self, point: PointType, rules: Sequence[Rule]) -> None:
+        self.point = point
+        self.order = tuple(rule for rule in rules if rule.enabled and rule.point == point.sid)
+        self.giving = tuple(rule for rule in self.order if rule.multiplier_nano is None)
+        self.multipliers = tuple(rule for rule in self.order if rule.multiplier_nano is not None)
+        self.plain = frozenset(rule.rule for rule in self.order if _is_plain(rule))
+        self.any_exclusive = any(rule.exclusive for rule in self.giving)
+
+    def matching(self, rules: Sequence[Rule], lines: Sequence[LineBasis], facts: "_Facts") -> list[Match]:
+        plain = self.plain
+        found = [(rule, lines if rule.rule in plain else _matched_lines(rule, lines, facts)) for rule in rules]
+        return [match for match in found if match[1]]
+
+
 class Rulebook:
     """The earning rules of one program version, sorted for use."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._by_point = [
-            (point, tuple(rule for rule in program.earning if rule.enabled and rule.point == point.sid))
-            for point in program.points
-        ]
+        self._by_point = [_PointRules(point, program.earning) for point in program.points]
 
     def earn(self, sale: Sale, basis: Basis, situation: Situation) -> list[Award]:
         """What the sale earns, for each point type that gets anything, in file order."""
@@ -66,32 +84,35 @@ class Rulebook:
         awards: list[Award] = []
         if sum([line.basis for line in lines]) < 0:
             return awards  # a receipt below zero earns nothing, not even a fixed bonus
-        for point, rules in self._by_point:
-            if rows := _award(point, self.program.choose, rules, lines, facts):
-                awards.append(Award(point, rows))
+        for rules in self._by_point:
+            if rows := _award(rules, self.program.choose, lines, facts):
+                awards.append(Award(rules.point, rows))
         return awards
 
 
-def _award(
-    point: PointType, choose: str, rules: Sequence[Rule], lines: Sequence[LineBasis], facts: "_Facts"
-) -> tuple[tuple[Rule, int], ...]:
-    matching = [(rule, found) for rule in rules if (found := _matched_lines(rule, lines, facts))]
-    giving = [match for match in matching if match[0].multiplier_nano is None]
-    multipliers = [match for match in matching if match[0].multiplier_nano is not None]
-    exclusive = [match for match in giving if match[0].exclusive]
-    if exclusive:
-        giving, multipliers = [min(exclusive, key=lambda match: (-match[0].priority, match[0].rule))], []
-    elif choose == "first" and giving:
-        giving = [max(giving, key=lambda match: match[0].priority)]  # max keeps the first of equals: file order
+def _award(rules: _PointRules, choose: str, lines: Sequence[LineBasis], facts: "_Facts") -> tuple[tuple[Rule, int], ...]:
+    point = rules.point
+    giving = rules.matching(rules.giving, lines, facts)
     if not giving:
         return ()
+    multipliers = rules.matching(rules.multipliers, lines, facts) if rules.multipliers else []
+    if rules.any_exclusive and (exclusive := [match for match in giving if match[0].exclusive]):
+        giving, multipliers = [min(exclusive, key=lambda match: (-match[0].priority, match[0].rule))], []
+    elif choose == "first":
+        giving = [max(giving, key=lambda match: match[0].priority)]  # max keeps the first of equals: file order
     if len(giving) == 1 and not multipliers and giving[0][0].rate is not None and point.round != "line":
         rule, matched = giving[0]
         points = _whole_points(rule, point, matched)
         return ((rule, points),) if points > 0 else ()
     if choose == "best" and len(giving) > 1:
         giving = [max(giving, key=lambda match: _sum_of(_multiplied(point, [match], multipliers)))]
-    return _rounded(point, rules, _multiplied(point, giving, multipliers))
+    return _rounded(point, rules.order, _multiplied(point, giving, multipliers))
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Whether a rule matches every line of every receipt."""
+    conditions = (rule.when, rule.lines, rule.code, rule.starts_at, rule.ends_at)
+    return all(condition is None for condition in conditions)
 
 
 def _matched_lines(rule: Rule, lines: Sequence[LineBasis], facts: "_Facts") -> Sequence[LineBasis]:
@@ -156,9 +177,6 @@ def _parts(rule: Rule, point: PointType, lines: Sequence[LineBasis]) -> list[Par
         return []
     points = _rate_points(rule, point, counted)
     return [Part(id(line.line), points * Fraction(line.basis) / amount) for line in lines]
-
-
-Match = tuple[Rule, Sequence[LineBasis]]
 
 
 def _multiplied(point: PointType, giving: Sequence[Match], multipliers: Sequence[Match]) -> dict[str, list[Part]]:

@@ -8,12 +8,14 @@ reopened.
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.instants import Instant, start_of_period
 from schemas.program import Limit, PointType, Program, Rule
 from tables.earning import Award
 from tables.rounding import apportion
+
+_LONGEST_PERIOD_US: Final = 367 * 24 * 3600 * 1_000_000  # a leap year and a change of the clocks
 
 
 class Granted(NamedTuple):
@@ -89,6 +91,6 @@ def _period(limit: Limit, program: Program, at: Instant) -> str:
 
 
 def forget_usage(usage: dict[str, int], before: Instant) -> None:
-    """Drop the counters of periods that began before an instant: no record that old is accepted any more."""
-    for key in [key for key in usage if 0 < int(key.rsplit(":", 1)[1]) < before]:
+    """Drop the counters of periods that ended before an instant: no record that old is accepted any more."""
+    for key in [key for key in usage if 0 < int(key.rsplit(":", 1)[1]) < before - _LONGEST_PERIOD_US]:
         del usage[key]
