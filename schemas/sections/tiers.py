@@ -32,7 +32,7 @@ def read_tiers(top: Section, points: tuple[PointType, ...], calendar: Calendar) 
         downgrade=section.choice("downgrade", "hard", "soft"),
         grace=section.value("grace", values.wait, _NO_GRACE),
     )
-    if not tiers.counts:
+    if section.raw("counts") == []:
         section.fault("counts", "must name at least one of earning, promotions, initial and adjustments")
     section.done()
     if tiers.definitions:

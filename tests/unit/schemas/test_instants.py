@@ -64,7 +64,7 @@ def test_a_time_with_an_offset_is_read_and_told_in_utc(text: str, utc: str) -> N
         ("20241012T072050Z", "must be an RFC 3339 time"),
         (" 2024-10-12T07:20:50Z", "must be an RFC 3339 time"),
         ("2024-10-12T07:20:50Z\n", "must be an RFC 3339 time"),
-        ("٢٠٢٤-10-12T07:20:50Z", "must be an RFC 3339 time"),  # noqa: RUF001  digits of another script
+        ("٢٠٢٤-10-12T07:20:50Z", "must be an RFC 3339 time"),
         ("", "must be an RFC 3339 time"),
         ("1728717650", "must be an RFC 3339 time"),
         ("2023-02-29T00:00:00Z", "must be a time that exists"),
@@ -162,7 +162,9 @@ def test_a_bare_date_is_its_first_local_instant() -> None:
         parse_moment("2023-02-29", zone("Europe/London"))
 
 
-@pytest.mark.parametrize("name", ["", "europe/london", "../../etc/passwd", "/etc/localtime", "right/UTC", "localtime", "UTC+1", "GMT "])
+@pytest.mark.parametrize(
+    "name", ["", "europe/london", "../../etc/passwd", "/etc/localtime", "right/UTC", "localtime", "UTC+1", "GMT "]
+)
 def test_only_names_of_the_iana_database_are_zones(name: str) -> None:
     with pytest.raises(ValueError, match="must be an IANA time zone"):
         zone(name)

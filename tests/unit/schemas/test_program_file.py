@@ -1,0 +1,287 @@
+"""The program file: what is read, what is not in force yet, versions and folders (CONTRACT 4)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.amounts import NANO
+from schemas.instants import DAY_US, HOUR_US, MINUTE_US, format_instant, parse_instant
+from schemas.program import Ratio, Redeem
+from schemas.program_file import Document, ProgramFileError, build_catalog, load_catalog, parse_program, read_document, warnings
+from schemas.schedules import parse_schedule
+from tests.unit.schemas.shop import SCENARIO, SHOP, TIERS, program, shop
+
+# --- what is read -----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    found = program({})
+    assert (found.title, found.status, found.basis, found.choose, found.receipts) == (
+        "shop",
+        "active",
+        "gross",
+        "sum",
+        "per-profile",
+    )
+    assert (found.late_us, found.ahead_us, found.remember_us, found.park_us) == (None, 10 * MINUTE_US, 400 * DAY_US, 7 * DAY_US)
+    assert (found.membership.join, found.membership.consent, found.leap_day) == ("on-points-earned", None, "feb-28")
+    point = found.points[0]
+    assert (point.name, point.scale, point.rounding, point.round, point.initial_balance_minor) == (
+        "pts",
+        0,
+        "floor",
+        "receipt",
+        0,
+    )
+    assert (str(point.activation), str(point.expiration), point.expires_from) == ("immediately", "never", "session")
+    assert point.redeem == Redeem(minimum_minor=0, multiple_minor=1, max_share_nano=NANO, partial=False)
+    assert (point.ratio, point.limit, point.max_balance_minor) == (None, None, None)
+    assert (found.tiers.point, found.tiers.definitions, found.tiers.window) == ("pts", (), "review")
+
+
+def test_an_empty_section_counts_as_left_out() -> None:
+    assert program({"membership": None, "tiers": None, "rates": None, "scenarios": None, "points.0.redeem": None}) == program({})
+
+
+def test_amounts_are_in_the_point_types_units() -> None:
+    found = program(
+        {
+            "points.0.scale": "2",
+            "points.0.initial_balance": "1.5",
+            "points.0.ratio": {"points": "100", "money": "1.00"},
+            "points.0.limit": {"points": "10.25", "per": "month"},
+            "tiers.definitions": TIERS,
+            "currency": "JPY",
+        }
+    )
+    point = found.points[0]
+    assert point.initial_balance_minor == 150
+    assert point.ratio == Ratio(points_minor=10_000, money_nano=NANO)
+    assert point.limit is not None
+    assert (point.limit.points_minor, point.limit.per, point.limit.on_cap) == (1_025, "month", "truncate")
+    assert [tier.threshold_minor for tier in found.tiers.definitions] == [100, 200]
+    assert found.currency_decimals == 0
+
+
+def test_thresholds_are_money_where_spend_is_measured() -> None:
+    found = program({"tiers.definitions": [{"name": "A", "threshold": "99.50"}], "tiers.measure": "spend"})
+    assert found.tiers.definitions[0].threshold_minor == 99_500_000_000
+
+
+def test_bare_dates_are_local_midnights() -> None:
+    found = program({"effective_from": "2024-07-01", "earning.0.from": "2024-07-02", "earning.0.until": "2024-12-01"})
+    assert format_instant(found.effective_from) == "2024-06-30T22:00:00Z"
+    rule = found.earning[0]
+    assert rule.starts_at is not None
+    assert rule.ends_at is not None
+    assert (format_instant(rule.starts_at), format_instant(rule.ends_at)) == ("2024-07-01T22:00:00Z", "2024-11-30T23:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("text", "late_us"), [("accept", None), ("reject after 30 days", 30 * DAY_US), ("reject after 2 hours", 2 * HOUR_US)]
+)
+def test_late_says_how_late(text: str, late_us: int | None) -> None:
+    assert program({"late": text}).late_us == late_us
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"points.0.activation": "30 days", "points.0.expiration": "1 month"},  # longer in most months
+        {"points.0.activation": "0 days, end of month", "points.0.expiration": "20 days"},  # late in the month it is later
+        {"points.0.activation": "2030-01-01", "points.0.expiration": "2030-01-01"},  # through it
+        {"points.0.activation": "1 month", "points.0.expiration": "10 minutes", "points.0.expires_from": "activation"},
+        {"points.0.expiration": "2024-01-01"},  # through the very first day
+        {"points.0.expiration": "0 days, end of day"},
+        {"points.0.activation": "on event", "points.0.expiration": "1 day"},
+        {"points.0.activation": "2040-01-01", "points.0.expiration": "1 year"},  # for those of 2039
+    ],
+)
+def test_an_expiration_that_may_lie_after_the_activation_is_let_in(changes: dict[str, Any]) -> None:
+    program(changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tiers.definitions": [{"name": "A", "threshold": "0"}]},
+        {"earning.0.when": {"tier": "Gold"}},  # a program without tiers
+        {"earning.0.multiplier": None, "earning.0.rate.points": "0.333333333"},
+        {"earning": None},
+        {"earning.0.limit": {"times": "1", "per": "ever"}},
+        {"earning.0.band": {"from": "50"}},
+        {"tiers.review": {"relative_to": "cycle", "every": "2 years", "cycle_start": "2024-03-01"}},
+        {"tiers.review.every": "every 12-31"},
+        {"points.1": {"sid": "coins"}, "earning.0.point": "coins"},
+        {"templates.x": '{{ profile.first_name | or("you") }}: {% for lot in lots %}{{ lot.points }}{% endfor %}'},
+        {"scenarios": [SCENARIO | {"trigger": {"receipt": None, "when": {"total": {"at_least": "5"}}}, "audience": "new"}]},
+        {"scenarios": [SCENARIO | {"trigger": {"pixel": "form"}, "steps": [{"if": {"trigger.x": "1"}, "else": ["stop"]}]}]},
+        {"scenarios": [SCENARIO | {"trigger": {"tier": "any"}}]},
+        {"scenarios": [SCENARIO | {"trigger": {"milestone": {"at": ["50", "100"]}}}]},
+    ],
+)  # fmt: skip
+def test_what_is_right_is_let_in(changes: dict[str, Any]) -> None:
+    program(changes)
+
+
+# --- what is not in force yet -----------------------------------------------------------------------------------------
+
+LATER = ("promotions", "segments", "templates")
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        ({}, ()),
+        ({"status": "draft"}, ("status",)),
+        ({"receipts": "claimed"}, ("receipts",)),
+        ({"membership.consent": "agreed", "membership.before_join": "park"}, ("membership.consent", "membership.before_join")),
+        ({"exclude": {"category": "gifts"}}, ()),
+        ({"exclude": {"profile.staff": "true"}}, ("exclude",)),
+        ({"subledgers.enabled": "true"}, ("subledgers.enabled",)),
+        ({"points.0.activation": "on event", "points.0.activate_on": {"pixel": "delivered"}}, ("points.0.activation", "points.0.activate_on")),
+        ({"points.0.renew_on": ["earning"]}, ("points.0.renew_on",)),
+        ({"points.0.on_return": "by-amount", "points.0.returns": "allow-debt"}, ("points.0.on_return",)),
+        ({"points.0.reinstate_expired": "5 days"}, ("points.0.reinstate_expired",)),
+        ({"points.0.redeem": {"multiple": "1"}}, ()),
+        ({"points.0.redeem": {"minimum": "100"}}, ("points.0.redeem",)),
+        ({"points.0.hold": "1 hour", "points.0.max_hold": "8 days"}, ("points.0.hold", "points.0.max_hold")),
+        ({"tiers.downgrade": "soft", "tiers.measure": "active"}, ()),  # without tiers it says nothing
+        ({"tiers.definitions": TIERS}, ("tiers.review",)),
+        (
+            {"tiers": {"definitions": TIERS, "measure": "spend", "window": "365 days", "counts": ["earning"], "review_grid": "30 minutes",
+                       "lasts": "period", "downgrade": "soft", "grace": "5 days"}},
+            ("tiers.measure", "tiers.window", "tiers.counts", "tiers.review", "tiers.review_grid", "tiers.lasts", "tiers.downgrade",
+             "tiers.grace"),
+        ),
+        ({"tiers": {"definitions": TIERS, "window": "lifetime", "counts": ["initial", "promotions", "earning"]}}, ("tiers.review",)),
+        ({"earning.0.when": {"segment": "new"}}, ("earning.0.when",)),
+        ({"earning.0.when": {"not": {"days_since_registration": "3"}}}, ("earning.0.when",)),
+        ({"earning.0.lines": {"attributes.color": "red"}, "earning.0.when": {"member": "true", "hour": "9"}}, ()),
+        ({"earning.0.activation": "on event"}, ("earning.0.activation",)),
+        ({"earning.0.activation": "on event", "earning.0.enabled": "false"}, ()),
+    ],
+)  # fmt: skip
+def test_what_is_valid_and_not_built_yet_is_named(changes: dict[str, Any], paths: tuple[str, ...]) -> None:
+    nothing = {"promotions": [], "segments": [{"segment": "new", "where": {"member": "true"}}], "templates": {}}
+    assert program(nothing | changes).not_in_force == (*paths, "segments")
+
+
+def test_sections_that_come_later_are_named() -> None:
+    more = {"scenarios": [SCENARIO], "reminders": [{"reminder": "r", "channel": "sms", "template": "thanks"}]}
+    assert program(more).not_in_force == ("promotions", "segments", "scenarios", "reminders", "templates")
+
+
+def test_a_point_type_whose_returns_take_nothing_back_is_warned_of() -> None:
+    text = SHOP.replace("within-balance", "pending-only")
+    found = warnings(parse_program(read_document(text, "shop.yaml")))
+    assert [(fault.line, fault.path) for fault in found] == [(9, "points.0.returns")]
+    assert warnings(program({})) == []
+    assert warnings(program({"points.0.returns": "pending-only", "points.0.activation": "1 day"})) == []
+
+
+# --- versions and folders ---------------------------------------------------------------------------------------------
+
+
+def test_the_version_in_force_is_that_of_the_event_time() -> None:
+    catalog = build_catalog([shop(effective_from="2024-06-01T00:00:00Z", title="new"), shop(title="old"), shop(program="other")])
+    assert list(catalog.programs) == ["other", "shop"]
+    titles = [
+        found.title if (found := catalog.in_force("shop", parse_instant(at))) else None
+        for at in ("2023-12-31T23:59:59Z", "2024-01-01T00:00:00Z", "2024-05-31T23:59:59.9Z", "2024-06-01T00:00:00Z")
+    ]
+    assert titles == [None, "old", "old", "new"]
+    assert catalog.in_force("nobody", 0) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"timezone": "Europe/Paris"}, "timezone"),
+        ({"environment": "live"}, "environment"),
+        ({"subledgers__enabled": "true"}, "subledgers.enabled"),
+        ({"effective_from": "2024-01-01T01:00:00+01:00"}, "effective_from"),
+    ],
+)
+def test_some_things_never_differ_between_versions(changes: dict[str, str], path: str) -> None:
+    later = shop(**({"effective_from": "2024-06-01T00:00:00Z"} | changes))
+    with pytest.raises(ProgramFileError) as caught:
+        build_catalog([shop(), later])
+    assert [fault.path for fault in caught.value.faults] == [path]
+
+
+def test_a_folder_is_read_whole_and_every_fault_of_every_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SHOP, encoding="utf-8")
+    (tmp_path / "b.yml").write_text(SHOP.replace("program: shop", "program: b"), encoding="utf-8-sig")
+    (tmp_path / "c.json").write_text('{"program": "c"}'.replace("}", ', "timezone": "UTC"}'), encoding="utf-8")
+    (tmp_path / "readme.txt").write_text("not read", encoding="utf-8")
+    (tmp_path / ".hidden.yaml").write_text("not: read", encoding="utf-8")
+    with pytest.raises(ProgramFileError) as caught:
+        load_catalog([tmp_path])
+    assert {Path(fault.file).name for fault in caught.value.faults} == {"c.json"}
+    (tmp_path / "c.json").unlink()
+    assert list(load_catalog([tmp_path, tmp_path / "a.yaml"]).programs) == ["b", "shop"]
+    (tmp_path / "a.yaml").write_text(SHOP + "currency: GBP\ncheese: 1\n", encoding="utf-8")
+    (tmp_path / "b.yml").write_bytes(b"a: 1\nb: \xff\n")
+    with pytest.raises(ProgramFileError) as caught:
+        load_catalog([tmp_path])
+    assert [(Path(fault.file).name, fault.line, fault.path) for fault in caught.value.faults] == [
+        ("a.yaml", 19, "currency"),
+        ("a.yaml", 20, "cheese"),
+        ("b.yml", 2, ""),
+    ]
+
+
+def test_what_is_not_there_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
+    with pytest.raises(ProgramFileError, match="cannot be read"):
+        load_catalog([tmp_path / "nothing.yaml"])
+    with pytest.raises(ProgramFileError, match="holds none"):
+        load_catalog([tmp_path])
+    (tmp_path / "big.yaml").write_bytes(b"x" * (1 << 21))
+    with pytest.raises(ProgramFileError, match="must be at most 1 MiB"):
+        load_catalog([tmp_path])
+
+
+# --- the files that state the contract --------------------------------------------------------------------------------
+
+
+def test_settings_yaml_loads_and_every_value_in_it_is_the_default(shared_checks: Path) -> None:
+    settings = load_catalog([shared_checks / "settings.yaml"]).programs["every-setting"][0]
+    assert settings.not_in_force == ("promotions", "segments", "scenarios", "reminders", "templates")
+    bare = read_document((shared_checks / "settings.yaml").read_text(encoding="utf-8"), "settings.yaml")
+    assert isinstance(bare.value, dict)
+    required = ("program", "timezone", "environment", "effective_from", "applications", "currency")
+    kept: dict[str, Any] = {key: bare.value[key] for key in required}
+    kept |= {"title": settings.title, "points": [{"sid": "pts", "name": "Points"}]}
+    defaults = parse_program(Document(kept, "settings.yaml"))
+    for key in (
+        "membership",
+        "points",
+        "tiers",
+        "basis",
+        "exclude",
+        "choose",
+        "receipts",
+        "late_us",
+        "ahead_us",
+        "remember_us",
+        "park_us",
+    ):
+        assert getattr(defaults, key) == getattr(settings, key), key
+    base, five, double = settings.earning
+    least = program({"earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}]}).earning[0]
+    assert least == base
+    assert (five.fixed is not None, double.multiplier_nano, five.enabled) == (True, 2 * NANO, False)
+
+
+def test_club_yaml_loads(shared_checks: Path) -> None:
+    club = load_catalog([shared_checks / "club.yaml"]).programs["acme-club"][0]
+    assert (club.timezone.key, club.currency, club.currency_decimals) == ("Europe/London", "GBP", 2)
+    assert [tier.threshold_minor for tier in club.tiers.definitions] == [500, 2_000, 5_000]
+    assert club.points[0].ratio == Ratio(points_minor=100, money_nano=NANO)
+    assert club.points[0].expiration == parse_schedule("never")
+    assert club.not_in_force == (
+        "points.0.redeem", "tiers.review", "tiers.downgrade", "promotions", "segments", "scenarios", "reminders", "templates"
+    )  # fmt: skip
+    assert warnings(club) == []
