@@ -4,6 +4,7 @@ Nothing is typed here: every scalar is what was written (`yaml_tree.py`). JSON i
 a copy with values laid over it by path, as check files do for one test.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from schemas.yaml_tree import Path, Reader, Stop, Value, shown_value
 __all__ = ["Document", "Path", "Value", "read_document", "read_with_faults", "shown_value"]
 
 MAX_BYTES: Final = 1 << 20
+
+_SURROGATES: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 _LOADER: Final = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # libyaml where PyYAML was built with it
 
@@ -138,7 +141,7 @@ def read_with_faults(text: str, file: str) -> tuple[Document, list[Fault]]:
     try:
         if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise Stop(0, f"must be at most {MAX_BYTES >> 20} MiB")
-        value = reader.read(yaml.parse(text, Loader=_LOADER))
+        value = reader.read(yaml.parse(_joined(text), Loader=_LOADER))
     except Stop as stop:
         reader.faults.append(Fault(file, stop.line, "", str(stop)))
     except yaml.MarkedYAMLError as error:
@@ -150,3 +153,10 @@ def read_with_faults(text: str, file: str) -> tuple[Document, list[Fault]]:
     else:
         return Document(value, file, reader.lines), reader.faults
     raise ProgramFileError(reader.faults)
+
+
+def _joined(text: str) -> str:
+    """JSON spells a sign beyond U+FFFF as two escapes, which YAML does not know as one."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text
+    return _SURROGATES.sub(lambda found: found[1] + bytes.fromhex(found[2] + found[3]).decode("utf-16-be"), text)

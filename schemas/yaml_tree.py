@@ -116,6 +116,8 @@ class Reader:
         self._check_tag(event, line)
         plain = event.style is None or event.style == ""
         text: str = event.value
+        if not text.isascii() and any("\ud800" <= sign <= "\udfff" for sign in text):
+            raise Stop(line, "must be Unicode text, has half of a surrogate pair")
         if self._stack and isinstance(self._stack[-1].node.value, dict) and self._stack[-1].waits_for_key:
             self._key(text, plain, line)
             return

@@ -1,4 +1,8 @@
-"""The top of a program file: what the program is, which records it takes, who may join, and what a receipt is worth."""
+"""The top of a program file: what the program is, which records it takes, who may join, and what a receipt is worth.
+
+`effective_from` (and `from`, `until`, `cycle_start` elsewhere) may be a bare date: its first instant in the program's zone.
+Lengths of time (`ahead`, `remember`, `park`, `late: reject after …`) are elapsed time, a day has 24 hours.
+"""
 
 from typing import Any, Final
 

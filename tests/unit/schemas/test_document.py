@@ -51,6 +51,15 @@ def test_json_is_read_as_it_is() -> None:
     assert document.line(("b", "3")) == 3
 
 
+def test_json_escapes_of_two_halves_are_one_sign() -> None:
+    assert read_document('{"a": "\\ud83d\\ude00", "b": "\\\\ud83d\\\\ude00"}', "f").value == {
+        "a": "\U0001f600",
+        "b": "\\ud83d\\ude00",
+    }
+    assert read_document("a: '\\ud83d\\ude00'", "f").value == {"a": "\\ud83d\\ude00"}
+    assert "must be YAML or JSON" in faults('{"a": "\\ud83d"}')[0]
+
+
 def test_aliases_are_values_of_their_own() -> None:
     document = read_document("a: &a {x: 1}\nb: *a\nc: [*a, *a]\n", "f")
     changed = document.overlay({"b.x": "2", "c.0.x": "3"})
