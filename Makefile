@@ -78,7 +78,8 @@ bench: $(VENV)/.installed-dev ## the benchmarks: medians and ratios as a table
 # -- keep in step ------------------------------------------------------------------------------------------------------
 
 golden-update: $(VENV)/.installed-dev ## write the golden records and published schemas anew (then read the diff)
-	@POINTSTREAM_GOLDEN_UPDATE=1 $(BIN)/python -m pytest -m "not kafka" -k golden $(ARGS)
+	@$(BIN)/python -m schemas.json_schema > .program.json.new && mv .program.json.new schemas/published/program.json
+	@POINTSTREAM_GOLDEN_UPDATE=1 $(BIN)/python -m pytest -m "not kafka" tests/golden $(ARGS)
 
 picture: $(VENV)/.installed ## docs/demo.svg from a real run of the demo
 	@$(BIN)/pointstream demo --svg docs/demo.svg
