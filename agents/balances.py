@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
+from agents.programs import Programs
 from schemas.amounts import format_points
 from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
 from schemas.instants import format_instant
 from schemas.program import PointType
 from tables.ledger import spending_order
 from tables.state import Ledger, Lot, Membership, Profile, split_ledger_key
-
-from agents.programs import Programs
 
 
 def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:

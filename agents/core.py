@@ -11,6 +11,11 @@ from base64 import b64encode
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from agents.outbox import Effect, Outbox
+from agents.programs import Programs, Version
+from agents.purchases import on_cancel, on_sale
+from agents.settle import settle
+from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause, DeadLetter
 from schemas.instants import Instant, format_instant
@@ -21,12 +26,6 @@ from schemas.records import Adjustment, Cancel, Record, Redemption, Return, Sale
 from schemas.topics import DEAD_LETTERS
 from tables.state import Profile
 from tables.table import Table, receipt_key
-
-from agents.outbox import Effect, Outbox
-from agents.programs import Programs, Version
-from agents.purchases import on_cancel, on_sale
-from agents.settle import settle
-from agents.visit import Visit
 
 _TRUNCATED_BYTES: Final = 64 * 1024
 _ROUTES: Final = 65_536

@@ -6,8 +6,11 @@ be used, because it expires at or before its activation, is born expired: accrue
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from msgspec import Struct
+
+from agents.programs import Version
+from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant
 from schemas.program import PointType, Rule
@@ -16,13 +19,10 @@ from schemas.schedules import Schedule
 from tables import ledger
 from tables.state import Lot
 
-from agents.programs import Version
-from agents.visit import Visit
-
 LOT_ID_DIGITS = 16
 
 
-class Portion(NamedTuple):
+class Portion(Struct, gc=False, frozen=True):
     """Whole points (minor) of one origin, with the dates and labels that its lot gets."""
 
     points: int
@@ -64,7 +64,7 @@ def credit(
     program = version.program.program
     entry_id = visit.effect_id(program, "points.accrued", f"{point.sid}:{subledger}:{source}", cause)
     lots = _lots(version, point, portions, at, entry_id, sale)
-    if visit.membership(program).joined_at is None and joins(version, portions, at):
+    if visit.membership(program).joined_at is None and joins(version, point, portions, at):
         join(visit, version, at, cause)
     issued = sum([lot.issued for lot in lots])
     accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
@@ -122,39 +122,44 @@ def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> No
             credit(visit, version, point, "", initial, at, "initial", cause=cause, reason="initial-balance")
 
 
-def joins(version: Version, portions: Sequence[Portion], at: Instant) -> bool:
+def joins(version: Version, point: PointType, portions: Sequence[Portion], at: Instant) -> bool:
     """Whether an accrual of these portions makes a member of one who is not."""
     policy = version.program.membership.join
     if policy == "on-points-activated":
-        zone, leap_day = version.program.timezone, version.program.leap_day
-        instants = [part.activation.activates_at(at, zone, leap_day) for part in portions]
-        return any(activates_at is not None and activates_at <= at for activates_at in instants)
+        return any(_usable(*_dates(version, point, part, at), at) for part in portions)
     return policy == "on-points-earned"
+
+
+def _dates(version: Version, point: PointType, part: Portion, at: Instant) -> tuple[Instant | None, Instant | None]:
+    """When points earned at an instant become active, and when they expire."""
+    zone, leap_day = version.program.timezone, version.program.leap_day
+    activates_at = part.activation.activates_at(at, zone, leap_day)
+    anchor = activates_at if point.expires_from == "activation" else at
+    return activates_at, None if anchor is None else part.expiration.expires_at(anchor, zone, leap_day)
+
+
+def _usable(activates_at: Instant | None, expires_at: Instant | None, at: Instant) -> bool:
+    return activates_at is not None and activates_at <= at and (expires_at is None or expires_at > at)
 
 
 def _lots(
     version: Version, point: PointType, portions: Sequence[Portion], at: Instant, entry_id: str, sale: Sale | None
 ) -> list[Lot]:
     """One lot for each distinct (dates, labels), in order of first appearance."""
-    zone, leap_day = version.program.timezone, version.program.leap_day
     grouped: dict[tuple[Instant | None, Instant | None, str | None, str | None], int] = {}
     for part in portions:
-        activates_at = part.activation.activates_at(at, zone, leap_day)
-        anchor = activates_at if point.expires_from == "activation" else at
-        expires_at = None if anchor is None else part.expiration.expires_at(anchor, zone, leap_day)
-        key = (activates_at, expires_at, part.legal_entity, part.description)
+        key = (*_dates(version, point, part, at), part.legal_entity, part.description)
         grouped[key] = grouped.get(key, 0) + part.points
     lots: list[Lot] = []
     for (activates_at, expires_at, legal_entity, description), points in grouped.items():
         if points <= 0:
             continue
-        usable = activates_at is not None and activates_at <= at and (expires_at is None or expires_at > at)
         lots.append(
             Lot(
                 f"{entry_id[:LOT_ID_DIGITS]}.{len(lots)}",
                 points,
                 points,
-                usable,
+                _usable(activates_at, expires_at, at),
                 at,
                 activates_at,
                 expires_at,

@@ -7,6 +7,12 @@ and what could not be taken (`kept`) is not earned again, so no sequence of canc
 
 from fractions import Fraction
 
+from msgspec import structs
+
+from agents.crediting import credit, joins, portion
+from agents.programs import Version
+from agents.settle import reschedule, settle
+from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, STALE_REVISION, Refused
 from schemas.records import Cancel, Sale, fingerprint
 from tables import ledger, limits, tiers
@@ -14,11 +20,6 @@ from tables.basis import basis_of
 from tables.earning import Award, Situation
 from tables.rounding import apportion
 from tables.state import Earned, Receipt, ledger_key
-
-from agents.crediting import Portion, credit, joins, portion
-from agents.programs import Version
-from agents.settle import reschedule, settle
-from agents.visit import Visit
 
 
 def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known: Receipt | None) -> tuple[str, bool]:
@@ -147,7 +148,7 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
     held = membership.ledgers.get(ledger_key(point.sid, subledger))
     balance = held.active + held.pending if held is not None else 0
     wanted = [portion(points, point, rule) for rule, points in award.rows]
-    if membership.joined_at is None and joins(version, wanted, sale.closed_at):
+    if membership.joined_at is None and joins(version, point, wanted, sale.closed_at):
         balance += point.initial_balance_minor  # which is credited first
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
     place = (program.program, point.sid, subledger)
@@ -172,7 +173,7 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
         version,
         point,
         subledger,
-        [Portion(points, *part[1:]) for part, points in zip(wanted, given, strict=True) if points],
+        [structs.replace(part, points=points) for part, points in zip(wanted, given, strict=True) if points],
         sale.closed_at,
         "earning",
         sale=sale,

@@ -7,13 +7,12 @@ happens now. Settling in one step or in many comes to the same.
 
 from heapq import heapify, heappop, heappush
 
+from agents.crediting import join
+from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
 from tables import ledger
 from tables.state import Lot, split_ledger_key
-
-from agents.crediting import join
-from agents.visit import Visit
 
 ACTIVATION, EXPIRY = 0, 2  # 1 is for holds that run out
 Due = tuple[Instant, int, str, str, str]  # instant, kind, lot id, program, ledger key

@@ -5,6 +5,8 @@ changed nothing. It numbers the output (`sequence`, `entry`), gives it ids, and 
 entry that brought it. It decides nothing about points.
 """
 
+from agents.outbox import Effect, Outbox
+from agents.programs import Programs, Version
 from schemas.amounts import format_points
 from schemas.events import BalanceView, Cause, LedgerEntry, LotView, RuleView, TierChange, effect_id
 from schemas.instants import Instant, format_instant
@@ -14,9 +16,6 @@ from tables import tiers
 from tables.ledger import check_lots
 from tables.state import Ledger, Lot, Membership, Profile, Receipt, TierState, ledger_key
 from tables.table import Table, lot_key
-
-from agents.outbox import Effect, Outbox
-from agents.programs import Programs, Version
 
 
 class Visit:

@@ -8,7 +8,7 @@ paid by points) is spread over the lines by amount. Tax is the lines' where any 
 """
 
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
 
 from msgspec import Struct, structs
 
@@ -30,7 +30,7 @@ class LineBasis(Struct, gc=False, frozen=True):
     basis: Exact
 
 
-class Basis(NamedTuple):
+class Basis(Struct, gc=False, frozen=True):
     """`lines` in the receipt's order; `consistent`: the record's total agrees with its lines to within one per cent."""
 
     gross: Exact

@@ -11,7 +11,8 @@ priority, then the first by name, stands alone, without the others and without m
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from schemas.amounts import NANO
 from schemas.conditions import Condition
@@ -25,7 +26,7 @@ Lookup = Callable[[str], object]
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Situation(NamedTuple):
+class Situation(Struct, gc=False, frozen=True):
     """What a condition may ask of the profile, as it stood before the record's own effect."""
 
     at: Instant
@@ -33,14 +34,14 @@ class Situation(NamedTuple):
     member: bool
 
 
-class Award(NamedTuple):
+class Award(Struct, gc=False, frozen=True):
     """What one point type gets: whole points (minor) a rule, in file order; they may still meet limits."""
 
     point: PointType
     rows: tuple[tuple[Rule, int], ...]
 
 
-class Part(NamedTuple):
+class Part(Struct, gc=False, frozen=True):
     """Exact points (minor) that a rule gives for one line, or for the receipt as a whole (`line` None)."""
 
     line: int | None

@@ -10,9 +10,9 @@ with `debt` beside the equation, and debt > 0 only where active = 0: whatever be
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from schemas.instants import Instant
 from tables.state import Ledger, Lot
@@ -30,17 +30,17 @@ class InvariantViolated(Exception):
     """The books of one ledger do not balance. It stops the profile, never the worker."""
 
 
-class Accrued(NamedTuple):
+class Accrued(Struct, gc=False, frozen=True):
     lots: tuple[Lot, ...]
     debt_paid: int
 
 
-class Activated(NamedTuple):
+class Activated(Struct, gc=False, frozen=True):
     lot: Lot
     debt_paid: int
 
 
-class TakenBack(NamedTuple):
+class TakenBack(Struct, gc=False, frozen=True):
     """`parts`: how much came out of which lot (as it stood before); `debt_added`; `kept`: what could not be taken."""
 
     parts: tuple[tuple[Lot, int], ...]

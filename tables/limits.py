@@ -8,7 +8,9 @@ reopened.
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from schemas.instants import Instant, start_of_period
 from schemas.program import Limit, PointType, Program, Rule
@@ -18,7 +20,7 @@ from tables.rounding import apportion
 _LONGEST_PERIOD_US: Final = 367 * 24 * 3600 * 1_000_000  # a leap year and a change of the clocks
 
 
-class Granted(NamedTuple):
+class Granted(Struct, gc=False, frozen=True):
     """`given`: points a rule, after every limit; `withheld`: all that was kept back; `usage`: what each counter rises by."""
 
     given: tuple[int, ...]
