@@ -1,0 +1,95 @@
+"""What a worker asks the broker about its topics: that they are there, that their partitions agree, and where they end."""
+
+import sys
+from collections.abc import Iterable
+from typing import Any, Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
+
+from schemas.topics import BALANCES, CHANGELOG, CYCLES, INPUTS, OUTPUTS
+from streams.errors import WrongUsage
+from streams.worker.settings import WorkerSettings
+
+_SECONDS: Final = 10.0
+_SAME_PARTITIONS: Final = (*INPUTS, CHANGELOG, CYCLES, BALANCES)
+_NEEDED: Final = (*INPUTS, *OUTPUTS, CHANGELOG, CYCLES)
+_LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_EARLIEST: Final[Any] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+Place = tuple[str, int]  # topic, partition
+
+
+class Broker:
+    """A thin client for questions. Every call blocks and may raise `KafkaException`."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._admin = AdminClient({"bootstrap.servers": settings.servers, "log_level": 0, "socket.timeout.ms": 10_000})
+
+    def wait(self) -> None:
+        """Until the broker answers, for as long as that takes; says so on standard error."""
+        address = self._settings.broker
+
+        def told(state: RetryCallState) -> None:
+            if state.attempt_number == 1:
+                print(f"worker: {address} does not answer; trying again until it does", file=sys.stderr, flush=True)  # noqa: T201
+
+        @retry(retry=retry_if_exception_type(KafkaException), wait=wait_exponential(0.5, 10.0), before_sleep=told)
+        def ask() -> None:
+            self._admin.list_topics(timeout=3.0)
+
+        ask()
+
+    def partitions(self) -> int:
+        """How many partitions the topics have. Raises `WrongUsage` where one is missing or they differ."""
+        if self._settings.embedded:
+            for topic in _NEEDED:  # asking about a topic creates it there
+                self._admin.list_topics(topic, timeout=_SECONDS)
+        known = self._admin.list_topics(timeout=_SECONDS).topics
+        missing = [topic for topic in _NEEDED if topic not in known]
+        if missing:
+            raise WrongUsage(f"{self._settings.broker} has no topic {', '.join(missing)}; `pointstream topics` creates them")
+        counts = {topic: len(known[topic].partitions) for topic in _NEEDED}
+        if len({counts[topic] for topic in _SAME_PARTITIONS}) > 1:
+            told = ", ".join(f"{topic} {counts[topic]}" for topic in _SAME_PARTITIONS)
+            raise WrongUsage(
+                f"topics differ in their number of partitions ({told}); a profile's records would be split: make them equal"
+            )
+        few = [topic for topic in _NEEDED if counts[topic] < counts[CHANGELOG]]
+        if few:
+            raise WrongUsage(f"{', '.join(few)} has fewer partitions than the inputs ({counts[CHANGELOG]}): add some")
+        return counts[CHANGELOG]
+
+    def ends(self, places: Iterable[Place], *, committed: bool = True) -> dict[Place, int]:
+        """End offsets: of what can be read (`committed`), or of all that was written, open transactions included."""
+        return self._offsets(places, _LATEST, committed=committed)
+
+    def starts(self, places: Iterable[Place]) -> dict[Place, int]:
+        return self._offsets(places, _EARLIEST, committed=False)
+
+    def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int | None] | None:
+        """The group's offsets, None where it has none; None for all while a transaction holds any of them open (KIP-447)."""
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
+        try:
+            answers = self._admin.list_consumer_group_offsets([asked], require_stable=True, request_timeout=_SECONDS)
+            found = answers[group].result().topic_partitions
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
+                return None
+            raise
+        for place in found:
+            if place.error is not None:
+                if place.error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
+                    return None
+                raise KafkaException(place.error)
+        return {(place.topic, place.partition): place.offset if place.offset >= 0 else None for place in found}
+
+    def _offsets(self, places: Iterable[Place], spec: Any, *, committed: bool) -> dict[Place, int]:
+        level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
+        asked: Any = {TopicPartition(topic, number): spec for topic, number in places}
+        if not asked:
+            return {}
+        answers = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_SECONDS)
+        return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}

@@ -1,0 +1,278 @@
+"""The engine: joins reader, agents, recovery and commit cycle in one event loop.
+
+One turn at a time: a slice of records, a piece of a tick, a commit or a change of partitions, each under `_turn`, so that a cycle
+never sees half a slice. Whatever blocks (the broker, RocksDB at recovery) runs in a thread while the loop stays alive. The engine
+decides nothing about points; it decides when to keep, when to let go, and when to end.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from streams.errors import Stop
+from streams.worker.app import build_app
+from streams.worker.broker import Broker
+from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
+from streams.worker.logic import Logic
+from streams.worker.partition import Partition
+from streams.worker.pulse import TRY_AGAIN, Pulse
+from streams.worker.reader import Fetched, Reader
+from streams.worker.recovery import CancelledError, Recovery
+from streams.worker.settings import WorkerSettings
+from streams.worker.ticks import Ticks, input_ends
+from tables.rocks import StoreLockedError
+
+_LET_GO_SECONDS: Final = 60.0
+_BEAT_SECONDS: Final = 0.1
+_FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
+
+
+class Engine:
+    """`run` is the life of a worker. All other methods are called by its reader and its agents."""
+
+    def __init__(self, settings: WorkerSettings, logic: Logic, broker: Broker, publish: Publish, partitions: int) -> None:
+        self.said: str | None = None  # why it ended, if not because it was asked to
+        self.exit_code = 0
+        self.applied = 0
+        self._settings = settings
+        self._broker = broker
+        self._publish = publish
+        self._recovery = Recovery(settings, logic, broker, partitions)
+        self._pulse = Pulse(settings.session_ms, settings.stuck_ms)
+        self._ticks = Ticks(backfill=settings.backfill)
+        self._reader = Reader(settings, self)
+        self._app, self._channels = build_app(settings.app_id, settings.servers, settings.state, self.react)
+        self._partitions: dict[int, Partition] = {}
+        self._assignment = 0
+        self._group: Any = None
+        self._uncommitted = self._failures = 0
+        self._recovering: asyncio.Task[None] | None = None
+        self._cancelled = threading.Event()
+        self._threads = ThreadPoolExecutor(3, "engine")
+
+    # life
+
+    async def run(self, asked_to_end: asyncio.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Lock()
+        self._ended = asked_to_end
+        await self._app.start()
+        self._app.flow_control.resume()
+        self._reader.start()
+        timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._clock)]
+        await self._ended.wait()
+        self._reader.end()  # commits through `revoked` on its way out of the group
+        await self._in_thread(self._reader.join)
+        for timer in timers:
+            timer.cancel()
+        await self.let_go(lost=self.said is not None)
+        await self._app.stop()
+        self._threads.shutdown()
+        self._publish.close()
+
+    def end(self, why: str, exit_code: int = TRY_AGAIN) -> None:
+        """In the loop: end without committing. The first reason is the one that is told."""
+        if self.said is None:
+            self.said, self.exit_code = why, exit_code
+        self._ended.set()
+
+    async def _beats(self) -> None:
+        while True:
+            self._pulse.beat()
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    async def _cycles(self) -> None:
+        """The timer of the commit cycle."""
+        period = self._settings.cycle_ms / 1000
+        while True:
+            started = time.monotonic()
+            try:
+                async with self._turn:
+                    self._tick_what_is_ready()
+                    await self._keep()
+            except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
+                self.end(f"{type(error).__name__}: {error}")
+            await asyncio.sleep(max(period - (time.monotonic() - started), 0.005))
+
+    async def _clock(self) -> None:
+        """Notes ends for ticks, and watches that things get on."""
+        period = self._settings.tick_ms / 1000
+        while True:
+            await asyncio.sleep(period)
+            assignment = self._assignment
+            at, numbers = self._ticks.wanted(self._partitions.values())
+            if at is not None and numbers:
+                try:
+                    ends = await self._in_thread(input_ends, self._broker, numbers)
+                except KafkaException:
+                    continue  # the broker is away; the tick comes when it is back
+                if assignment == self._assignment:
+                    self._ticks.note(at, numbers, ends)
+            self._pulse.watch(self.applied, self._ticks.waiting_seconds())
+
+    async def _in_thread(self, call: Any, *arguments: Any) -> Any:
+        return await self._loop.run_in_executor(self._threads, call, *arguments)
+
+    # records
+
+    def fetched(self, fetched: Fetched) -> "Future[None]":
+        """Reader's thread: hand a poll over. Done when the topic's channel has room."""
+        return asyncio.run_coroutine_threadsafe(self._channels[fetched.topic].put(fetched), self._loop)
+
+    async def react(self, fetched: Fetched) -> None:
+        """The agents' reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
+        try:
+            for number, messages in _slices(fetched, self._settings.slice_records):
+                async with self._turn:
+                    partition = self._owned(fetched, number)
+                    if partition is None:
+                        return
+                    partition.apply(fetched.topic, messages)
+                    self.applied += len(messages)
+                    self._uncommitted += len(messages)
+                    if self._uncommitted >= self._settings.cycle_records:
+                        await self._keep()
+                await asyncio.sleep(0)
+            for number, end in fetched.ends.items():
+                partition = self._owned(fetched, number)
+                if partition is not None:
+                    partition.reached[fetched.topic] = max(end, partition.reached.get(fetched.topic, 0))
+        except Exception as error:  # noqa: BLE001  # Faust would restart the agent and go on with the next batch
+            self.end(f"{type(error).__name__}: {error}")
+
+    def _owned(self, fetched: Fetched, number: int) -> Partition | None:
+        """None: the batch was fetched under an assignment that is over, or the worker is ending on a fault."""
+        if fetched.assignment != self._assignment or self.said is not None:
+            return None
+        return self._partitions.get(number)
+
+    def _tick_what_is_ready(self) -> None:
+        for partition in self._partitions.values():
+            at = self._ticks.ready(partition)
+            if at is None or self._uncommitted >= self._settings.cycle_records:
+                continue
+            if partition.tick(at, self._settings.tick_piece):
+                self._ticks.done(partition)
+            elif partition.dirty:
+                self._uncommitted += self._settings.tick_piece
+
+    # keeping
+
+    async def _keep(self) -> None:
+        """Commit what was applied. Under `_turn`."""
+        dirty = [partition for partition in self._partitions.values() if partition.dirty]
+        if not dirty or self.said is not None:
+            return
+        self._pulse.check()
+        try:
+            await self._in_thread(keep, dirty, self._publish, self._group)
+            self._uncommitted = self._failures = 0
+        except CycleFailedError as error:
+            self._drop_partitions()
+            self._failures += 1
+            if self._failures >= _FAILURES:
+                self.end(f"{self._failures} cycles in a row could not be kept: {error}")
+            else:
+                self._reader.assign_again()
+        except FencedError as error:
+            self._drop_partitions()
+            self.end(str(error))
+
+    def _drop_partitions(self) -> None:
+        """Forget what was not kept, and close every table."""
+        self._assignment = -1
+        self._uncommitted = 0
+        self._ticks.clear()
+        for partition in self._partitions.values():
+            partition.table.drop_changes()
+            partition.table.close()
+        self._partitions = {}
+
+    # the group
+
+    def assigned(self, assignment: int, numbers: list[int], group: Any) -> None:
+        """Reader's thread: these partitions are ours from now on, once they are recovered."""
+        self._loop.call_soon_threadsafe(self._begin_recovery, assignment, numbers, group)
+
+    def revoked(self, *, lost: bool) -> None:
+        """Reader's thread, inside the rebalance: returns when everything is committed, or dropped, and closed."""
+        asyncio.run_coroutine_threadsafe(self.let_go(lost=lost), self._loop).result(_LET_GO_SECONDS)
+
+    def failed(self, error: BaseException) -> None:
+        """Reader's thread: it has ended."""
+        self._loop.call_soon_threadsafe(self.end, f"reading failed: {error}")
+
+    async def let_go(self, *, lost: bool) -> None:
+        self._cancelled.set()
+        if self._recovering is not None:
+            await self._recovering
+        async with self._turn:
+            if not lost:
+                await self._keep()
+            self._drop_partitions()
+
+    def _begin_recovery(self, assignment: int, numbers: list[int], group: Any) -> None:
+        self._cancelled.set()
+        before, self._cancelled = self._recovering, threading.Event()
+        self._recovering = asyncio.create_task(self._recover(before, assignment, numbers, group, self._cancelled))
+
+    async def _recover(
+        self,
+        before: "asyncio.Task[None] | None",
+        assignment: int,
+        numbers: list[int],
+        group: Any,
+        cancelled: threading.Event,
+    ) -> None:
+        """Open what was assigned and have it read on. An earlier recovery must have let go of it first."""
+        if before is not None:
+            await before
+        async with self._turn:
+            self._drop_partitions()
+        if not numbers:
+            return
+        try:
+            found = await self._in_thread(self._recovery.recover, numbers, cancelled)
+            if self._settings.embedded:
+                await self._in_thread(self._redo, found, group)
+        except CancelledError:
+            return
+        except (Stop, StoreLockedError) as error:
+            self.end(str(error), Stop.exit_code)
+            return
+        except KafkaException as error:
+            if not cancelled.is_set():
+                self.end(f"recovery failed: {error.args[0].str()}")
+            return
+        except Exception as error:  # noqa: BLE001  # told, and the worker ends
+            self.end(f"recovery failed: {type(error).__name__}: {error}")
+            return
+        async with self._turn:
+            self._partitions, self._assignment, self._group = found, assignment, group
+        self._reader.start_at(
+            assignment,
+            [
+                TopicPartition(topic, number, offset)
+                for number, partition in found.items()
+                for topic, offset in partition.position.inputs.items()
+            ],
+        )
+
+    def _redo(self, found: dict[int, Partition], group: Any) -> None:
+        """Without transactions: the cycle that was under way is done again, exactly as planned."""
+        for partition in found.values():
+            record = self._recovery.unfinished(partition)
+            if record is not None:
+                self._recovery.redo(partition, record)
+                keep([partition], self._publish, group, planned=True)
+
+
+def _slices(fetched: Fetched, size: int) -> Iterator[tuple[int, list[Any]]]:
+    for number, messages in fetched.batches.items():
+        for start in range(0, len(messages), size):
+            yield number, messages[start : start + size]

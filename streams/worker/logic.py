@@ -1,0 +1,94 @@
+"""What a worker runs for its records: the core over the ledger's tables, seen through the narrow door that the engine needs.
+
+The engine knows only these protocols, so that the proof under kills and freezes runs the very engine with a counter for logic.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from agents.balances import profile_balances
+from agents.core import Core, Incoming
+from agents.outbox import Outbox
+from schemas.events import encode
+from schemas.instants import Instant
+from schemas.program import Catalog
+from tables.rocks import RocksShared, RocksStore
+from tables.table import Table
+
+_STATE_BYTES = 4096  # what a decoded profile of a few dozen lots takes, generously
+
+
+class PartitionTable(Protocol):
+    """What the engine needs of a partition's table (`tables.table.Table`)."""
+
+    def changes(self) -> list[tuple[bytes, bytes]]: ...
+    def flush(self, meta: Mapping[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]] | None = None) -> None: ...
+    def drop_changes(self) -> None: ...
+    def restore(self, records: Iterable[tuple[bytes, bytes | None]], meta: Mapping[bytes, bytes]) -> None: ...
+    def meta(self, name: bytes) -> bytes | None: ...
+    def close(self) -> None: ...
+
+
+class Reactions(Protocol):
+    """One partition's records and ticks against its table."""
+
+    @property
+    def table(self) -> PartitionTable: ...
+    @property
+    def outbox(self) -> Outbox: ...
+    def apply(self, incoming: Incoming) -> str: ...
+    def tick(self, at: Instant, at_most: int) -> bool: ...
+    def is_due(self, at: Instant) -> bool: ...
+    def event_time(self, incoming: Incoming) -> Instant | None: ...
+    def balances(self) -> list[tuple[bytes, bytes]]: ...
+
+
+class Logic(Protocol):
+    def open(self, path: Path, partitions: int) -> Reactions:
+        """Open one partition's table; each input topic has so many partitions."""
+
+
+class LedgerReactions:
+    """The product's own: `agents.core.Core` against `tables.table.Table`."""
+
+    def __init__(self, core: Core, table: Table) -> None:
+        self.core, self.table, self.outbox = core, table, Outbox()
+
+    def apply(self, incoming: Incoming) -> str:
+        return self.core.apply(self.table, incoming, self.outbox)
+
+    def tick(self, at: Instant, at_most: int) -> bool:
+        return self.core.tick(self.table, at, self.outbox, at_most)
+
+    def is_due(self, at: Instant) -> bool:
+        return self.table.next_due(at) is not None
+
+    def event_time(self, incoming: Incoming) -> Instant | None:
+        return self.core.event_time(incoming)
+
+    def balances(self) -> list[tuple[bytes, bytes]]:
+        """A record of `balances` for each profile that has changed in this cycle."""
+        table, programs = self.table, self.core.programs
+        found = []
+        for profile_id in table.changed_profiles():
+            profile = table.profile(profile_id)
+            if profile is not None:
+                found.append((profile_id.encode(), encode(profile_balances(programs, profile_id, profile))))
+        return found
+
+
+class LedgerLogic:
+    """All partitions of a process share one core, one block cache and one budget of write buffers."""
+
+    def __init__(self, catalog: Catalog, memory_bytes: int) -> None:
+        self._catalog = catalog
+        self._core: Core | None = None
+        self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
+        self._cache_entries = max(memory_bytes // 4 // _STATE_BYTES, 1_000)
+
+    def open(self, path: Path, partitions: int) -> Reactions:
+        if self._core is None:
+            self._core = Core(self._catalog, partitions)
+        table = Table(RocksStore(path, self._shared), max(self._cache_entries * 2 // max(partitions, 1), 1_000))
+        return LedgerReactions(self._core, table)

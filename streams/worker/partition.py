@@ -1,0 +1,145 @@
+"""A partition while this worker owns it: its table, how far its inputs have been applied, and what the running cycle has done.
+
+`Position` is the one thing that says where to go on. It stands in the changelog (key `__position__`), in RocksDB beside the
+states, and in `balances`; always in the same transaction or WriteBatch as the states that it belongs to.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from agents.core import Incoming
+from schemas.instants import Instant
+from streams.errors import WrongUsage
+from streams.worker.logic import PartitionTable, Reactions
+
+FORMAT: Final = 1
+POSITION_KEY: Final = b"__position__"
+META_POSITION: Final = b"position"
+META_CHANGELOG: Final = b"changelog"
+
+
+class Position(msgspec.Struct):
+    """`inputs`: topic to the next offset to apply. `cycle` counts this partition's cycles.
+
+    `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied.
+    """
+
+    format: int = FORMAT
+    cycle: int = 0
+    inputs: dict[str, int] = msgspec.field(default_factory=dict)
+    greatest: Instant | None = None
+    tick: Instant | None = None
+
+
+class Records(msgspec.Struct, tag="records"):
+    """So many records of an input were applied here: offsets from `start` to before `end`."""
+
+    topic: str
+    start: int
+    end: int
+
+
+class Tick(msgspec.Struct, tag="tick"):
+    """A tick, or a piece of one: at most so many due (instant, profile) pairs up to `at`."""
+
+    at: Instant
+    at_most: int
+
+
+Step = Records | Tick
+
+
+class CycleRecord(msgspec.Struct):
+    """A record of `cycles`: what was applied, in which order. Read back by `export`, and by a restart without transactions."""
+
+    cycle: int
+    steps: list[Step]
+    outcomes: dict[str, int]
+    position: Position
+    backfill: bool = False
+    tick: str | None = None
+
+
+_position_decoder: Final = msgspec.json.Decoder(Position)
+_cycle_decoder: Final = msgspec.json.Decoder(CycleRecord)
+
+
+def decode_position(stored: bytes) -> Position:
+    """Raises `WrongUsage` where a newer version has written it."""
+    position = _position_decoder.decode(stored)
+    if position.format > FORMAT:
+        raise WrongUsage(f"the state was written by a newer version (format {position.format}, this one knows {FORMAT}): upgrade")
+    return position
+
+
+def decode_cycle(stored: bytes) -> CycleRecord:
+    return _cycle_decoder.decode(stored)
+
+
+class Partition:
+    def __init__(self, number: int, reactions: Reactions, position: Position, *, backfill: bool) -> None:
+        self.number = number
+        self.reactions = reactions
+        self.position = position
+        self.backfill = backfill
+        self.reached = dict(position.inputs)  # as `position.inputs`, and past what is no record (transaction markers) at the end
+        self.steps: list[Step] = []
+        self.outcomes: Counter[str] = Counter()
+        self.applied = 0
+
+    @property
+    def table(self) -> PartitionTable:
+        return self.reactions.table
+
+    @property
+    def dirty(self) -> bool:
+        return bool(self.steps)
+
+    def apply(self, topic: str, messages: Sequence[Any]) -> None:
+        """Apply consecutive records of one input. Messages are `confluent_kafka.Message`."""
+        number, reactions, outcomes = self.number, self.reactions, self.outcomes
+        apply = self._apply_at_event_time if self.backfill else reactions.apply
+        start, end = messages[0].offset(), messages[-1].offset() + 1
+        if start < self.position.inputs.get(topic, 0):
+            raise AssertionError(f"{topic} partition {number}: offset {start} came again and would be applied twice")
+        for message in messages:
+            incoming = Incoming(topic, number, message.offset(), message.key(), message.value(), message.timestamp()[1] * 1000)
+            outcomes[apply(incoming)] += 1
+        last = self.steps[-1] if self.steps else None
+        if isinstance(last, Records) and last.topic == topic:
+            last.end = end
+        else:
+            self.steps.append(Records(topic, start, end))
+        self.position.inputs[topic] = end
+        self.reached[topic] = end
+        self.applied += len(messages)
+
+    def _apply_at_event_time(self, incoming: Incoming) -> str:
+        """Under backfill a record arrives at the greatest event time so far, its own included."""
+        at = self.reactions.event_time(incoming)
+        position = self.position
+        if at is not None and (position.greatest is None or at > position.greatest):
+            position.greatest = at
+        return self.reactions.apply(incoming._replace(arrived_at=position.greatest or 0))
+
+    def tick(self, at: Instant, at_most: int) -> bool:
+        """Apply a piece of a tick; True when nothing that is due is left. Where nothing is due at all, nothing is recorded."""
+        if not self.reactions.is_due(at):
+            self.position.tick = at
+            return True
+        self.steps.append(Tick(at, at_most))
+        done = self.reactions.tick(at, at_most)
+        self.applied += at_most
+        if done:
+            self.position.tick = at
+        return done
+
+    def begin_cycle(self) -> None:
+        """The last cycle is kept: start the next."""
+        self.steps = []
+        self.outcomes = Counter()
+        self.applied = 0
+        self.reactions.outbox.clear()

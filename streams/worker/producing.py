@@ -1,0 +1,114 @@
+"""How a cycle's records are handed to librdkafka: shared by both ways to publish one.
+
+Records go to the partition that their inputs came from, so no partitioner is asked. Topics with CloudEvents headers go one by
+one (the batch call takes no headers), all others in one call. Nothing here waits for the broker.
+"""
+
+from typing import Any, Final
+
+from confluent_kafka import Producer
+
+from agents.outbox import Effect
+from schemas.events import encode
+from schemas.topics import BALANCES, CHANGELOG, CYCLES, LEDGER_ENTRIES, NOTIFICATIONS, TIER_CHANGES
+from streams.worker.cycle import CycleFailedError, Parcel
+from streams.worker.partition import POSITION_KEY
+from streams.worker.settings import WorkerSettings
+
+_EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
+_QUEUE_MESSAGES: Final = 200_000
+_QUEUE_KBYTES: Final = 256 * 1024
+_WAIT_SECONDS: Final = 10.0
+
+
+def producer_settings(settings: WorkerSettings) -> dict[str, Any]:
+    """`delivery.timeout.ms` is within the transaction's: what cannot be sent fails the cycle and does not outlive it."""
+    return {
+        "bootstrap.servers": settings.servers,
+        "client.id": settings.app_id,
+        "partitioner": "murmur2",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+        "batch.size": 1_000_000,
+        "message.max.bytes": 8 * 1024 * 1024,
+        "queue.buffering.max.messages": _QUEUE_MESSAGES,
+        "queue.buffering.max.kbytes": _QUEUE_KBYTES,
+        "delivery.timeout.ms": settings.transaction_timeout_ms,
+        "log_level": 3,
+    }
+
+
+class Sender:
+    """`send_*` enqueue; a full queue is waited out, not failed on."""
+
+    def __init__(self, producer: Producer, on_delivery: Any = None) -> None:
+        self._producer = producer
+        self._on_delivery = on_delivery
+
+    def outputs(self, parcel: Parcel) -> None:
+        """Effects in order of emission, then balances."""
+        number = parcel.partition.number
+        plain: dict[str, list[dict[str, Any]]] = {}
+        for effect in parcel.effects:
+            key, value = effect.key.encode() or None, encode(effect.record)
+            if effect.topic in _EVENTS:
+                self._one(effect.topic, key, value, number, cloud_event(effect))
+            else:
+                plain.setdefault(effect.topic, []).append({"key": key, "value": value})
+        if parcel.balances:
+            plain.setdefault(BALANCES, []).extend({"key": key, "value": value} for key, value in parcel.balances)
+        plain.setdefault(BALANCES, []).append({"key": POSITION_KEY, "value": parcel.position})
+        for topic, records in plain.items():
+            self._many(topic, records, number)
+
+    def cycle(self, parcel: Parcel) -> None:
+        self._one(CYCLES, b"%d" % parcel.partition.position.cycle, parcel.cycle, parcel.partition.number)
+
+    def changelog(self, parcel: Parcel) -> None:
+        """The states, then the position: last, so that a log cut short is seen to be."""
+        self._many(CHANGELOG, [{"key": key, "value": value} for key, value in parcel.changes], parcel.partition.number)
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is None:
+                parcel.changelog_end = message.offset() + 1
+            if self._on_delivery is not None:
+                self._on_delivery(error, message)
+
+        self._one(CHANGELOG, POSITION_KEY, parcel.position, parcel.partition.number, on_delivery=delivered)
+
+    def _one(
+        self, topic: str, key: bytes | None, value: bytes, partition: int, headers: Any = None, on_delivery: Any = None
+    ) -> None:
+        rest: dict[str, Any] = {} if headers is None else {"headers": headers}
+        on_delivery = on_delivery or self._on_delivery
+        if on_delivery is not None:
+            rest["on_delivery"] = on_delivery
+        try:
+            self._producer.produce(topic, value, key, partition, **rest)
+        except BufferError:
+            self._producer.poll(_WAIT_SECONDS)
+            self._producer.produce(topic, value, key, partition, **rest)
+
+    def _many(self, topic: str, records: list[dict[str, Any]], partition: int) -> None:
+        if not records:
+            return
+        rest: dict[str, Any] = {} if self._on_delivery is None else {"on_delivery": self._on_delivery}
+        if self._producer.produce_batch(topic, records, partition, **rest) == len(records):
+            return
+        # Some did not fit into the queue. Which ones is told, but sending those alone would break the order: give the cycle up.
+        wrong = next((record["_error"] for record in records if "_error" in record), "the queue is full")
+        raise CycleFailedError(f"{topic}: not all records of the cycle could be queued: {wrong}")
+
+
+def cloud_event(effect: Effect) -> list[tuple[str, str]]:
+    """The CloudEvents 1.0 binary binding for Kafka, as headers."""
+    record: Any = effect.record
+    return [
+        ("ce_specversion", "1.0"),
+        ("ce_id", record.id),
+        ("ce_type", record.type),
+        ("ce_source", f"/pointstream/{record.program}"),
+        ("ce_subject", record.profile_id),
+        ("ce_time", record.occurred_at),
+        ("content-type", "application/json"),
+    ]

@@ -1,0 +1,173 @@
+"""The reader: the consumer that owns this worker's partitions, in a thread of its own.
+
+It joins the group, hands whole fetched batches over to the event loop and waits when the loop is behind. It subscribes to all
+inputs with the range assignor, so that equal partition counts give a worker the same partition number of every input. A
+rebalance is told to the engine from inside the consumer's callback: the old generation is still valid there, so what was applied
+can be committed before the partitions are let go. Reading starts only where recovery says.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Final, NamedTuple, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.topics import INPUTS
+from streams.worker.settings import WorkerSettings
+
+_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
+_WAIT_SECONDS: Final = 0.1
+
+
+class Fetched(NamedTuple):
+    """What one poll brought of one topic: by partition, records in order. `ends`: partitions that are read to this offset."""
+
+    assignment: int
+    topic: str
+    batches: dict[int, list[Any]]
+    ends: dict[int, int]
+
+
+class Listener(Protocol):
+    """What the reader tells. Called in the reader's thread; `revoked` returns when the partitions are let go."""
+
+    def assigned(self, assignment: int, numbers: list[int], group: Any) -> None: ...
+    def revoked(self, *, lost: bool) -> None: ...
+    def fetched(self, fetched: Fetched) -> "Future[None]": ...
+    def failed(self, error: BaseException) -> None: ...
+
+
+class Reader(threading.Thread):
+    def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._settings = settings
+        self._listener = listener
+        self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._ending = threading.Event()
+        self._assignment = 0
+        self._numbers: list[int] = []
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": settings.servers,
+                "group.id": settings.app_id,
+                "client.id": settings.app_id,
+                "partition.assignment.strategy": "range",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "session.timeout.ms": settings.session_ms,
+                "heartbeat.interval.ms": max(settings.session_ms // 6, 300),
+                "fetch.wait.max.ms": 50,
+                "fetch.message.max.bytes": 2 * 1024 * 1024,
+                "queued.max.messages.kbytes": 16 * 1024,
+                "queued.min.messages": 10_000,
+                "log_level": 3,
+            }
+            | ({"group.instance.id": settings.instance_id} if settings.instance_id else {})
+        )
+
+    def start_at(self, assignment: int, positions: list[TopicPartition]) -> None:
+        """Any thread: read from these positions, if the assignment still stands when the reader gets to it."""
+        self._orders.put(lambda: self._consumer.assign(positions) if assignment == self._assignment else None)
+
+    def assign_again(self) -> None:
+        """Any thread: stop reading and have the partitions recovered once more."""
+        self._orders.put(self._assign_again)
+
+    def end(self) -> None:
+        """Any thread: leave the group and end."""
+        self._ending.set()
+
+    def run(self) -> None:
+        try:
+            self._consumer.subscribe(list(INPUTS), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+            while not self._ending.is_set():
+                while not self._orders.empty():
+                    self._orders.get()()
+                assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
+                messages = self._consumer.consume(self._settings.poll_records, _WAIT_SECONDS)
+                if messages:
+                    self._hand_over(assignment, messages)
+        except BaseException as error:  # noqa: BLE001  # whatever ends this thread ends the worker
+            self._listener.failed(error)
+        finally:
+            self._consumer.close()
+
+    def _hand_over(self, assignment: int, messages: list[Any]) -> None:
+        topics: dict[str, Fetched] = {}
+        for message in messages:
+            topic = message.topic()
+            error = message.error()
+            if error is not None and error.code() != _EOF:
+                self._complain(error)
+                continue
+            fetched = topics.get(topic)
+            if fetched is None:
+                fetched = topics[topic] = Fetched(assignment, topic, {}, {})
+            number = message.partition()
+            if error is not None:
+                fetched.ends[number] = message.offset()
+            else:
+                batch = fetched.batches.get(number)
+                if batch is None:
+                    fetched.batches[number] = [message]
+                else:
+                    batch.append(message)
+        for fetched in topics.values():
+            taken = self._listener.fetched(fetched)
+            while not self._ending.is_set():
+                try:
+                    taken.result(_WAIT_SECONDS)
+                    break
+                except TimeoutError:
+                    continue
+
+    def _complain(self, error: KafkaError) -> None:
+        """Errors that librdkafka gets over by itself are its own affair; a lost position or a fence is ours."""
+        if error.fatal() or error.code() in _OURS:
+            raise KafkaException(error)
+
+    # the group
+
+    def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        consumer.assign([])
+        self._assignment += 1
+        self._numbers = sorted({place.partition for place in places})
+        uneven = [number for number in self._numbers if sum(place.partition == number for place in places) != len(INPUTS)]
+        if uneven:
+            raise KafkaException(
+                KafkaError(KafkaError._CONFLICT, f"partition {uneven[0]} was not assigned with all inputs")  # noqa: SLF001
+            )
+        self._listener.assigned(self._assignment, self._numbers, consumer.consumer_group_metadata())
+
+    def _assign_again(self) -> None:
+        self._consumer.assign([])
+        self._assignment += 1
+        self._listener.assigned(self._assignment, self._numbers, self._consumer.consumer_group_metadata())
+
+    def _on_revoke(self, consumer: Consumer, _places: list[TopicPartition]) -> None:
+        self._let_go(consumer, lost=False)
+
+    def _on_lost(self, consumer: Consumer, _places: list[TopicPartition]) -> None:
+        self._let_go(consumer, lost=True)
+
+    def _let_go(self, consumer: Consumer, *, lost: bool) -> None:
+        self._assignment += 1
+        self._numbers = []
+        self._listener.revoked(lost=lost)
+        consumer.unassign()
+
+
+_OURS: Final = frozenset(
+    {
+        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
+        KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }
+)

@@ -1,0 +1,221 @@
+"""Recovery: how partitions that were assigned to this worker are continued, exactly where whoever had them stopped.
+
+    fence      ask for the group's offsets. Under `read_committed` the coordinator answers only when no transaction holds offsets
+               of these partitions open; after that, the old generation's offsets are refused, so no old transaction can commit
+    end        the changelog's end, open transactions included
+    replay     from the offset in RocksDB (or the log's start) to that end, `read_committed`, by position and not by counting
+    continue   at the input positions found there, and nowhere else
+
+The group's offsets are for tools to look at; the positions in the changelog decide. Where the two contradict each other, or a
+position lies outside its log, the worker stops with a sentence: to guess would be to lose or to double somebody's points.
+"""
+
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from schemas.topics import CHANGELOG, CYCLES, INPUTS
+from streams.errors import WrongUsage
+from streams.worker.broker import Broker, Place
+from streams.worker.logic import Logic, Reactions
+from streams.worker.partition import (
+    META_CHANGELOG,
+    META_POSITION,
+    POSITION_KEY,
+    CycleRecord,
+    Partition,
+    Position,
+    Records,
+    decode_cycle,
+    decode_position,
+)
+from streams.worker.settings import WorkerSettings
+
+_POLL_RECORDS: Final = 5_000
+_RESTORE_RECORDS: Final = 20_000
+_AGAIN_SECONDS: Final = 0.1
+
+
+class CancelledError(Exception):
+    """The partitions were taken away again while they were being restored."""
+
+
+class Recovery:
+    def __init__(self, settings: WorkerSettings, logic: Logic, broker: Broker, partitions: int) -> None:
+        self._settings = settings
+        self._logic = logic
+        self._broker = broker
+        self._partitions = partitions
+
+    def recover(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
+        """Open, restore and position these partitions.
+
+        Raises `CancelledError`, `WrongUsage`, `StoreLockedError`, `OSError` or `KafkaException`; nothing stays open then.
+        """
+        inputs = [(topic, number) for topic in INPUTS for number in numbers]
+        grouped = self._fence(inputs, cancelled)
+        ends = self._broker.ends([(CHANGELOG, number) for number in numbers], committed=False)
+        opened: dict[int, Reactions] = {}
+        try:
+            for number in numbers:
+                opened[number] = self._logic.open(self._path(number), self._partitions)
+            self._replay(opened, ends, cancelled)
+            starts, stops = self._broker.starts(inputs), self._broker.ends(inputs)
+            found = {}
+            for number, reactions in opened.items():
+                position = self._position(number, reactions, grouped, starts, stops)
+                found[number] = Partition(number, reactions, position, backfill=self._settings.backfill)
+        except BaseException:
+            for reactions in opened.values():
+                reactions.table.close()
+            raise
+        return found
+
+    def _fence(self, inputs: list[Place], cancelled: threading.Event) -> set[int]:
+        """Wait until no transaction of an earlier owner can commit any more. Gives the partitions that have group offsets."""
+        while (committed := self._broker.committed(self._settings.app_id, inputs)) is None:
+            if cancelled.wait(_AGAIN_SECONDS):
+                raise CancelledError
+        return {number for (_, number), offset in committed.items() if offset is not None}
+
+    def _path(self, number: int) -> Path:
+        return self._settings.state / f"partition-{number:04d}-of-{self._partitions:04d}"
+
+    # replay of the changelog
+
+    def _replay(self, opened: dict[int, Reactions], ends: dict[Place, int], cancelled: threading.Event) -> None:
+        waiting: dict[int, int] = {}
+        wanted = []
+        for number, reactions in opened.items():
+            end = ends[CHANGELOG, number]
+            stored = reactions.table.meta(META_CHANGELOG)
+            start = 0 if stored is None else int(stored)
+            if start > end:
+                raise WrongUsage(
+                    f"{self._path(number)} goes on from changelog offset {start}, and the log ends at {end}: "
+                    "the topic was made anew; delete this directory to rebuild it from the log"
+                )
+            if start < end:
+                waiting[number] = end
+                wanted.append(TopicPartition(CHANGELOG, number, start))
+        if not wanted:
+            return
+        consumer = reading_consumer(self._settings, "earliest")
+        try:
+            consumer.assign(wanted)
+            pending: dict[int, list[tuple[bytes, bytes | None]]] = {number: [] for number in waiting}
+            while waiting:
+                message: Any  # librdkafka's stubs allow None where a message without an error never has it
+                if cancelled.is_set():
+                    raise CancelledError
+                for message in consumer.consume(_POLL_RECORDS, 0.2):
+                    number = message.partition()
+                    error = message.error()
+                    if error is None:
+                        pending[number].append((message.key(), message.value()))
+                        if message.key() == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
+                            _restore(opened[number], pending[number], message.offset() + 1)
+                    elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                        raise WrongUsage(f"the changelog cannot be read: {error.str()}")
+                    elif number in waiting and message.offset() >= waiting[number]:
+                        _restore(opened[number], pending[number], message.offset())
+                        del waiting[number]
+        finally:
+            consumer.close()
+
+    # where to go on
+
+    def _position(
+        self, number: int, reactions: Reactions, grouped: set[int], starts: dict[Place, int], stops: dict[Place, int]
+    ) -> Position:
+        stored = reactions.table.meta(META_POSITION)
+        if stored is None and number in grouped:
+            raise WrongUsage(
+                f"group {self._settings.app_id} has offsets for partition {number}, but the changelog has no position for it: "
+                "its records are gone. Restore the topic, or take another --app-id to begin anew"
+            )
+        position = Position() if stored is None else decode_position(stored)
+        for topic in INPUTS:
+            start, stop = starts[topic, number], stops[topic, number]
+            offset = position.inputs.setdefault(topic, start)
+            if not start <= offset <= stop:
+                lost = f"its log begins at {start}: records were deleted unread" if offset < start else f"its log ends at {stop}"
+                raise WrongUsage(f"{topic} partition {number} is to go on at offset {offset}, and {lost}")
+        return position
+
+    # without transactions: the cycle that was under way
+
+    def unfinished(self, partition: Partition) -> CycleRecord | None:
+        """The plan behind the partition's position, if a cycle was under way when its owner ended."""
+        place = (CYCLES, partition.number)
+        end = self._broker.ends([place])[place]
+        if end == 0:
+            return None
+        for message in self._range(CYCLES, partition.number, end - 1, end):
+            record = decode_cycle(message.value())
+            if record.cycle == partition.position.cycle + 1:
+                return record
+        return None
+
+    def redo(self, partition: Partition, record: CycleRecord) -> None:
+        """Apply exactly what the plan says, in its order."""
+        for step in record.steps:
+            if isinstance(step, Records):
+                partition.apply(step.topic, self._range(step.topic, partition.number, step.start, step.end))
+            else:
+                partition.tick(step.at, step.at_most)
+
+    def _range(self, topic: str, number: int, start: int, end: int) -> list[Any]:
+        consumer = reading_consumer(self._settings, "error")
+        found: list[Any] = []
+        try:
+            consumer.assign([TopicPartition(topic, number, start)])
+            while True:
+                message: Any
+                for message in consumer.consume(_POLL_RECORDS, 1.0):
+                    error = message.error()
+                    if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                        return found
+                    if error is not None:
+                        raise WrongUsage(f"{topic} partition {number} cannot be read from offset {start}: {error.str()}")
+                    if message.offset() < end:
+                        found.append(message)
+                    if message.offset() >= end - 1:
+                        return found
+        finally:
+            consumer.close()
+
+
+def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
+    """A consumer in no group: reads what is committed, and says where a partition ends."""
+    return Consumer(
+        {
+            "bootstrap.servers": settings.servers,
+            "group.id": f"{settings.app_id}-recovery",  # the client wants one; nothing is ever joined or committed
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": reset,
+            "fetch.wait.max.ms": 100,
+            "log_level": 3,
+        }
+    )
+
+
+def _restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
+    """Up to the last position: without transactions a log can end in a part of a cycle, which the restart does again."""
+    last = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
+    meta = {META_CHANGELOG: b"%d" % end}
+    position = records[last][1] if last >= 0 else None
+    if position is not None:
+        meta[META_POSITION] = position
+    reactions.table.restore(_states(records[: last + 1]), meta)
+    records.clear()
+
+
+def _states(records: Iterable[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
+    return [record for record in records if record[0] != POSITION_KEY]

@@ -1,0 +1,67 @@
+"""Where a worker starts: settings in, exit code out. The one module that puts the parts together.
+
+Exit codes: 0 asked to end and all is committed; 2 something must be put right first (a sentence on standard error says what);
+75 it ended itself so as to do no harm, and starting it again is the cure.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+
+from streams.errors import Stop
+from streams.programs import programs_in_force
+from streams.worker.broker import Broker
+from streams.worker.cycle import Publish
+from streams.worker.engine import Engine
+from streams.worker.logic import LedgerLogic, Logic
+from streams.worker.planned import Planned
+from streams.worker.settings import WorkerSettings
+from streams.worker.transactional import Transactional
+
+
+def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
+    """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
+    try:
+        logic = logic or LedgerLogic(programs_in_force(settings.programs, settings.without), settings.memory_bytes)
+        broker = Broker(settings)
+        settings.state.mkdir(parents=True, exist_ok=True)
+        broker.wait()
+        partitions = broker.partitions()
+        publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
+        said = asyncio.run(_run(Engine(settings, logic, broker, publish, partitions)))
+    except Stop as stop:
+        _say(stop.message)
+        return stop.exit_code
+    except KeyboardInterrupt:
+        return 0
+    if said[0] is not None:
+        _say(said[0])
+    return said[1]
+
+
+async def _run(engine: Engine) -> tuple[str | None, int]:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked.set)
+    await engine.run(asked)
+    return engine.said, engine.exit_code
+
+
+def _worker_id(settings: WorkerSettings) -> str:
+    """Names this worker among all of its group, and the same again after a restart in its place."""
+    return settings.instance_id or f"{socket.gethostname()}-{_state_id(settings)}"
+
+
+def _state_id(settings: WorkerSettings) -> str:
+    """A name that stays with the state directory: two workers never share one, and a restart finds it again."""
+    path = settings.state / "worker-id"
+    if not path.exists():
+        path.write_text(os.urandom(6).hex())
+    return path.read_text().strip()
+
+
+def _say(sentence: str) -> None:
+    print(f"worker: {sentence}", file=sys.stderr, flush=True)  # noqa: T201

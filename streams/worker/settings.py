@@ -1,0 +1,50 @@
+"""What a worker is told: addresses, places, periods and limits. Values only; who reads flags and environment is elsewhere."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from streams.errors import WrongUsage
+
+EMBEDDED: Final = "embedded"
+KAFKA: Final = "kafka"
+_EMBEDDED_SESSION_MS: Final = 6_000  # librdkafka's mock cluster lets nobody wait longer for a rebalance
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings:
+    """`broker` is `kafka://HOST:PORT[,HOST:PORT]` or `embedded://HOST:PORT`; `state` a directory that this process alone uses."""
+
+    broker: str
+    state: Path
+    programs: tuple[Path, ...] = ()
+    without: tuple[str, ...] = ()
+    app_id: str = "pointstream"
+    backfill: bool = False
+    cycle_ms: int = 200
+    cycle_records: int = 5_000
+    slice_records: int = 250
+    poll_records: int = 2_000
+    tick_ms: int = 1_000
+    tick_piece: int = 500
+    session_timeout_ms: int = 10_000
+    transaction_timeout_ms: int = 12_000
+    stuck_ms: int = 60_000
+    instance_id: str | None = None
+    memory_bytes: int = 256 * 1024 * 1024
+
+    @property
+    def embedded(self) -> bool:
+        return self.broker.startswith(f"{EMBEDDED}://")
+
+    @property
+    def servers(self) -> str:
+        """`host:port[,host:port]`, as the clients take it. Raises `WrongUsage`."""
+        scheme, found, servers = self.broker.partition("://")
+        if not found or scheme not in {KAFKA, EMBEDDED} or not servers:
+            raise WrongUsage(f"--broker {self.broker}: write kafka://HOST:PORT, or embedded://HOST:PORT for the embedded broker")
+        return servers.replace("kafka://", "")
+
+    @property
+    def session_ms(self) -> int:
+        return min(self.session_timeout_ms, _EMBEDDED_SESSION_MS) if self.embedded else self.session_timeout_ms

@@ -1,0 +1,73 @@
+"""Ticks: when a partition may be settled up to an instant. The backlog always comes before the timer.
+
+Every second the inputs' end offsets are noted together with the instant: the wall clock's, or under backfill the greatest event
+time applied. The tick of a partition is applied when everything before the noted ends has been. One tick a partition waits at a
+time: while a partition lags, later ones are not even noted, and nothing is skipped by that, for a tick settles everything due up
+to it. Which tick was applied where stands in `cycles`, so a replay needs no clock.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from schemas.instants import Instant
+from schemas.topics import INPUTS
+from streams.worker.broker import Broker, Place
+from streams.worker.partition import Partition
+
+
+class Note(NamedTuple):
+    at: Instant
+    ends: dict[str, int]
+    noted: float  # monotonic
+
+
+class Ticks:
+    def __init__(self, *, backfill: bool) -> None:
+        self._backfill = backfill
+        self._notes: dict[int, Note] = {}
+
+    def wanted(self, partitions: Iterable[Partition]) -> tuple[Instant | None, list[int]]:
+        """The instant to note now, and the partitions that wait for none. In the loop, before the ends are asked for."""
+        partitions = list(partitions)
+        if self._backfill:
+            at = max((partition.position.greatest for partition in partitions if partition.position.greatest), default=None)
+        else:
+            at = time.time_ns() // 1000
+        if at is None:
+            return None, []
+        return at, [
+            partition.number
+            for partition in partitions
+            if partition.number not in self._notes and (partition.position.tick is None or partition.position.tick < at)
+        ]
+
+    def note(self, at: Instant, numbers: Iterable[int], ends: dict[Place, int]) -> None:
+        now = time.monotonic()
+        for number in numbers:
+            self._notes[number] = Note(at, {topic: ends[topic, number] for topic in INPUTS}, now)
+
+    def ready(self, partition: Partition) -> Instant | None:
+        """The tick to apply now, if everything before it has been applied."""
+        note = self._notes.get(partition.number)
+        if note is None:
+            return None
+        reached = partition.reached
+        if all(reached.get(topic, 0) >= end for topic, end in note.ends.items()):
+            return note.at
+        return None
+
+    def done(self, partition: Partition) -> None:
+        self._notes.pop(partition.number, None)
+
+    def clear(self) -> None:
+        self._notes.clear()
+
+    def waiting_seconds(self) -> float:
+        """For how long the oldest tick has been waiting for the backlog before it."""
+        now = time.monotonic()
+        return max((now - note.noted for note in self._notes.values()), default=0.0)
+
+
+def input_ends(broker: Broker, numbers: list[int]) -> dict[Place, int]:
+    return broker.ends([(topic, number) for number in numbers for topic in INPUTS])

@@ -1,0 +1,158 @@
+"""What the broker suites share: a real Kafka for the session, topics, processes that are killed and frozen, and reading it all back."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from schemas.topics import CHANGELOG, TOPICS
+from tests.conftest import ROOT
+
+COMMAND = ROOT / "deploy" / "kafka" / "kafka"
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+@contextmanager
+def real_kafka(data: Path) -> Iterator[str]:
+    """A broker of this project's own command; gives host:port."""
+    port, controller_port = free_ports()
+    told = ["start", "--data", str(data), "--port", str(port), "--controller-port", str(controller_port), "--timeout", "90"]
+    started = subprocess.run([COMMAND, *told], capture_output=True, text=True)
+    assert started.returncode == 0, started.stderr
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        subprocess.run([COMMAND, "stop", "--data", str(data)], capture_output=True, check=True)
+
+
+def create_topics(servers: str, partitions: int, names: Sequence[str] = ()) -> None:
+    admin = AdminClient({"bootstrap.servers": servers})
+    topics = [
+        NewTopic(
+            topic.name,
+            num_partitions=partitions,
+            replication_factor=1,
+            config={
+                "cleanup.policy": topic.cleanup,
+                "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",
+                "max.message.bytes": str(topic.max_message_bytes),
+            },
+        )
+        for topic in TOPICS
+        if not names or topic.name in names
+    ]
+    for made in admin.create_topics(topics, operation_timeout=30).values():
+        made.result()
+
+
+def delete_topics(servers: str) -> None:
+    admin = AdminClient({"bootstrap.servers": servers})
+    known = set(admin.list_topics(timeout=10).topics)
+    for gone in admin.delete_topics([topic.name for topic in TOPICS if topic.name in known], operation_timeout=30).values():
+        gone.result()
+
+
+class Process:
+    """A worker process: killed, frozen and ended by its pid, never by a name."""
+
+    def __init__(self, arguments: Sequence[str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
+
+    def wait(self, seconds: float) -> int:
+        return self._process.wait(seconds)
+
+    def ended(self) -> int | None:
+        return self._process.poll()
+
+    def end(self, seconds: float = 30.0) -> int:
+        """SIGTERM, and its exit code."""
+        self._process.terminate()
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not end within {seconds:g} s of SIGTERM:\n{self.said()}") from None
+
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")[-4000:]
+
+
+@contextmanager
+def processes() -> Iterator[list[Process]]:
+    """Whatever is put in the list is gone at the end."""
+    started: list[Process] = []
+    try:
+        yield started
+    finally:
+        for process in started:
+            if process.ended() is None:
+                process.thaw()
+                process.kill()
+
+
+def read_all(servers: str, topic: str, partitions: int, *, isolation: str = "read_committed") -> list[Any]:
+    """Every record of a topic as it stands now, partition by partition in order."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": f"test-{os.getpid()}",
+            "isolation.level": isolation,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
+    found: list[Any] = []
+    ended: set[int] = set()
+    try:
+        while len(ended) < partitions:
+            for message in consumer.consume(5_000, 1.0):
+                error = message.error()
+                if error is None:
+                    found.append(message)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition() or 0)
+                else:
+                    raise AssertionError(error.str())
+    finally:
+        consumer.close()
+    return found
+
+
+def newest(servers: str, partitions: int, topic: str = CHANGELOG) -> dict[bytes, bytes]:
+    """The newest value of each key, as compaction would leave it."""
+    return {message.key(): message.value() for message in read_all(servers, topic, partitions)}
