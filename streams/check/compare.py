@@ -108,9 +108,13 @@ def _contained(what: str, expected: list[dict[str, Plain]], got: Sequence[Got]) 
         found = next((at for at in range(position, len(got)) if not differences(wanted, got[at])), None)
         if found is None:
             behind = " behind what the others matched" if number else ""
-            nearest = min(got[position:], key=lambda item: len(differences(wanted, item)), default=None)
             lines = [f"{what}: nothing{behind} is like", f"  - {show(wanted)}"]
-            if nearest is not None and len(differences(wanted, nearest)) < len(wanted):
+            nearest = min(
+                (item for item in got[position:] if _of_its_kind(wanted, item)),
+                key=lambda item: len(differences(wanted, item)),
+                default=None,
+            )
+            if nearest is not None:
                 lines.append(f"  ~ {brief(nearest, _named(expected))}")
                 lines.extend(f"      {difference}" for difference in differences(wanted, nearest))
             lines.append(f"  of these {len(got)}:" if got else "  there is none at all")
@@ -118,6 +122,12 @@ def _contained(what: str, expected: list[dict[str, Plain]], got: Sequence[Got]) 
             return lines
         position = found + 1
     return []
+
+
+def _of_its_kind(wanted: dict[str, Plain], item: Got) -> bool:
+    """Whether it has what is wanted, only otherwise: worth telling how."""
+    named = {name: value for name, value in wanted.items() if value is not None}
+    return all(name in item for name in named) and ("type" not in named or named["type"] == item["type"])
 
 
 def _aligned(expected: list[dict[str, Plain]], got: Sequence[Got]) -> list[tuple[dict[str, Plain] | None, Any]]:

@@ -48,35 +48,35 @@ def check_readable(paths: Sequence[str]) -> None:
             pass
 
 
-def read_blocks(paths: Sequence[str], advanced: Callable[[int], None]) -> Iterator[Block]:
+def read_blocks(paths: Sequence[str], advanced: Callable[[int], None], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Block]:
     """All lines of all files, in order. `advanced` is told how many bytes (as on disk) have been read since the last call."""
     for path in paths:
         if path == STANDARD_INPUT:
-            yield from _blocks_of("standard input", sys.stdin.buffer, advanced)
+            yield from _blocks_of("standard input", sys.stdin.buffer, advanced, chunk_bytes)
             continue
         with Path(path).open("rb") as raw:
-            yield from _blocks_of(path, raw, advanced)
+            yield from _blocks_of(path, raw, advanced, chunk_bytes)
 
 
-def _blocks_of(file: str, raw: BinaryIO, advanced: Callable[[int], None]) -> Iterator[Block]:
+def _blocks_of(file: str, raw: BinaryIO, advanced: Callable[[int], None], chunk_bytes: int) -> Iterator[Block]:
     counted = _Counted(raw)
-    stream = io.BufferedReader(counted, CHUNK_BYTES)
+    stream = io.BufferedReader(counted, max(chunk_bytes, 1024))
     content: BinaryIO | gzip.GzipFile = stream
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         content = gzip.GzipFile(fileobj=stream)
     try:
-        for first, lines in _split(content):
+        for first, lines in _split(content, chunk_bytes):
             advanced(counted.take())
             yield Block(file, first, lines)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise WrongUsage(f"{file}: the gzip file is damaged or cut off ({error}); what came before it has been applied") from None
 
 
-def _split(content: BinaryIO | gzip.GzipFile) -> Iterator[tuple[int, list[bytes]]]:
+def _split(content: BinaryIO | gzip.GzipFile, chunk_bytes: int) -> Iterator[tuple[int, list[bytes]]]:
     number = 1
     rest = b""
     skipping = False  # inside a line that has already been handed out, cut
-    while chunk := content.read(CHUNK_BYTES):
+    while chunk := content.read(chunk_bytes):
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
         if number == 1 and lines and not skipping:

@@ -25,7 +25,7 @@ from schemas.program import Catalog
 from schemas.topics import INPUTS
 from streams.errors import WrongUsage
 from streams.replay.envelope import Envelope, dead_line, decode, explain, neither
-from streams.replay.lines import Block, check_readable, read_blocks
+from streams.replay.lines import CHUNK_BYTES, Block, check_readable, read_blocks
 from streams.replay.output import Output
 from streams.replay.summary import Summary
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
@@ -40,13 +40,18 @@ _INPUTS: Final = frozenset(INPUTS)
 
 
 class ReplaySettings(NamedTuple):
-    """`state` None: a temporary directory, removed at the end. `until`: the last tick is there, if that is later."""
+    """`state` None: a temporary directory, removed at the end. `until`: the last tick is there, if that is later.
+
+    What comes out depends on none of the sizes.
+    """
 
     inputs: tuple[str, ...]
     output: Path
     state: Path | None = None
     until: Instant | None = None
     memory_bytes: int = DEFAULT_MEMORY_BYTES
+    flush_records: int = FLUSH_RECORDS
+    chunk_bytes: int = CHUNK_BYTES
 
 
 class Watch(Protocol):
@@ -75,8 +80,8 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
         table = _open_table(folder, settings.memory_bytes)
         try:
             with _lazy_garbage_collection():
-                run = _Run(catalog, table, output, watch)
-                run.read(settings.inputs)
+                run = _Run(catalog, table, output, watch, settings.flush_records)
+                run.read(read_blocks(settings.inputs, watch.advanced, settings.chunk_bytes))
                 run.last_tick(settings.until)
                 run.close()
         finally:
@@ -87,20 +92,22 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
 
 
 class _Run:
-    def __init__(self, catalog: Catalog, table: Table, output: Output, watch: Watch) -> None:
+    def __init__(self, catalog: Catalog, table: Table, output: Output, watch: Watch, flush_records: int) -> None:
         self.summary = Summary()
         self._core = Core(catalog)
         self._table = table
         self._output = output
         self._watch = watch
+        self._flush_records = flush_records
         self._outbox = Outbox()
         self._ticked = False
         self._unflushed = 0
         stored = table.meta(_META)
         self._position = msgspec.json.decode(stored, type=_Position) if stored else _Position()
+        self._lines_before = self._position.lines
 
-    def read(self, inputs: tuple[str, ...]) -> None:
-        for block in read_blocks(inputs, self._watch.advanced):
+    def read(self, blocks: Iterator[Block]) -> None:
+        for block in blocks:
             self._block(block)
             self._carry_out()
 
@@ -116,6 +123,7 @@ class _Run:
         """Everything has been applied: store it, and write the balances."""
         self._carry_out()
         self._flush()
+        self.summary.lines = self._position.lines - self._lines_before
         self._watch.closing()
         self._output.write_balances(self._balances())
 
@@ -154,7 +162,7 @@ class _Run:
                     continue
             outcomes[apply(table, incoming._replace(arrived_at=arrived), outbox)] += 1
             self._unflushed += 1
-            if self._unflushed >= FLUSH_RECORDS:
+            if self._unflushed >= self._flush_records:
                 self._flush()
 
     def _other(self, block: Block, number: int, line: bytes, envelope: Envelope) -> None:
@@ -175,7 +183,7 @@ class _Run:
         while not self._core.tick(self._table, at, self._outbox, TICK_PIECE):
             self._carry_out()
             self._unflushed += TICK_PIECE
-            if self._unflushed >= FLUSH_RECORDS:
+            if self._unflushed >= self._flush_records:
                 self._flush()
 
     def _broken(self, block: Block, number: int, line: bytes, refused: Refused) -> None:

@@ -1,0 +1,68 @@
+"""Lines come out whole, in order and numbered, however the file is cut into chunks."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.errors import WrongUsage
+from streams.replay.lines import LINE_BYTES_MAX, check_readable, read_blocks, total_bytes
+
+
+def lines_of(path: Path, chunk_bytes: int = 1024) -> list[tuple[int, bytes]]:
+    blocks = list(read_blocks([str(path)], lambda _: None, chunk_bytes))
+    return [(number, line) for block in blocks for number, line in enumerate(block.lines, block.first)]
+
+
+@given(
+    content=st.lists(st.binary(max_size=20).map(lambda line: line.replace(b"\n", b""))),
+    chunk=st.integers(1, 50),
+    ended=st.booleans(),
+)
+def test_chunks_do_not_show(tmp_path_factory: pytest.TempPathFactory, content: list[bytes], chunk: int, ended: bool) -> None:
+    path = tmp_path_factory.mktemp("lines") / "in.jsonl"
+    text = b"\n".join([b"first", *content, b"last"]) + (b"\n" if ended else b"")
+    path.write_bytes(text)
+    assert lines_of(path, chunk) == list(enumerate([b"first", *content, b"last"], 1))
+    path.write_bytes(gzip.compress(text))
+    assert lines_of(path, chunk) == list(enumerate([b"first", *content, b"last"], 1))
+
+
+def test_a_line_that_is_far_too_long_comes_cut_and_the_next_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"one\n" + b"x" * (3 * LINE_BYTES_MAX) + b"\nthree\nfour")
+    found = lines_of(path, 256 * 1024)
+    assert [number for number, _ in found] == [1, 2, 3, 4]
+    assert LINE_BYTES_MAX < len(found[1][1]) < LINE_BYTES_MAX + 512 * 1024
+    assert [line for _, line in found[2:]] == [b"three", b"four"]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf{}\n\xef\xbb\xbf{}")
+    assert lines_of(path) == [(1, b"{}"), (2, b"\xef\xbb\xbf{}")]
+
+
+def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_bytes(b"")
+    assert lines_of(path) == []
+
+
+def test_what_is_read_is_counted_as_it_lies_on_disk(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl.gz"
+    path.write_bytes(gzip.compress(b"line\n" * 10_000))
+    counted: list[int] = []
+    assert sum(len(block.lines) for block in read_blocks([str(path)], counted.append, 100)) == 10_000
+    assert sum(counted) == total_bytes([str(path)]) == path.stat().st_size
+
+
+def test_standard_input_has_no_size() -> None:
+    assert total_bytes(["-"]) is None
+
+
+def test_a_folder_is_no_input(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="is a folder"):
+        check_readable([str(tmp_path)])
