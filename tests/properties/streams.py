@@ -165,3 +165,35 @@ def deliveries(draw: st.DrawFn) -> list[Step]:
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
     return draw(programs()), draw(deliveries())
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Json]:
+    """What a till may say about one receipt: closed, cancelled, reopened, closed again; some of it twice, revisions rising."""
+    sale = draw(sales(0)) | {"profile_id": "p1"}
+    at = datetime.fromisoformat(sale["closed_at"])
+    said: list[Json] = [sale]
+    revision = 1
+    for kind in draw(st.lists(st.sampled_from(("sale", "sale", "cancel", "reopen", "again")), max_size=7)):
+        at += timedelta(hours=draw(st.sampled_from((0, 1, 30))))
+        moment = at.isoformat().replace("+00:00", "Z")
+        if kind == "again":
+            said.append(draw(st.sampled_from(said)))
+        elif kind == "sale":
+            revision += 1
+            said.append({**sale, "revision": revision, "closed_at": moment})
+        else:
+            said.append({"kind": kind, "profile_id": "p1", "closed_at": moment, "application": "pos", "receipt_id": "R0"})
+    return said
+
+
+@st.composite
+def busy_streams(draw: st.DrawFn) -> list[Step]:
+    """Deliveries with cancelled, reopened and replaced receipts among them."""
+    steps = draw(deliveries())
+    for said in draw(st.lists(histories(), max_size=2)):
+        place = draw(st.integers(0, len(steps) - 1))
+        other = {**said[0], "receipt_id": f"H{place}"}
+        renamed: list[Step] = [{**step, "receipt_id": other["receipt_id"]} for step in said]
+        steps[place:place] = renamed
+    return steps

@@ -5,11 +5,10 @@ the same figures, lots, members and tiers.
 """
 
 from collections import Counter
-from datetime import datetime
 
 from hypothesis import given, settings
 
-from tests.properties.harness import Product, Step, Told
+from tests.properties.harness import Json, Product, Step, Told
 from tests.properties.naive.model import Model
 from tests.properties.streams import Case, cases
 
@@ -29,7 +28,10 @@ def said(told: Told) -> Said:
 @given(cases())
 @settings(max_examples=250)
 def test_the_product_and_the_naive_model_agree(case: Case) -> None:
-    program, steps = case
+    compare(*case)
+
+
+def compare(program: Json, steps: list[Step]) -> None:
     product, model = Product(program), Model(program)
     told = product.run(steps)
     expected = model.run(steps)
