@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic  # type: ignore[attr-defined]  # documented there
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from schemas.topics import INPUTS, TOPICS, Topic
 from streams.brokers import client_settings, partitions, reason

@@ -72,11 +72,11 @@ def group(ctx: click.Context) -> int:
     return 0
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str], commands: click.Group = group) -> int:
     """Run a command line (without the program's name); the exit code. Prints, and never raises but for the interpreter's end."""
     try:
         _refuse_shadowed()
-        code = group.main(args=list(arguments), prog_name="pointstream", standalone_mode=False)
+        code = commands.main(args=list(arguments), prog_name="pointstream", standalone_mode=False)
     except click.Abort:
         return _INTERRUPTED
     except click.ClickException as error:

@@ -68,7 +68,7 @@ def test_a_receipt_gives_its_entries_and_its_balance(tmp_path: Path) -> None:
 
 
 def test_the_same_input_gives_the_same_bytes_whatever_blocks_and_flushes(tmp_path: Path) -> None:
-    dice = random.Random(7)  # noqa: S311
+    dice = random.Random(7)
     lines = [line(sale(f"R{n}", f"2024-01-{1 + n // 20:02}T12:00:00Z", f"p{dice.randrange(9)}", f"{n}.50")) for n in range(400)]
     lines[100:100] = ["not json", line(sale("R1", currency="USD")), json.dumps({"topic": "pixels", "value": {}})]
     go(tmp_path, *lines)

@@ -1,0 +1,340 @@
+"""The command line as a user meets it: exit codes, one line on standard error, and help that tells every setting."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import jsonschema
+import pytest
+
+from streams.cli.main import group, run
+from tests.unit.streams.shop import PROGRAM, line, program, read_lines, sale, write_lines
+
+COMMANDS = ["demo", "worker", "replay", "check", "validate", "schema", "produce", "topics"]
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> "Caller":
+    return Caller(capsys)
+
+
+class Caller:
+    """Runs a command line and tells what it said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: object, commands: click.Group = group) -> Said:
+        code = run([str(argument) for argument in arguments], commands)
+        captured = self._capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    context = click.Context(group)
+    return [(name, command) for name in group.list_commands(context) if (command := group.get_command(context, name)) is not None]
+
+
+# help
+
+
+def test_the_commands_of_this_version() -> None:
+    assert [name for name, _ in commands()] == COMMANDS
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(say: Caller, name: str) -> None:
+    said = say(name, "--help")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"Usage: pointstream {name} ")
+
+
+@pytest.mark.parametrize(("name", "command"), commands(), ids=[name for name, _ in commands()])
+def test_every_setting_is_a_flag_a_variable_and_a_default_and_says_so(name: str, command: click.Command) -> None:
+    for option in command.params:
+        if isinstance(option, click.Option):
+            (flag,) = [text for text in option.opts if text.startswith("--")]
+            assert option.envvar == "POINTSTREAM_" + flag[2:].replace("-", "_").upper(), flag
+            assert option.show_envvar, flag
+            assert option.show_default, flag
+            assert option.help, flag
+            assert option.required or option.is_flag or option.default is not None or isinstance(option.show_default, str), flag
+
+
+def test_a_flag_comes_before_the_variable_and_the_variable_before_the_default(
+    say: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = write_lines(tmp_path / "in.jsonl", line(sale("R1")))
+    monkeypatch.setenv("POINTSTREAM_PROGRAM", str(program(tmp_path)))
+    monkeypatch.setenv("POINTSTREAM_OUTPUT", str(tmp_path / "by variable"))
+    assert say("replay", "--input", file).code == 0
+    assert (tmp_path / "by variable" / "balances.jsonl").exists()
+    assert say("replay", "--input", file, "--output", tmp_path / "by flag").code == 0
+    assert (tmp_path / "by flag" / "balances.jsonl").exists()
+    monkeypatch.setenv("POINTSTREAM_MEMORY", "plenty")
+    assert say("replay", "--input", file).code == 2
+
+
+def test_the_version(say: Caller) -> None:
+    said = say("--version")
+    assert said.code == 0
+    assert said.out.startswith("pointstream ")
+
+
+def test_no_command_shows_the_help(say: Caller) -> None:
+    said = say()
+    assert said.code == 2
+    assert "Usage: pointstream" in said.err
+
+
+HEAVY = ["aiokafka", "confluent_kafka", "faust", "jinja2", "mode", "rich", "rocksdict", "yaml"]
+
+
+def test_help_is_there_at_once_because_it_loads_no_more_than_it_needs() -> None:
+    code = "import sys; from streams.cli.main import run; run(['--help']); sys.stderr.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert sorted({name.partition(".")[0] for name in done.stderr.split()} & set(HEAVY)) == []
+
+
+# errors
+
+
+WRONG = {
+    "an unknown command": (["replat"], "No such command 'replat'"),
+    "an unknown flag": (["check", "--jso", "x.yaml"], "No such option"),
+    "a missing flag": (["replay"], "Missing option '--program'"),
+    "a missing file": (["check"], "Missing argument 'FILE...'"),
+    "a check file that is not there": (["check", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
+    "a schema that is not there": (["schema", "receipt"], "there is no schema 'receipt'"),
+    "a time without an offset": (
+        ["replay", "--program", ".", "--input", "-", "--output", "o", "--until", "2024-01-01"],
+        "with an offset",
+    ),
+    "a size that is none": (["replay", "--program", ".", "--input", "-", "--output", "o", "--memory", "much"], "is not a size"),
+    "a broker that is none": (["topics", "--broker", "nonsense"], "write kafka://HOST:PORT"),
+    "a topic that is no input": (
+        ["produce", "ledger-entries", "--broker", "kafka://127.0.0.1:1"],
+        "'ledger-entries' is not one of",
+    ),
+}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_usage_is_one_line_on_standard_error_and_2(say: Caller, arguments: list[str], sentence: str) -> None:
+    said = say(*arguments)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("pointstream: ")
+    assert said.err.count("\n") == 1
+    assert sentence in said.err
+
+
+def test_a_fault_of_our_own_is_one_line_too_and_a_developer_may_see_where(say: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoilt = click.Group("pointstream", [click.Command("spoilt", callback=lambda: 1 // 0)])
+    said = say("spoilt", commands=spoilt)
+    assert said.code == 2
+    assert said.err.startswith("pointstream: internal error: ZeroDivisionError")
+    assert said.err.count("\n") == 1
+    monkeypatch.setenv("POINTSTREAM_TRACEBACK", "1")
+    assert "Traceback" in say("spoilt", commands=spoilt).err
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path: Path) -> None:
+    code = "from streams.cli.main import main; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, "schema", "program"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+# replay
+
+
+def test_replay_takes_all_values_up_to_the_next_flag(say: Caller, tmp_path: Path) -> None:
+    files = [write_lines(tmp_path / f"{n}.jsonl", line(sale(f"R{n}"))) for n in range(3)]
+    said = say("replay", "--input", *files[:2], "--program", program(tmp_path), "--output", tmp_path / "out", "--input", files[2])
+    assert said.code == 0
+    assert len(read_lines(tmp_path / "out" / "ledger-entries.jsonl")) == 4
+
+
+def test_replay_sums_up_on_standard_error_and_for_a_machine_on_standard_output(say: Caller, tmp_path: Path) -> None:
+    arguments = [
+        "replay",
+        "--program",
+        program(tmp_path),
+        "--input",
+        write_lines(tmp_path / "in", line(sale("R1"))),
+        "--output",
+        tmp_path / "o",
+    ]
+    said = say(*arguments)
+    assert said.out == ""
+    assert "1 records in" in said.err
+    said = say(*arguments, "--json")
+    assert json.loads(said.out)["outcomes"] == {"applied": 1}
+    assert said.err == ""
+
+
+def test_replay_ends_with_1_where_a_line_is_no_record_and_with_0_where_a_record_is_a_dead_letter(
+    say: Caller, tmp_path: Path
+) -> None:
+    shop = program(tmp_path)
+    usual = write_lines(tmp_path / "usual", line(sale("R1", currency="USD")))
+    broken = write_lines(tmp_path / "broken", line(sale("R1")), *["nope"] * 15)
+    assert say("replay", "--program", shop, "--input", usual, "--output", tmp_path / "out").code == 0
+    said = say("replay", "--program", shop, "--input", broken, "--output", tmp_path / "out", "--json")
+    assert said.code == 1
+    assert said.err.splitlines()[0].startswith(f"pointstream: {broken}:2: not-json: ")
+    assert said.err.splitlines()[-1] == "pointstream: and 5 more lines that are no record; all are in dead-letters.jsonl"
+
+
+NOT_YET = (
+    PROGRAM + "promotions: [{promotion: gift, action: accrue, points: '1'}]\ntiers: {definitions: [{name: A, threshold: '1'}]}\n"
+)
+
+
+def test_replay_refuses_what_is_not_in_force_unless_it_is_named(say: Caller, tmp_path: Path) -> None:
+    arguments = [
+        "replay",
+        "--program",
+        program(tmp_path, NOT_YET),
+        "--input",
+        write_lines(tmp_path / "in"),
+        "--output",
+        tmp_path / "out",
+    ]
+    said = say(*arguments)
+    assert said.code == 2
+    assert said.err == (
+        "pointstream: not in force yet: promotions, tiers.review; to run without it, add --without promotions --without tiers.review\n"
+    )
+    assert not (tmp_path / "out").exists()
+    assert "promotions" in say(*arguments, "--without", "tiers.review").err
+    assert say(*arguments, "--without", "promotions", "tiers.review").code == 0
+    assert say(*arguments, "--without", "promotions,tiers").code == 0
+
+
+def test_a_wrong_program_file_is_refused_with_every_fault(say: Caller, tmp_path: Path) -> None:
+    wrong = program(tmp_path, PROGRAM.replace("UTC", "Mars/Base").replace("EUR", "Taler"))
+    for arguments in (["replay", "--program", wrong, "--input", "-", "--output", tmp_path / "out"], ["validate", wrong]):
+        said = say(*arguments)
+        assert said.code == 2
+        told = said.err.splitlines()
+        assert [text.split(": ")[1] for text in told[:-1]] == ["timezone", "currency"]
+        assert told[-1].startswith("pointstream: ")
+
+
+# check
+
+
+def check_file(folder: Path, expected: str) -> Path:
+    program(folder)
+    path = folder / "tests.yaml"
+    path.write_text(
+        f"""
+program: shop.yaml
+tests:
+  - name: ten
+    steps:
+      - purchase: {json.dumps(sale("R1"))}
+      - expect: {{balance: {{active: "{expected}"}}}}
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_check_ends_with_0_1_or_2(say: Caller, tmp_path: Path) -> None:
+    assert say("check", check_file(tmp_path, "10")).code == 0
+    said = say("check", check_file(tmp_path, "11"))
+    assert said.code == 1
+    assert said.out.splitlines()[:4] == [
+        f"FAIL {tmp_path / 'tests.yaml'}: ten",
+        "       line 7:",
+        "       balance of p1",
+        '         ~ active: expected "11", got "10"',
+    ]
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("tests: []", encoding="utf-8")
+    said = say("check", wrong, check_file(tmp_path, "10"))
+    assert said.code == 2
+    assert said.err == f"pointstream: {wrong}:1: program: is missing\n"
+    assert "ok   " in said.out
+
+
+def test_check_for_a_machine(say: Caller, tmp_path: Path) -> None:
+    file = check_file(tmp_path, "10")
+    said = say("check", "--json", file)
+    assert (said.code, said.err) == (0, "")
+    assert json.loads(said.out)["tests"] == [{"file": str(file), "name": "ten", "passed": True, "message": ""}]
+    failed = json.loads(say("check", "--json", check_file(tmp_path, "11")).out)["tests"]
+    assert [(test["passed"], "expected" in test["message"]) for test in failed] == [(False, True)]
+
+
+def test_check_tells_in_one_line_a_file_what_is_not_in_force_yet(say: Caller, tmp_path: Path) -> None:
+    file = check_file(tmp_path, "10")
+    program(tmp_path, NOT_YET)
+    assert f"{file}: not in force yet: promotions, tiers.review\n" in say("check", file).out
+
+
+# validate and schema
+
+
+def test_validate_says_what_a_program_does(say: Caller, tmp_path: Path) -> None:
+    said = say("validate", program(tmp_path, NOT_YET))
+    assert (said.code, said.err) == (0, "")
+    assert "shop" in said.out
+    assert "not in force yet: promotions, tiers.review\n" in said.out
+    assert "warning: " in said.out
+
+
+def test_validate_for_a_machine(say: Caller, tmp_path: Path) -> None:
+    shown = json.loads(say("validate", "--json", program(tmp_path)).out)
+    assert (shown["faults"], shown["not_in_force"]) == ([], [])
+    assert [found["program"] for found in shown["programs"]] == ["shop"]
+    said = say("validate", "--json", program(tmp_path, PROGRAM.replace("UTC", "Mars/Base")))
+    assert said.code == 2
+    assert [fault["path"] for fault in json.loads(said.out)["faults"]] == ["timezone"]
+
+
+def test_schema_lists_its_names_and_each_is_a_schema(say: Caller) -> None:
+    names = [text.split()[0] for text in say("schema").out.splitlines()]
+    assert {"program", "purchases", "sale", "ledger-entries", "dead-letters"} <= set(names)
+    for name in names:
+        jsonschema.Draft202012Validator.check_schema(json.loads(say("schema", name).out))
+
+
+def test_a_schema_takes_what_the_code_takes_and_gives(say: Caller, tmp_path: Path) -> None:
+    def schema(name: str) -> jsonschema.Draft202012Validator:
+        return jsonschema.Draft202012Validator(json.loads(say("schema", name).out))
+
+    purchases = schema("purchases")
+    assert purchases.is_valid(sale("R1"))
+    assert purchases.is_valid(
+        {"kind": "cancel", "receipt_id": "R1", "application": "pos", "profile_id": "p", "closed_at": "2024-01-01T00:00:00Z"}
+    )
+    assert not purchases.is_valid(sale("R1", price="1e3"))
+    assert not purchases.is_valid({**sale("R1"), "closed_at": 5})
+    assert not purchases.is_valid({**sale("R1"), "kind": "gift"})
+    file = write_lines(tmp_path / "in", line(sale("R1")), "nope")
+    say(
+        "replay", "--program", program(tmp_path), "--input", file, "--output", tmp_path / "out", "--until", "2025-01-01T00:00:00Z"
+    )
+    for topic in ("ledger-entries", "dead-letters"):
+        records = read_lines(tmp_path / "out" / f"{topic}.jsonl")
+        assert records
+        for record in records:
+            schema(topic).validate(record)
+    for row in read_lines(tmp_path / "out" / "balances.jsonl"):
+        schema("balances.jsonl").validate(row)

@@ -1,0 +1,48 @@
+"""Values of flags, and where a broker is."""
+
+import click
+import pytest
+
+from streams.brokers import servers
+from streams.errors import WrongUsage
+from streams.settings import Size, Time
+
+SIZES = {"512MiB": 512 * 2**20, "1GiB": 2**30, "300 KB": 300_000, "7": 7, "2mib": 2 * 2**20}
+
+
+@pytest.mark.parametrize(("text", "size"), SIZES.items())
+def test_a_size(text: str, size: int) -> None:
+    assert Size().convert(text, None, None) == size
+
+
+@pytest.mark.parametrize("text", ["", "MiB", "-1", "1.5GiB", "1 TiB", "1e9", "1_000"])
+def test_no_size(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not a size"):
+        Size().convert(text, None, None)
+
+
+def test_a_time_is_an_instant_with_an_offset() -> None:
+    assert Time().convert("1970-01-01T01:00:01+01:00", None, None) == 1_000_000
+    with pytest.raises(click.BadParameter, match="with an offset"):
+        Time().convert("1970-01-01T00:00:00", None, None)
+
+
+BROKERS = {
+    "kafka://a:9092": "a:9092",
+    "a:9092": "a:9092",
+    "embedded://127.0.0.1:5": "127.0.0.1:5",
+    "kafka://a:1,b:2": "a:1,b:2",
+    "kafka://a:1, kafka://b:2": "a:1,b:2",
+    "kafka://[::1]:9092": "[::1]:9092",
+}
+
+
+@pytest.mark.parametrize(("broker", "expected"), BROKERS.items())
+def test_a_broker(broker: str, expected: str) -> None:
+    assert servers(broker) == expected
+
+
+@pytest.mark.parametrize("broker", ["", "kafka://", "kafka://a", "http://a:1", "a:1/x", "kafka://a:b"])
+def test_no_broker(broker: str) -> None:
+    with pytest.raises(WrongUsage, match="write kafka://HOST:PORT"):
+        servers(broker)

@@ -1,0 +1,69 @@
+"""What a topic must keep to, and the sentence where it does not. That the broker does so too is a test against a real one."""
+
+import pytest
+
+from schemas.topics import BY_NAME, TOPICS, Topic
+from streams.topics import faults, wanted_config
+
+DAY_MS = 86_400_000
+
+
+def config(topic: Topic, replication: int = 3) -> dict[str, str]:
+    return wanted_config(topic, replication)
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=[topic.name for topic in TOPICS])
+def test_a_topic_as_it_is_created_is_without_fault(topic: Topic) -> None:
+    assert faults(topic, 24, 24, 3, config(topic)) == []
+
+
+def test_what_the_contract_says_of_keeping() -> None:
+    for name, days in {"purchases": 14, "cycles": 14, "notifications": 7, "dead-letters": 30}.items():
+        assert config(BY_NAME[name])["retention.ms"] == str(days * DAY_MS)
+    for name in ("ledger-entries", "tier-changes", "redemption-decisions"):
+        assert config(BY_NAME[name])["retention.ms"] == "-1"
+    for name in ("balances", "changelog"):
+        assert config(BY_NAME[name])["cleanup.policy"] == "compact"
+        assert int(config(BY_NAME[name])["max.compaction.lag.ms"]) <= 7 * DAY_MS
+
+
+def test_inputs_are_stamped_by_the_broker_and_nothing_else_is() -> None:
+    stamped = {topic.name for topic in TOPICS if config(topic)["message.timestamp.type"] == "LogAppendTime"}
+    assert stamped == {"purchases", "pixels", "profiles", "redemptions", "adjustments"}
+
+
+WRONG = {
+    "another number of partitions": ("purchases", 12, {}, "has 12 partitions and must have 24"),
+    "stamped by the feed": ("purchases", 24, {"message.timestamp.type": "CreateTime"}, "must have LogAppendTime"),
+    "kept too short": ("ledger-entries", 24, {"retention.ms": str(999 * DAY_MS)}, "must have -1"),
+    "cut by size": ("ledger-entries", 24, {"retention.bytes": "1000"}, "must have -1"),
+    "deleted instead of compacted": ("changelog", 24, {"cleanup.policy": "delete"}, "must have compact"),
+    "compacted too late": ("balances", 24, {"max.compaction.lag.ms": "9223372036854775807"}, f"must have {7 * DAY_MS}"),
+    "records too small": ("dead-letters", 24, {"max.message.bytes": "1048588"}, "must have 8388608"),
+    "one copy is enough": ("changelog", 24, {"min.insync.replicas": "1"}, "must have 2"),
+}
+
+
+@pytest.mark.parametrize(("name", "partitions", "changed", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_mismatch_is_a_sentence_that_says_what_to_do(name: str, partitions: int, changed: dict[str, str], said: str) -> None:
+    (sentence,) = faults(BY_NAME[name], partitions, 24, 3, config(BY_NAME[name]) | changed)
+    assert said in sentence
+    assert "kafka-configs.sh" in sentence or "--partitions" in sentence
+
+
+RIGHT = {
+    "kept longer": ("notifications", {"retention.ms": "-1"}),
+    "larger records": ("purchases", {"max.message.bytes": "20000000"}),
+    "compacted earlier": ("changelog", {"max.compaction.lag.ms": "3600000"}),
+    "more copies": ("purchases", {"min.insync.replicas": "3"}),
+    "cleaned more often": ("changelog", {"min.cleanable.dirty.ratio": "0.5"}),
+}
+
+
+@pytest.mark.parametrize(("name", "changed"), RIGHT.values(), ids=RIGHT.keys())
+def test_to_promise_more_is_no_fault(name: str, changed: dict[str, str]) -> None:
+    assert faults(BY_NAME[name], 24, 24, 3, config(BY_NAME[name]) | changed) == []
+
+
+def test_a_topic_that_is_not_there_says_how_it_gets_there() -> None:
+    assert faults(BY_NAME["purchases"], None, 24, 1, {}) == ["is not there; run `pointstream topics` without --verify-only"]
