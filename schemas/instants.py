@@ -42,6 +42,19 @@ def parse_instant(text: str) -> Instant:
 
     A leap second (23:59:60 UTC) is the first instant after it, as in POSIX time.
     """
+    if (
+        len(text) == 20
+        and text[4] == "-"
+        and text[7] == "-"
+        and text[10] == "T"
+        and text[13] == text[16] == ":"
+        and text[19] == "Z"
+    ):
+        try:
+            since = datetime.fromisoformat(text[:19]) - _EPOCH_NAIVE  # the form that nearly all times have
+            return (since.days * 86_400 + since.seconds) * SECOND_US
+        except ValueError:
+            pass  # a leap second, or something wrong: said below
     found = _RFC_3339.fullmatch(text)
     if found is None:
         raise ValueError(f"must be an RFC 3339 time with an offset, like 2024-10-12T07:20:50Z, is {shown(text)}")
@@ -190,6 +203,24 @@ def end_of(period: Period, day: date, zone: ZoneInfo) -> Instant:
 def start_of_period(at: Instant, zone: ZoneInfo, period: Period) -> Instant:
     """The first instant of the zone's day, ISO week, month, quarter or year that holds `at`."""
     return start_of(period, to_local(at, zone).date(), zone)
+
+
+_plain_days: dict[ZoneInfo, tuple[Instant, Instant, date]] = {}
+
+
+def plain_day(at: Instant, zone: ZoneInfo) -> tuple[Instant, date] | None:
+    """The local day that holds an instant and its first instant, where no clock is changed in it; else None.
+
+    Records come roughly in order of time, so the last day of each zone is kept: most answers cost a comparison.
+    """
+    known = _plain_days.get(zone)
+    if known is None or not known[0] <= at < known[1]:
+        day = to_local(at, zone).date()
+        start, end = start_of("day", day, zone), end_of("day", day, zone)
+        if end - start != DAY_US or not start <= at < end:
+            return None
+        known = _plain_days[zone] = (start, end, day)
+    return known[0], known[2]
 
 
 def _midnight(day: date) -> datetime:

@@ -6,7 +6,6 @@ decodes, so that a wrong one names its path, and no number ever passes through a
 """
 
 import re
-from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -20,7 +19,6 @@ from schemas.outcomes import Refused
 RECORD_BYTES_MAX: Final = 1024 * 1024
 PROFILE_ID_BYTES_MAX: Final = 128
 LINES_MAX: Final = 5_000
-_TYPED_CACHE: Final = 65_536
 
 if TYPE_CHECKING:
     Nano = int
@@ -171,18 +169,13 @@ Purchase = Sale | Cancel | Return
 Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustment
 
 
-@lru_cache(maxsize=_TYPED_CACHE)
-def _instant(text: str) -> Instant:
-    return parse_instant(text)
-
-
 def _read(wanted: Any, value: Any) -> Any:
     """msgspec's hook for `Nano` and `At`; a ValueError from here becomes a fault with its path."""
     if wanted is Nano:
         return parse_text(value) if type(value) is str else parse_decimal(value)
     if type(value) is not str:
         raise ValueError("must be a time as text, such as 2026-01-31T12:00:00Z")
-    return _instant(value)
+    return parse_instant(value)
 
 
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:

@@ -14,6 +14,7 @@ a common year by whole years: `1 year` from a 29 February, the same move spelled
 import re
 from calendar import monthrange
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo
 
@@ -30,6 +31,7 @@ from schemas.instants import (
     end_of,
     from_local,
     parse_date,
+    plain_day,
     shown,
     start_of,
     to_local,
@@ -150,12 +152,13 @@ class Schedule(Struct, frozen=True):
                 return moved
             local = to_local(moved, zone)
         else:
+            plain = plain_day(anchor, zone)
+            if plain is not None:
+                start, base = _moved_day(self, count, plain[1], zone, leap_day)
+                if base is not None:
+                    return start if self.edge else start + anchor - plain[0]
             local = to_local(anchor, zone)
-            days = _DAYS.get(self.unit)
-            if days is not None:
-                day = add_days(local.date(), count * days)
-            else:
-                day = add_months(local.date(), count * _MONTHS[self.unit], leap_day)
+            day = _moved(self, count, local.date(), leap_day)
             if day == date.max:
                 return LATEST
             local = datetime.combine(day, local.time())
@@ -170,6 +173,27 @@ class Schedule(Struct, frozen=True):
         if this_year >= today:
             return this_year
         return in_year(today.year + 1, month, day, leap_day) if today.year < 9999 else date.max
+
+
+def _moved(schedule: Schedule, count: int, day: date, leap_day: LeapDay) -> date:
+    """The date so many of the schedule's units on."""
+    days = _DAYS.get(schedule.unit)
+    return add_months(day, count * _MONTHS[schedule.unit], leap_day) if days is None else add_days(day, count * days)
+
+
+@lru_cache(maxsize=4_096)
+def _moved_day(schedule: Schedule, count: int, day: date, zone: ZoneInfo, leap_day: LeapDay) -> tuple[Instant, date | None]:
+    """Where a day without a change of clocks moves to: the edge, or the first instant of a day that has none either.
+
+    The second part is None where the hour matters, or the calendar ends.
+    """
+    moved = _moved(schedule, count, day, leap_day)
+    if moved == date.max:
+        return LATEST, None
+    if schedule.edge:
+        return (start_of if schedule.edge == "start" else end_of)(schedule.period, moved, zone), moved
+    start = start_of("day", moved, zone)
+    return start, moved if end_of("day", moved, zone) - start == DAY_US else None
 
 
 IMMEDIATELY: Final = Schedule("immediately")
