@@ -4,6 +4,7 @@ Three processes: this one (till feed, reader, screen), the embedded broker, and 
 follow event time, so that a simulated day can take a second. They end in this order, worker, feed, broker, whatever happens.
 """
 
+import signal
 import tempfile
 import time
 from contextlib import ExitStack, nullcontext
@@ -32,6 +33,7 @@ _DRAIN_SECONDS: Final = 20.0
 _FRAME_SECONDS: Final = 0.125
 _SAMPLE_SECONDS: Final = 0.75
 _QUIET_SECONDS: Final = 0.6
+_STUCK_SECONDS: Final = 25.0
 
 
 class DemoSettings(NamedTuple):
@@ -52,8 +54,9 @@ class DemoFailed(Stop):
 
 
 def run_demo(settings: DemoSettings) -> int:
-    """Run the demo; 0 if everything adds up, 1 if something does not. Ctrl-C ends the feed, not the summary."""
+    """Run the demo; 0 if everything adds up, 1 if something does not. Ctrl-C and SIGTERM end the feed, not the summary."""
     console = Console(stderr=settings.as_json)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         demo = _Demo(settings, console, stack)
         try:
@@ -73,7 +76,7 @@ class _Demo:
         self.worked_seconds = 0.0
         self._settings = settings
         self._console = console
-        self._started = time.monotonic()
+        self._started = self._moved = time.monotonic()
         self._first_outcome: float | None = None
         self._rates, self._sampled = Rates(), 0.0
         self._notice = ""
@@ -86,16 +89,8 @@ class _Demo:
         tills = Tills(settings.seed, per_day=-(-receipts // DAYS))
         self.feeder = Feeder(broker.address, tills.records(), self._count, lambda: self.story.accounted)
         stack.callback(self.feeder.stop)
-        arguments = [
-            "worker",
-            "--broker",
-            broker.url,
-            "--program",
-            str(PROGRAM_FILE),
-            "--state",
-            str(folder / "state"),
-            "--backfill",
-        ]
+        arguments = ["worker", "--broker", broker.url, "--program", str(PROGRAM_FILE), "--state", str(folder / "state"), "--backfill"]
+        arguments += ["--without", "tiers.review"]  # which comes after a year, and the demo ends after six weeks
         self._worker: Child = stack.enter_context(child(arguments, folder / "worker.log"))
 
     def run(self) -> None:
@@ -146,6 +141,8 @@ class _Demo:
         now = time.monotonic()
         if self.story.accounted and self._first_outcome is None:
             self._first_outcome = now
+        if read:
+            self._moved = now
         if read and self._first_outcome is not None:
             self.worked_seconds = now - self._first_outcome
         if sample and now - self._sampled >= _SAMPLE_SECONDS:
@@ -156,6 +153,8 @@ class _Demo:
         return read
 
     def _check_processes(self) -> None:
+        if self.story.accounted < self.feeder.sent.records and time.monotonic() - self._moved > _STUCK_SECONDS:
+            raise DemoFailed(f"nothing has come from the worker for {_STUCK_SECONDS:.0f} s; it said last: {self._worker.last_words()}")
         if (code := self._worker.exit_code()) is not None:
             raise DemoFailed(f"the worker ended with {code}; it said last: {self._worker.last_words()}")
         if self.feeder.error is not None:

@@ -68,7 +68,7 @@ def draw(frame: Frame, sent: Sent, story: Story, width: int, height: int) -> Ren
     half = max(38, width * 46 // 100)
     layout["figures"].split_row(
         Layout(_throughput(frame, story, width - half), name="throughput", size=width - half),
-        Layout(_outcomes(story), name="outcomes"),
+        Layout(_outcomes(story, half), name="outcomes"),
     )
     side = min(44, half)
     room = height - (2 + _CHART_ROWS + 4 + 4 + 1)
@@ -125,8 +125,10 @@ def _throughput(frame: Frame, story: Story, width: int) -> Panel:
     line = Text.assemble(
         (f"{now:,.0f}", "bold bright_green"),
         " records a second",
-        (f"   peak {peak:,.0f}", "dim"),
         (f"   backlog {frame.backlog:,}", "dim" if frame.backlog < 5_000 else "yellow"),
+        (f"   peak {peak:,.0f}", "dim"),
+        no_wrap=True,
+        overflow="ellipsis",
     )
     total = Text.assemble(
         (f"{story.accounted:,}", "bold"), " in   ", (f"{story.entries.total():,}", "bold"), " entries out   ",
@@ -145,18 +147,19 @@ def _chart(values: Sequence[float], width: int) -> Iterable[Text]:
         yield Text(cells, "green" if row < _CHART_ROWS - 1 else "bright_green")
 
 
-def _outcomes(story: Story) -> Panel:
+def _outcomes(story: Story, width: int) -> Panel:
     table = Table.grid(expand=True, padding=(0, 1))
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(ratio=1, no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     total = max(1, story.accounted)
+    room = width - 34  # what name, count, percentage and border leave
     for outcome, name, style in _OUTCOMES:
         count = story.outcomes[outcome]
         share = count / total
         table.add_row(
-            name, Text(f"{count:,}", f"bold {style}" if count else "dim"), _bar(share, 14, style), Text(f"{share:6.1%}", "dim")
+            name, Text(f"{count:,}", f"bold {style}" if count else "dim"), _bar(share, room, style), Text(f"{share:6.1%}", "dim")
         )
     return _panel(table, "What became of them")
 
