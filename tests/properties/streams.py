@@ -112,8 +112,6 @@ def programs(draw: st.DrawFn) -> Json:
         "points": types,
         "earning": earning,
     }
-    if program["membership"]["join"] == "on-points-activated":  # HACK
-        program = __import__("json").loads(__import__("json").dumps(program).replace('"2024-03-12"', '"3 days"'))
     if tiers:
         program["tiers"] = {"definitions": [{"name": "Silver", "threshold": "10"}, {"name": "Gold", "threshold": "40"}]}
     return program
