@@ -1,9 +1,10 @@
 """The baseline: the same sales in an idiomatic Faust app, as Faust's documentation would write it.
 
 Typed records with nested lines (`coerce=True`, since money is `Decimal` and times are times), an agent that reads event by
-event, a table on RocksDB (rocksdict) with its changelog, and one event a receipt. It keeps a balance and a tier and nothing else: no lots, no expiry, no duplicates recognised, no exactness
-under a crash, so it does less than the worker that it is measured against. Nothing is slowed down on purpose: web server and
-leader topic are off, and no table is read twice. Run by `benchmarks.worker`; by hand:
+event, a table on RocksDB (rocksdict) with its changelog, and one event a receipt. It keeps a balance and a tier and nothing
+else: no lots, no expiry, no duplicates recognised, no exactness under a crash, so it does less than the worker that it is
+measured against. Nothing is slowed down on purpose: web server and leader topic are off, and no table is read twice. Run by
+`benchmarks.worker`; by hand:
 
     python -m benchmarks.baseline_faust --broker 127.0.0.1:9092 --partitions 4 --datadir /tmp/baseline
 """
@@ -52,10 +53,10 @@ class PointsAccrued(faust.Record, coerce=True, serializer="json"):
     tier: str
 
 
-def build(broker: str, partitions: int, datadir: Path) -> Any:
+def build(name: str, broker: str, partitions: int, datadir: Path) -> Any:
     """The app: one topic in, one table, one topic out."""
     app = faust.App(
-        "baseline",
+        name,
         broker=f"kafka://{broker}",
         store="rocksdb://",
         datadir=str(datadir),
@@ -64,8 +65,8 @@ def build(broker: str, partitions: int, datadir: Path) -> Any:
         web_enabled=False,
     )
     purchases = app.topic("purchases", value_type=Receipt)
-    accrued = app.topic("baseline-accrued", value_type=PointsAccrued, partitions=partitions)
-    balances = app.Table("baseline-balances", partitions=partitions, value_type=Balance, options={"driver": "rocksdict"})
+    accrued = app.topic(f"{name}-accrued", value_type=PointsAccrued, partitions=partitions)
+    balances = app.Table(f"{name}-balances", partitions=partitions, value_type=Balance, options={"driver": "rocksdict"})
 
     @app.agent(purchases)
     async def accrue(receipts: Any) -> None:
@@ -94,10 +95,11 @@ def build(broker: str, partitions: int, datadir: Path) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--broker", required=True)
+    parser.add_argument("--name", default="baseline", help="the app's id; its output topic is NAME-accrued")
     parser.add_argument("--partitions", type=int, default=4)
     parser.add_argument("--datadir", type=Path, required=True)
     options = parser.parse_args()
-    app = build(options.broker, options.partitions, options.datadir)
+    app = build(options.name, options.broker, options.partitions, options.datadir)
     faust.Worker(app, loglevel="WARN", quiet=True, override_logging=True).execute_from_commandline()
 
 

@@ -1,0 +1,113 @@
+"""What the benchmarks share: rows of the table, medians, a child's time and peak memory, and a Kafka of their own."""
+
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+PROGRAM: Final = ROOT / "benchmarks" / "program.yaml"
+# Reviews come after a year and are not in force in every version; no benchmark lasts that long.
+WITHOUT: Final = ("--without", "tiers.review")
+Say = Callable[[str], None]
+
+
+class Row(NamedTuple):
+    """One line of the table: what was measured, each run's figure, and what to compare it with."""
+
+    what: str
+    figures: list[float]
+    unit: str
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return median(self.figures)
+
+
+class Ran(NamedTuple):
+    """A child's wall-clock and CPU seconds, and its peak resident memory."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+def pointstream(*arguments: str, one_core: bool = False) -> list[str]:
+    """The command of this checkout, whether or not it is installed; where the system can, kept on one core."""
+    stay = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+    run = "from streams.cli.main import main; main()"
+    return [sys.executable, "-c", (stay if one_core and hasattr(os, "sched_setaffinity") else "") + run, *arguments]
+
+
+def run_child(command: Sequence[str]) -> Ran:
+    """Run to the end, from before the process starts to after it has ended; raises where it fails."""
+    with tempfile.TemporaryFile() as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            output.seek(0)
+            raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}: {output.read().decode()[-2000:]}")
+    return Ran(seconds, usage.ru_utime + usage.ru_stime, _peak_bytes(usage))
+
+
+def _peak_bytes(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+@contextmanager
+def real_kafka(say: Say) -> Iterator[str]:
+    """A real Apache Kafka with a data directory of its own; gives host:port."""
+    kafka = ROOT / "deploy" / "kafka" / "kafka"
+    port, controller = _free_ports()
+    with tempfile.TemporaryDirectory(prefix="pointstream-bench-kafka-") as data:
+        say("starting Apache Kafka")
+        ports = ["--port", str(port), "--controller-port", str(controller)]
+        subprocess.run([sys.executable, kafka, "start", "--data", data, *ports], check=True, stdout=subprocess.DEVNULL)
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            subprocess.run([sys.executable, kafka, "stop", "--data", data], check=True, stdout=subprocess.DEVNULL)
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def print_table(rows: Sequence[Row], title: str) -> None:
+    """Medians, the runs behind them, and notes."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("measured")
+    table.add_column("median", justify="right")
+    table.add_column("runs", justify="right")
+    table.add_column("note")
+    for row in rows:
+        runs = " · ".join(_figure(figure) for figure in row.figures)
+        table.add_row(row.what, f"{_figure(row.median)} {row.unit}", runs, row.note)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def say(line: str) -> None:
+    """Progress, apart from the table."""
+    print(f"  {line}", file=sys.stderr, flush=True)

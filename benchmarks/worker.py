@@ -1,0 +1,159 @@
+"""The worker beside an idiomatic Faust app: one broker, one topic, the same run, turn about.
+
+A real Apache Kafka of its own is started and the input topic filled once. Then, several rounds, first one contender and then the
+other reads the whole topic from its beginning, alone on the machine but for the broker. Measured is what is committed, from the
+first output to the last, so that start and joining the group count for neither: for the worker the outcomes in `cycles`, read
+committed; for the baseline the events in its output topic. The baseline is stopped after a while, since its rate is steady.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from benchmarks.measure import PROGRAM, ROOT, WITHOUT, Row, Say, pointstream, real_kafka, say
+from benchmarks.receipts import produce, receipts
+from schemas.topics import CYCLES, INPUTS, TOPICS
+
+RECEIPTS: Final = 240_000
+ROUNDS: Final = 3
+PARTITIONS: Final = 8
+_BASELINE_SECONDS: Final = 20.0
+_FIRST_SECONDS: Final = 60.0
+_STALLED_SECONDS: Final = 20.0
+_LOOK_SECONDS: Final = 0.05
+
+
+def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -> list[Row]:
+    """The rows of the table."""
+    baseline: list[float] = []
+    worker: list[float] = []
+    with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-state-") as name:
+        _create_topics(address)
+        tell(f"filling `purchases` with {count:,} receipts")
+        produce(address, receipts(count))
+        for number in range(rounds):
+            baseline.append(_baseline_round(address, number, Path(name), count))
+            tell(f"round {number + 1} of {rounds}: baseline {baseline[-1]:,.0f} receipts/s")
+            worker.append(_worker_round(address, number, Path(name), count))
+            tell(f"round {number + 1} of {rounds}: worker {worker[-1]:,.0f} receipts/s")
+    ratios = [ours / theirs for ours, theirs in zip(worker, baseline, strict=True)]
+    note = f"{PARTITIONS} partitions, real Kafka, transactions"
+    return [
+        Row("idiomatic Faust app (baseline)", baseline, "receipts/s", "table, changelog, one event a receipt; at least once"),
+        Row("pointstream worker", worker, "receipts/s", note),
+        Row("worker over baseline", ratios, "×", "each round's own ratio"),
+    ]
+
+
+def _baseline_round(address: str, number: int, folder: Path, count: int) -> float:
+    name = f"baseline-{number}"
+    _create(address, [f"{name}-accrued"])
+    command = [sys.executable, "-m", "benchmarks.baseline_faust", "--broker", address, "--name", name]
+    command += ["--partitions", str(PARTITIONS), "--datadir", str(folder / name)]
+    reader = Consumer({"bootstrap.servers": address, "group.id": "bench", "enable.auto.commit": False})
+    places = [TopicPartition(f"{name}-accrued", partition) for partition in range(PARTITIONS)]
+
+    def done() -> int:
+        return sum(reader.get_watermark_offsets(place, timeout=5.0)[1] for place in places)
+
+    try:
+        with _process(command, folder / f"{name}.log"):
+            return _rate(done, count, _BASELINE_SECONDS)
+    finally:
+        reader.close()
+
+
+def _worker_round(address: str, number: int, folder: Path, count: int) -> float:
+    _recreate_outputs(address)
+    name = f"pointstream-{number}"
+    command = pointstream("worker", "--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", name, "--backfill")
+    command += ["--state", str(folder / name), *WITHOUT]
+    reader = Consumer(
+        {"bootstrap.servers": address, "group.id": "bench", "enable.auto.commit": False, "isolation.level": "read_committed"}
+    )
+    reader.assign([TopicPartition(CYCLES, partition, 0) for partition in range(PARTITIONS)])
+    decoder = msgspec.json.Decoder(_Cycle)
+    total = 0
+
+    def done() -> int:
+        nonlocal total
+        for message in reader.consume(1_000, timeout=0.0):
+            value = message.value()
+            if message.error() is None and value is not None:
+                total += sum(decoder.decode(value).outcomes.values())
+        return total
+
+    try:
+        with _process(command, folder / f"{name}.log"):
+            return _rate(done, count, None)
+    finally:
+        reader.close()
+
+
+class _Cycle(msgspec.Struct):
+    outcomes: dict[str, int]
+
+
+def _rate(done: Callable[[], int], count: int, seconds: float | None) -> float:
+    """Records a second from the first that is seen done to the last, or for so long."""
+    started = time.monotonic()
+    while (first := done()) == 0:
+        if time.monotonic() - started > _FIRST_SECONDS:
+            raise RuntimeError(f"nothing was done within {_FIRST_SECONDS:.0f} s")
+        time.sleep(_LOOK_SECONDS)
+    began = moved = time.monotonic()
+    last = first
+    while last < count and (seconds is None or time.monotonic() - began < seconds):
+        time.sleep(_LOOK_SECONDS)
+        now = done()
+        if now > last:
+            last, moved = now, time.monotonic()
+        elif time.monotonic() - moved > _STALLED_SECONDS:
+            raise RuntimeError(f"stalled at {last:,} of {count:,}")
+    return (last - first) / (moved - began)
+
+
+@contextmanager
+def _process(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
+    try:
+        yield
+    except RuntimeError as error:
+        raise RuntimeError(f"{error}; {command[-1]}: {log.read_text(errors='replace')[-1500:]}") from None
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _create_topics(address: str) -> None:
+    command = pointstream("topics", "--broker", f"kafka://{address}", "--partitions", str(PARTITIONS))
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _recreate_outputs(address: str) -> None:
+    """Whatever an earlier round wrote is gone; the inputs stay."""
+    admin = AdminClient({"bootstrap.servers": address})
+    for deleted in admin.delete_topics([topic.name for topic in TOPICS if topic.name not in INPUTS]).values():
+        deleted.result()
+    time.sleep(2.0)  # the broker deletes after it has answered
+    _create_topics(address)
+
+
+def _create(address: str, names: list[str]) -> None:
+    admin = AdminClient({"bootstrap.servers": address})
+    for created in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names]).values():
+        created.result()
