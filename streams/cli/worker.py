@@ -70,6 +70,9 @@ def command(
     memory: int,
 ) -> int:
     """Run one worker. Start more of them to share the load; each needs a --state directory of its own."""
+    from streams.programs import programs_in_force
+
+    programs_in_force(programs, without)  # every fault of a wrong file, before anything that takes time is loaded
     from streams.worker.run import run_worker
     from streams.worker.settings import WorkerSettings
 

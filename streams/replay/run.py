@@ -100,7 +100,7 @@ class _Run:
         self._watch = watch
         self._flush_records = flush_records
         self._outbox = Outbox()
-        self._ticked = False
+        self._ticked_at: Instant | None = None
         self._unflushed = 0
         stored = table.meta(_META)
         self._position = msgspec.json.decode(stored, type=_Position) if stored else _Position()
@@ -113,11 +113,13 @@ class _Run:
 
     def last_tick(self, until: Instant | None) -> None:
         """A file without ticks is settled at its greatest event time; `until` settles later than that, or than the last tick."""
-        told = self._position.event_time
-        if not self._ticked and told is not None:
-            self._tick(told if until is None else max(told, until))
-        elif until is not None:
-            self._tick(until)
+        if self._ticked_at is not None:
+            if until is not None and until > self._ticked_at:
+                self._tick(until)
+            return
+        instants = [at for at in (self._position.event_time, until) if at is not None]
+        if instants:
+            self._tick(max(instants))
 
     def close(self) -> None:
         """Everything has been applied: store it, and write the balances."""
@@ -142,25 +144,26 @@ class _Run:
                     position.lines -= 1
                 continue
             topic = envelope.topic
-            value = bytes(envelope.value)
+            value: bytes | None = bytes(envelope.value)
             if topic not in _INPUTS or not value or envelope.tick is not None:
                 self._other(block, number, line, envelope)
                 continue
-            key = envelope.key
-            incoming = Incoming(
-                topic, 0, position.lines - 1, None if key is None else key.encode(), None if value == b"null" else value, 0
-            )
-            at = event_time(incoming)
-            if at is not None and (position.event_time is None or at > position.event_time):
-                position.event_time = at
-            arrived = position.event_time or 0
+            key = None if envelope.key is None else envelope.key.encode()
+            value = None if value == b"null" else value
+            offset = position.lines - 1
+            arrived_at: Instant | None = None
             if envelope.timestamp is not None:
                 try:
-                    arrived = parse_instant(envelope.timestamp)
+                    arrived_at = parse_instant(envelope.timestamp)
                 except ValueError as error:
                     self._broken(block, number, line, Refused("invalid-field", f"timestamp {error}", "timestamp"))
                     continue
-            outcomes[apply(table, incoming._replace(arrived_at=arrived), outbox)] += 1
+            at = event_time(Incoming(topic, 0, offset, key, value, 0))
+            if at is not None and (position.event_time is None or at > position.event_time):
+                position.event_time = at
+            if arrived_at is None:
+                arrived_at = position.event_time or 0
+            outcomes[apply(table, Incoming(topic, 0, offset, key, value, arrived_at), outbox)] += 1
             self._unflushed += 1
             if self._unflushed >= self._flush_records:
                 self._flush()
@@ -175,7 +178,7 @@ class _Run:
         except ValueError as error:
             self._broken(block, number, line, Refused("invalid-field", f"tick {error}", "tick"))
             return
-        self._ticked = True
+        self._ticked_at = at
         self._tick(at)
 
     def _tick(self, at: Instant) -> None:
