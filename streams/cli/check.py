@@ -56,7 +56,8 @@ def _print_result(result: "Result") -> None:
     word = click.style("ok  ", fg="green") if result.passed else click.style("FAIL", fg="red", bold=True)
     click.echo(f"{word} {result.file}: {result.name}")
     for line in result.message.splitlines():
-        click.secho(f"       {line}", fg=_COLOURS.get(line.strip()[:1]))
+        colour = _COLOURS.get(line.strip()[:1])
+        click.echo(click.style(f"       {line}", fg=colour) if colour else f"       {line}")
 
 
 def _sum_up(checked: "list[FileResult]", seconds: float) -> None:

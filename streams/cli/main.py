@@ -76,7 +76,8 @@ def run(arguments: Sequence[str], commands: click.Group = group) -> int:
     """Run a command line (without the program's name); the exit code. Prints, and never raises but for the interpreter's end."""
     try:
         _refuse_shadowed()
-        code = commands.main(args=list(arguments), prog_name="pointstream", standalone_mode=False)
+        colour = False if os.environ.get("NO_COLOR") else None  # None: as the terminal is
+        code = commands.main(args=list(arguments), prog_name="pointstream", standalone_mode=False, color=colour)
     except click.Abort:
         return _INTERRUPTED
     except click.ClickException as error:
