@@ -86,7 +86,10 @@ def document() -> str:
     for zone, closed_at, leap_day in DATES:
         year = int(closed_at[:4])
         for day in DAYS:
-            rows += [row("active", f"every {day}", closed_at, zone, leap_day), row("expires", f"every {day}", closed_at, zone, leap_day)]
+            rows += [
+                row("active", f"every {day}", closed_at, zone, leap_day),
+                row("expires", f"every {day}", closed_at, zone, leap_day),
+            ]
         for text in (f"{year}-12-31", f"{year + 1}-01-01", f"{year + 1}-06-30", f"{year}-01-01"):
             rows += [row("active", text, closed_at, zone, leap_day), row("expires", text, closed_at, zone, leap_day)]
     return HEAD + "".join(text for text in rows if text)

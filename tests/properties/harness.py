@@ -47,12 +47,12 @@ class Product:
         self._cache = cache
         self._arrived_at = 0
         self._offset = 0
-        self.restart(flush=False)
+        self.table = Table(self._store, cache)
+        self.core = Core(self._catalog)
 
-    def restart(self, *, flush: bool = True) -> None:
+    def restart(self) -> None:
         """Write what there is, forget everything else, and go on from what was written."""
-        if flush:
-            self.table.flush({})
+        self.table.flush({})
         self.table = Table(self._store, self._cache)
         self.core = Core(self._catalog)
 

@@ -108,7 +108,9 @@ def programs(draw: st.DrawFn) -> Json:
         "applications": ["pos"],
         "currency": "EUR",
         "late": draw(st.sampled_from(("accept", "accept", "reject after 10 days"))),
-        "membership": {"join": draw(st.sampled_from(("on-points-earned", "on-points-earned", "on-points-activated", "explicit")))},
+        "membership": {
+            "join": draw(st.sampled_from(("on-points-earned", "on-points-earned", "on-points-activated", "explicit")))
+        },
         "points": types,
         "earning": earning,
     }

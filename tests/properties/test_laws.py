@@ -27,7 +27,7 @@ def without_recorded_at(records: Sequence[Json]) -> list[Json]:
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_the_books_balance_after_every_entry(program: Json, steps: list[Step]) -> None:
     product = Product(program)
     told = product.run(steps)
@@ -43,7 +43,9 @@ def test_the_books_balance_after_every_entry(program: Json, steps: list[Step]) -
         assert figure(entry, "points") > 0 or figure(entry, "debt_added") > 0, entry
         assert sum(figure(lot, "points") for lot in entry["lots"]) == figure(entry, "points"), entry
         if entry.get("rules"):
-            assert sum(figure(row, "points") for row in entry["rules"]) == figure(entry, "points") + figure(entry, "withheld"), entry
+            assert sum(figure(row, "points") for row in entry["rules"]) == figure(entry, "points") + figure(entry, "withheld"), (
+                entry
+            )
         follow(lots, entry)
         of_ledger = [lot for lot in lots.values() if lot["ledger"] == (entry["profile_id"], entry["point"])]
         for state in ("active", "pending"):
@@ -72,7 +74,7 @@ def follow(lots: dict[str, dict[str, Any]], entry: Json) -> None:
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_output_is_numbered_without_gaps_and_ids_are_unique(program: Json, steps: list[Step]) -> None:
     told = Product(program).run(steps)
     records = events(told)
@@ -86,7 +88,7 @@ def test_output_is_numbered_without_gaps_and_ids_are_unique(program: Json, steps
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_within_one_step_what_was_due_fires_in_the_order_of_time(program: Json, steps: list[Step]) -> None:
     for step in Product(program).run(steps):
         for profile_id in {record["profile_id"] for _, record in step.sent if "profile_id" in record}:
@@ -117,13 +119,13 @@ def split_at_the_record(step: Told, profile_id: str, due: list[tuple[str, bool]]
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_the_same_stream_again_gives_the_same_bytes(program: Json, steps: list[Step]) -> None:
     assert Product(program).run(steps) == Product(program).run(steps)
 
 
 @given(programs(), busy_streams(), st.data())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_flushes_restarts_and_a_tiny_cache_change_nothing(program: Json, steps: list[Step], data: st.DataObject) -> None:
     choices = data.draw(st.lists(st.sampled_from(("nothing", "flush", "restart")), min_size=len(steps), max_size=len(steps)))
 
@@ -139,14 +141,14 @@ def test_flushes_restarts_and_a_tiny_cache_change_nothing(program: Json, steps: 
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_tick_cut_into_pieces_is_the_tick(program: Json, steps: list[Step]) -> None:
     whole, pieces = Product(program), Product(program)
     assert [whole.step(step) for step in steps] == [pieces.step(step, tick_size=1) for step in steps]
 
 
 @given(programs(), busy_streams(), st.lists(moments(58), max_size=6))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_settling_in_one_step_is_settling_in_many(program: Json, steps: list[Step], ticks: list[datetime]) -> None:
     records = [step for step in steps if not isinstance(step, datetime)]
     once, often = Product(program), Product(program)
@@ -162,7 +164,7 @@ def test_settling_in_one_step_is_settling_in_many(program: Json, steps: list[Ste
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_delivering_everything_twice_changes_nothing(program: Json, steps: list[Step]) -> None:
     once, twice = Product(program), Product(program)
     told = once.run(steps)
@@ -176,7 +178,7 @@ def test_delivering_everything_twice_changes_nothing(program: Json, steps: list[
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_the_whole_stream_again_at_the_end_changes_nothing(program: Json, steps: list[Step]) -> None:
     assume(program["late"] == "accept")  # else some would be too late the second time
     product = Product(program)
@@ -189,7 +191,7 @@ def test_the_whole_stream_again_at_the_end_changes_nothing(program: Json, steps:
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_a_profile_is_nobody_elses_business(program: Json, steps: list[Step]) -> None:
     assume(program["late"] == "accept")  # arrival is the one thing that profiles of a file share
     together = events(Product(program).run(steps))
@@ -200,8 +202,10 @@ def test_a_profile_is_nobody_elses_business(program: Json, steps: list[Step]) ->
 
 
 @given(programs(), st.lists(st.integers(0, 10), min_size=1, max_size=6), st.data())
-@settings(max_examples=100)
-def test_without_limits_and_tiers_the_order_of_arrival_does_not_matter(program: Json, sizes: list[int], data: st.DataObject) -> None:
+@settings(max_examples=60)
+def test_without_limits_and_tiers_the_order_of_arrival_does_not_matter(
+    program: Json, sizes: list[int], data: st.DataObject
+) -> None:
     for point in program["points"]:
         point.pop("limit", None)
         point.pop("max_balance", None)
@@ -220,7 +224,7 @@ def test_without_limits_and_tiers_the_order_of_arrival_does_not_matter(program: 
 
 
 @given(programs(), histories())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_sequence_of_cancel_reopen_and_close_is_worth_more_than_one_sale(program: Json, said: list[Json]) -> None:
     """The revisions are worth the same: no limits, no tiers. What stays with the profile is never more than one of them."""
     for point in program["points"]:
@@ -244,7 +248,7 @@ def test_no_sequence_of_cancel_reopen_and_close_is_worth_more_than_one_sale(prog
 
 
 @given(programs(), busy_streams())
-@settings(max_examples=50)
+@settings(max_examples=40)
 def test_every_record_comes_to_one_outcome_and_every_dead_letter_to_one_record(program: Json, steps: list[Step]) -> None:
     told = Product(program).run(steps)
     outcomes = Counter(step.outcome for step in told if step.outcome is not None)

@@ -14,9 +14,7 @@ MONTHS = {"month": 1, "quarter": 3, "year": 12}
 UNITS = ("minute", "hour", "day", "week", "month", "quarter", "year")
 EDGES = tuple(f"{edge} of {period}" for edge in ("start", "end") for period in ("day", "week", "month", "quarter", "year"))
 
-_RELATIVE = re.compile(
-    r"(\d+) (minute|hour|day|week|month|quarter|year)s?(?:, (start|end) of (day|week|month|quarter|year))?"
-)
+_RELATIVE = re.compile(r"(\d+) (minute|hour|day|week|month|quarter|year)s?(?:, (start|end) of (day|week|month|quarter|year))?")
 
 
 def on_the_clock(local: datetime, zone: ZoneInfo) -> datetime:

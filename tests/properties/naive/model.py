@@ -69,7 +69,9 @@ class Model:
         self.zone = ZoneInfo(program["timezone"])
         self.leap_day = program.get("leap_day", "feb-28")
         self.points = {point["sid"]: point for point in program["points"]}
-        self.rules = [{"point": program["points"][0]["sid"], **rule} for rule in program.get("earning", [])]
+        self.rules: list[Mapping[str, Any]] = [
+            {"point": program["points"][0]["sid"], **rule} for rule in program.get("earning", [])
+        ]
         self.tiers = program.get("tiers", {}).get("definitions", [])
         self.join = program.get("membership", {}).get("join", "on-points-earned")
 
@@ -160,10 +162,10 @@ class Model:
         rows = self.earned(sid, sale, tier)
         point = self.points[sid]
         wanted = sum(points for _, points in rows)
-        given = []
+        given: list[tuple[Mapping[str, Any], int]] = []
         for rule, points in rows:
             allowed = self.room(person, rule.get("limit"), f"rule {rule['rule']}", points, at)
-            given.append([rule, min(points, allowed)])
+            given.append((rule, min(points, allowed)))
         total = sum(points for _, points in given)
         joins = person.joined is None and total > 0 and self.joins_with(sid, given, at)
         allowed = self.room(person, point.get("limit"), f"point {sid}", total, at)
@@ -174,10 +176,9 @@ class Model:
         if joins and allowed > 0:  # points that nobody gets are not earned
             self.become_member(person, at)
         cut = max(total - allowed, 0)
-        for row in reversed(given):  # only the total is compared where a cut meets several rules
-            taken = min(cut, row[1])
-            row[1] -= taken
-            cut -= taken
+        for n, (rule, points) in enumerate(given):  # only the total is compared where a cut meets several rules
+            given[n] = (rule, points - min(cut, points))
+            cut -= min(cut, points)
         assert wanted >= sum(points for _, points in given)
         if not sum(points for _, points in given):
             return
@@ -187,7 +188,7 @@ class Model:
         person.granted.append((at, "point", f"point {sid}", sum(points for _, points in given)))
         self.accrue(person, sid, [(points, rule) for rule, points in given if points], at)
 
-    def joins_with(self, sid: str, given: Sequence[Sequence[Any]], at: datetime) -> bool:
+    def joins_with(self, sid: str, given: Sequence[tuple[Mapping[str, Any], int]], at: datetime) -> bool:
         if self.join == "on-points-earned":
             return True
         lots = [self.lot(sid, points, rule, at) for rule, points in given if points]
@@ -248,7 +249,9 @@ class Model:
                     case "line":
                         parts = [worth * on for on in lines]
                     case _:
-                        parts = [worth * on * Fraction(str(line["quantity"])) for on, line in zip(lines, sale["lines"], strict=True)]
+                        parts = [
+                            worth * on * Fraction(str(line["quantity"])) for on, line in zip(lines, sale["lines"], strict=True)
+                        ]
             else:
                 basis = sum((amount for amount, on in zip(amounts, lines, strict=True) if on), Fraction(0))
                 if basis > 0:

@@ -80,7 +80,11 @@ def whole_records() -> Iterator[Bad]:
     yield Bad("no value", None, ("not-json", "missing-field"))
     yield Bad("brackets a hundred thousand deep", b"[" * 100_000 + b"]" * 100_000, ("not-json", "invalid-field", "too-large"))
     deep = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
-    yield Bad("attributes fifty thousand deep", raw("unit_price", '"1.00"')[:-1] + b', "attributes": ' + deep + b"}", ("not-json", "invalid-field"))
+    yield Bad(
+        "attributes fifty thousand deep",
+        raw("unit_price", '"1.00"')[:-1] + b', "attributes": ' + deep + b"}",
+        ("not-json", "invalid-field"),
+    )
     for name, value in {"a list": b"[]", "a text": b'"R1"', "a number": b"1", "null": b"null", "true": b"true"}.items():
         yield Bad(f"{name} for an object", value, ("not-json", "invalid-field"))
     yield Bad("two mebibytes", sale(attributes={"note": "x" * 2 * 1024 * 1024}), ("too-large",))
@@ -137,8 +141,15 @@ def times() -> Iterator[Bad]:
     yield Bad("a time that is a number", sale(closed_at=1719835200), INVALID, "closed_at")
     yield Bad("a clock ten years ahead", sale(closed_at="2034-07-01T12:00:00Z"), ("future-event-time",), "closed_at")
     yield Bad("a clock eleven minutes ahead", sale(closed_at="2024-07-01T12:11:05Z"), ("future-event-time",), "closed_at")
-    yield Bad("the last second there is", sale(closed_at="9999-12-31T23:59:59Z"), ("future-event-time", "invalid-field"), "closed_at")
-    yield Bad("the first second there is", sale(closed_at="0001-01-01T00:00:00Z"), ("too-late", "before-program", "invalid-field"), "closed_at")
+    yield Bad(
+        "the last second there is", sale(closed_at="9999-12-31T23:59:59Z"), ("future-event-time", "invalid-field"), "closed_at"
+    )
+    yield Bad(
+        "the first second there is",
+        sale(closed_at="0001-01-01T00:00:00Z"),
+        ("too-late", "before-program", "invalid-field"),
+        "closed_at",
+    )
     yield Bad("a clock 401 days behind", sale(closed_at="2023-05-27T12:00:00Z"), ("too-late",), "closed_at")
 
 
@@ -186,7 +197,13 @@ def other_topics() -> Iterator[Bad]:
     """What the other inputs refuse by themselves, whatever becomes of the good ones."""
     pixel = {"event_id": "E1", "profile_id": PROFILE, "type": "app_install", "occurred_at": "2024-07-01T12:00:00Z"}
     profile = {"profile_id": PROFILE, "updated_at": "2024-07-01T12:00:00Z", "fields": {}}
-    redemption = {"redemption_id": "X1", "profile_id": PROFILE, "program": "club", "requested_at": "2024-07-01T12:00:00Z", "points": "1"}
+    redemption = {
+        "redemption_id": "X1",
+        "profile_id": PROFILE,
+        "program": "club",
+        "requested_at": "2024-07-01T12:00:00Z",
+        "points": "1",
+    }
     adjustment = {
         "adjustment_id": "A1", "profile_id": PROFILE, "program": "club", "points": "1", "reason": "r", "actor": "a",
         "occurred_at": "2024-07-01T12:00:00Z",
@@ -198,13 +215,35 @@ def other_topics() -> Iterator[Bad]:
         ("adjustments", adjustment, "occurred_at", "points"),
     ):
         yield Bad(f"{topic}: words", b"hello", NOT_JSON, topic=topic)
-        yield Bad(f"{topic}: a time without offset", json.dumps({**good, time: "2024-07-01T12:00:00"}).encode(), INVALID, time, topic=topic)
-        yield Bad(f"{topic}: no time", json.dumps({k: v for k, v in good.items() if k != time}).encode(), MISSING, time, topic=topic)
+        yield Bad(
+            f"{topic}: a time without offset",
+            json.dumps({**good, time: "2024-07-01T12:00:00"}).encode(),
+            INVALID,
+            time,
+            topic=topic,
+        )
+        yield Bad(
+            f"{topic}: no time", json.dumps({k: v for k, v in good.items() if k != time}).encode(), MISSING, time, topic=topic
+        )
         yield Bad(f"{topic}: another key", json.dumps(good).encode(), ("misrouted",), "profile_id", key=b"x", topic=topic)
-        yield Bad(f"{topic}: no profile", json.dumps({**good, "profile_id": ...}, default=lambda _: None).encode(), ("missing-field", "invalid-field", "profile-required"), "profile_id", topic=topic)
+        yield Bad(
+            f"{topic}: no profile",
+            json.dumps({**good, "profile_id": ...}, default=lambda _: None).encode(),
+            ("missing-field", "invalid-field", "profile-required"),
+            "profile_id",
+            topic=topic,
+        )
         if number:
-            yield Bad(f"{topic}: points of 1e400", json.dumps({**good, number: "@"}).replace('"@"', "1e400").encode(), INVALID, number, topic=topic)
-    yield Bad("profiles: a merge", json.dumps({**profile, "kind": "merge"}).encode(), ("not-supported-yet",), None, topic="profiles")
+            yield Bad(
+                f"{topic}: points of 1e400",
+                json.dumps({**good, number: "@"}).replace('"@"', "1e400").encode(),
+                INVALID,
+                number,
+                topic=topic,
+            )
+    yield Bad(
+        "profiles: a merge", json.dumps({**profile, "kind": "merge"}).encode(), ("not-supported-yet",), None, topic="profiles"
+    )
 
 
 CORPUS = [

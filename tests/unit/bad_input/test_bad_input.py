@@ -149,7 +149,9 @@ def nearly_sales(draw: st.DrawFn) -> bytes:
     for name in draw(st.lists(st.sampled_from((*SALE, *FIELDS)), max_size=2)):
         record[name] = draw(JSON)
     if draw(st.booleans()) and isinstance(record.get("lines"), list) and record["lines"] and isinstance(record["lines"][0], dict):
-        record["lines"][0][draw(st.sampled_from(("sku", "quantity", "unit_price", "discount", "tax", "tags", "line_id")))] = draw(JSON)
+        record["lines"][0][draw(st.sampled_from(("sku", "quantity", "unit_price", "discount", "tax", "tags", "line_id")))] = draw(
+            JSON
+        )
     return json.dumps(record).encode("utf-8", "surrogatepass")
 
 
@@ -162,7 +164,11 @@ def broken_bytes(draw: st.DrawFn) -> bytes:
     return bytes(good[: draw(st.integers(0, len(good)))]) if draw(st.booleans()) else bytes(good)
 
 
-@given(TOPICS, st.none() | st.binary() | nearly_sales() | broken_bytes(), st.none() | st.binary(max_size=6) | st.just(PROFILE.encode()))
+@given(
+    TOPICS,
+    st.none() | st.binary() | nearly_sales() | broken_bytes(),
+    st.none() | st.binary(max_size=6) | st.just(PROFILE.encode()),
+)
 @settings(max_examples=600)
 @example("purchases", json.dumps({**SALE, "closed_at": "9999-12-31T23:59:59Z"}).encode(), None)
 @example("purchases", json.dumps({**SALE, "closed_at": "0001-01-01T00:00:00+23:59"}).encode(), None)
