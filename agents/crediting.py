@@ -146,30 +146,32 @@ def _lots(
     version: Version, point: PointType, portions: Sequence[Portion], at: Instant, entry_id: str, sale: Sale | None
 ) -> list[Lot]:
     """One lot for each distinct (dates, labels), in order of first appearance."""
-    grouped: dict[tuple[Instant | None, Instant | None, str | None, str | None], int] = {}
-    for part in portions:
-        key = (*_dates(version, point, part, at), part.legal_entity, part.description)
-        grouped[key] = grouped.get(key, 0) + part.points
-    lots: list[Lot] = []
-    for (activates_at, expires_at, legal_entity, description), points in grouped.items():
-        if points <= 0:
-            continue
-        lots.append(
-            Lot(
-                f"{entry_id[:LOT_ID_DIGITS]}.{len(lots)}",
-                points,
-                points,
-                _usable(activates_at, expires_at, at),
-                at,
-                activates_at,
-                expires_at,
-                application=None if sale is None else sale.application,
-                receipt_id=None if sale is None else sale.receipt_id,
-                legal_entity=legal_entity,
-                description=description,
-            )
+    if len(portions) == 1:
+        only = portions[0]
+        grouped = {(*_dates(version, point, only, at), only.legal_entity, only.description): only.points}
+    else:
+        grouped = {}
+        for part in portions:
+            key = (*_dates(version, point, part, at), part.legal_entity, part.description)
+            grouped[key] = grouped.get(key, 0) + part.points
+    application, receipt_id = (None, None) if sale is None else (sale.application, sale.receipt_id)
+    return [
+        Lot(
+            f"{entry_id[:LOT_ID_DIGITS]}.{number}",
+            points,
+            points,
+            _usable(activates_at, expires_at, at),
+            at,
+            activates_at,
+            expires_at,
+            application=application,
+            receipt_id=receipt_id,
+            legal_entity=legal_entity,
+            description=description,
         )
-    return lots
+        for number, ((activates_at, expires_at, legal_entity, description), points) in enumerate(grouped.items())
+        if points > 0
+    ]
 
 
 def _born_expired(lot: Lot, at: Instant) -> bool:

@@ -7,8 +7,6 @@ and what could not be taken (`kept`) is not earned again, so no sequence of canc
 
 from fractions import Fraction
 
-from msgspec import structs
-
 from agents.crediting import credit, joins, portion
 from agents.programs import Version
 from agents.settle import reschedule, settle
@@ -47,7 +45,9 @@ def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known
         if version.program.membership.join == "explicit" and not joined:
             continue
         counted = True
-        held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at) if membership is not None else None
+        held = None
+        if membership is not None and version.program.tiers.definitions:
+            held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
         for award in version.rulebook.earn(sale, basis, Situation(sale.closed_at, held, member)):
             if (gained := _gain(visit, version, sale, award, kept)) is not None:
                 earned.append(gained)
@@ -147,9 +147,10 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
     membership = visit.membership(program.program)
     held = membership.ledgers.get(ledger_key(point.sid, subledger))
     balance = held.active + held.pending if held is not None else 0
-    wanted = [portion(points, point, rule) for rule, points in award.rows]
-    if membership.joined_at is None and joins(version, point, wanted, sale.closed_at):
-        balance += point.initial_balance_minor  # which is credited first
+    if membership.joined_at is None and point.initial_balance_minor:
+        wanted = [portion(points, point, rule) for rule, points in award.rows]
+        if joins(version, point, wanted, sale.closed_at):
+            balance += point.initial_balance_minor  # which is credited first
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
     place = (program.program, point.sid, subledger)
     given, before = granted.given, kept.pop(place, 0)
@@ -173,11 +174,11 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
         version,
         point,
         subledger,
-        [structs.replace(part, points=points) for part, points in zip(wanted, given, strict=True) if points],
+        [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points],
         sale.closed_at,
         "earning",
         sale=sale,
-        rules=tuple((rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points),
+        rules=tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points]),
         withheld=granted.withheld,
     )
     visit.withheld(program.program, point.sid, granted.withheld)

@@ -109,8 +109,7 @@ class Visit:
 
     def effect_id(self, program: str, kind: str, about: str, cause: Cause | None = None) -> str:
         """A new id; the second effect of one cause that is otherwise alike gets another ordinal."""
-        parts = (program, self.profile_id, *map(str, (cause or self.cause).values()), kind, about)
-        stem = "\x1f".join(parts)
+        stem = "\x1f".join((program, self.profile_id, *map(str, (cause or self.cause).values()), kind, about))
         ordinal = self._ordinals.get(stem, 0)
         self._ordinals[stem] = ordinal + 1
         return effect_id(stem, ordinal)
