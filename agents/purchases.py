@@ -15,7 +15,8 @@ from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, STALE_REVISION, R
 from schemas.records import Cancel, Sale, fingerprint
 from tables import ledger, limits, tiers
 from tables.basis import basis_of
-from tables.earning import Award, Situation
+from tables.earning import Award
+from tables.facts import Situation
 from tables.rounding import apportion
 from tables.state import Earned, Receipt, ledger_key
 

@@ -7,61 +7,62 @@ total, else gross plus shipping. What belongs to the receipt and not to a line (
 paid by points) is spread over the lines by amount. Tax is the lines' where any line has it, else the header's.
 """
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from schemas.amounts import NANO
 from schemas.outcomes import Refused
 from schemas.program import Program
-from schemas.records import Line, Sale
+from schemas.records import Sale
 from tables.rounding import Exact
 
 ATTO: Final = NANO * NANO
 _TOTAL_TOLERANCE_PERCENT: Final = 1
 
 
-class LineBasis(Struct, gc=False, frozen=True):
-    """A line that counts (no voided one), its id, and its share of the basis."""
-
-    line_id: str
-    line: Line
-    basis: Exact
-
-
 class Basis(Struct, gc=False, frozen=True):
-    """`lines` in the receipt's order; `consistent`: the record's total agrees with its lines to within one per cent."""
+    """`amounts`: each line's share of the basis, by position; `counted`: the positions that count (no voided lines).
+
+    `consistent`: the record's total agrees with its lines to within one per cent.
+    """
 
     gross: Exact
     net: Exact
     total: Exact
-    lines: list[LineBasis]
+    amounts: Sequence[Exact]
+    counted: Sequence[int]
     consistent: bool
+
+    def of(self, lines: Sequence[int]) -> Exact:
+        """The basis of some lines together."""
+        amounts = self.amounts
+        return sum(amounts) if lines is self.counted else sum([amounts[line] for line in lines])
 
 
 def basis_of(sale: Sale, program: Program) -> Basis:
     """Raises `Refused` with `wrong-currency` where the program has no rate for the sale's currency."""
-    lines: list[LineBasis] = []
-    before_discount = line_tax = number = 0
+    lines = sale.lines
+    amounts: list[int] = [line.quantity * line.unit_price for line in lines]  # nothing for a voided line
+    counted: Sequence[int] = range(len(lines))
     taxed = False
-    for line in sale.lines:
-        number += 1
-        if not line.quantity:
-            continue
-        amount = line.quantity * line.unit_price
-        if line.discount is not None:
-            amount -= line.discount * NANO
+    for number, line in enumerate(lines):
+        if line.discount is not None and line.quantity:
+            amounts[number] -= line.discount * NANO
         if line.tax is not None:
             taxed = True
-            line_tax += line.tax
-        before_discount += amount
-        lines.append(LineBasis(line.line_id or str(number), line, amount))
-    gross = before_discount - (sale.discount or 0) * NANO
-    net = gross - (line_tax if taxed else sale.tax or 0) * NANO
-    computed = gross + (sale.shipping or 0) * NANO
+        if not line.quantity:
+            counted = [number for number, line in enumerate(lines) if line.quantity]
+    before_discount = gross = sum(amounts)
+    if sale.discount is not None:
+        gross -= sale.discount * NANO
+    net = gross - (sum(line.tax or 0 for line in lines if line.quantity) if taxed else sale.tax or 0) * NANO
+    computed = gross if sale.shipping is None else gross + sale.shipping * NANO
     total = computed if sale.total is None else sale.total * NANO
-    consistent = total == computed or abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
+    if sale.currency == program.currency and program.basis == "gross" and gross == before_discount and not sale.paid_by_points:
+        return Basis(gross, net, total, amounts, counted, _consistent(total, computed))  # what most receipts are
 
     rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
     scale: Exact = rate
@@ -72,11 +73,16 @@ def basis_of(sale: Sale, program: Program) -> Basis:
         spread = spread * _ratio(total, gross)
     elif program.basis == "net" and not taxed and net != gross:
         spread = spread * _ratio(net, gross)
+    shares: list[Exact] = [amount * spread for amount in amounts]
     if program.basis == "net" and taxed:
-        lines = [structs.replace(line, basis=line.basis * spread - (line.line.tax or 0) * NANO * scale) for line in lines]
-    elif spread != 1:
-        lines = [structs.replace(line, basis=line.basis * spread) for line in lines]
-    return Basis(gross * rate, net * rate, total * rate, lines, consistent)
+        shares = [
+            share - (line.tax or 0) * NANO * scale if line.quantity else 0 for share, line in zip(shares, lines, strict=True)
+        ]
+    return Basis(gross * rate, net * rate, total * rate, shares, counted, _consistent(total, computed))
+
+
+def _consistent(total: int, computed: int) -> bool:
+    return total == computed or abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
 
 
 def _rate(sale: Sale, program: Program) -> Exact:

@@ -1,0 +1,116 @@
+"""Facts: what a condition may ask about a sale, its lines and the profile at that instant.
+
+Pure. A fact is computed when it is asked for. Numbers are given as decimals, every digit of them.
+"""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+from schemas.amounts import NANO
+from schemas.conditions import Condition
+from schemas.instants import Instant, to_local
+from schemas.program import Program
+from schemas.records import Line, Sale
+from tables.basis import ATTO, Basis
+from tables.rounding import Exact
+
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Situation(Struct, gc=False, frozen=True):
+    """What a condition may ask of the profile, as it stood before the record's own effect."""
+
+    at: Instant
+    tier: str | None
+    member: bool
+
+
+class Facts:
+    """What conditions may look up about a sale: computed when asked for."""
+
+    def __init__(self, sale: Sale, basis: Basis, situation: Situation, program: Program) -> None:
+        self.sale = sale
+        self.basis = basis
+        self.situation = situation
+        self._program = program
+
+    def line_matches(self, condition: Condition, number: int) -> bool:
+        """Whether a condition holds for the line at a position; what the line lacks is asked of the receipt."""
+
+        def look_up(field: str) -> object:
+            found = _field_of_line(self.sale.lines[number], number, field)
+            return self.of_receipt(field, lines=False) if found is None else found
+
+        return condition.matches(look_up)
+
+    def of_receipt(self, field: str, lines: bool = True) -> object:
+        """A field of the receipt; with `lines`, one that only lines have is the list over them."""
+        if field == "member":
+            return self.situation.member
+        if field == "tier":
+            return self.situation.tier
+        if field in ("gross", "net", "total"):
+            return _decimal(getattr(self.basis, field))
+        if field in ("weekday", "hour"):
+            local = to_local(self.situation.at, self._program.timezone)
+            return _WEEKDAYS[local.weekday()] if field == "weekday" else local.hour
+        if field in _MONEY:
+            return _nano_decimal(getattr(self.sale, field))
+        if field.startswith("attributes."):
+            found = _within(self.sale.attributes, field)
+            if found is not None or not lines:
+                return found
+        elif field in Sale.__struct_fields__:
+            value: object = getattr(self.sale, field)
+            return value
+        if not lines:
+            return None
+        values: list[object] = []
+        for number in self.basis.counted:
+            value = _field_of_line(self.sale.lines[number], number, field)
+            values.extend(value if isinstance(value, list) else () if value is None else (value,))
+        return values or None
+
+
+_MONEY = frozenset({"discount", "tax", "shipping", "paid_by_points"})
+_LINE_MONEY = frozenset({"quantity", "unit_price", "discount", "tax"})
+_LINE_TEXT = frozenset({"sku", "category", "tags"})
+
+
+def _field_of_line(line: Line, number: int, field: str) -> object:
+    if field in _LINE_TEXT:
+        value: object = getattr(line, field)
+        return value
+    if field in _LINE_MONEY:
+        return _nano_decimal(getattr(line, field))
+    if field == "line_id":
+        return line.line_id or str(number + 1)
+    if field.startswith("attributes."):
+        return _within(line.attributes, field)
+    return None
+
+
+def _within(attributes: dict[str, object] | None, field: str) -> object:
+    """`attributes.a.b`: the key `a.b` where there is one, else the key b inside a."""
+    path = field.removeprefix("attributes.")
+    found: object = attributes
+    if attributes and path in attributes:
+        return attributes[path]
+    for name in path.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = found.get(name)
+    return found
+
+
+def _nano_decimal(nano: int | None) -> Decimal | None:
+    return None if nano is None else Decimal(nano).scaleb(-9)
+
+
+def _decimal(amount: Exact) -> Decimal:
+    """An amount of the receipt as a decimal, every digit of it (its denominator is a power of ten)."""
+    unit = ATTO * NANO
+    digits = amount * unit // ATTO
+    sign, text = (1, str(-digits)) if digits < 0 else (0, str(digits))
+    return Decimal((sign, tuple(map(int, text)), -27))
