@@ -6,6 +6,7 @@ first output to the last, so that start and joining the group count for neither:
 committed; for the baseline the events in its output topic. The baseline is stopped after a while, since its rate is steady.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, TopicPartition
@@ -34,27 +35,46 @@ _LOOK_SECONDS: Final = 0.05
 
 def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -> list[Row]:
     """The rows of the table."""
-    baseline: list[float] = []
-    worker: list[float] = []
+    baseline: list[Rate] = []
+    worker: list[Rate] = []
     with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-state-") as name:
         _create_topics(address)
         tell(f"filling `purchases` with {count:,} receipts")
         produce(address, receipts(count))
         for number in range(rounds):
             baseline.append(_baseline_round(address, number, Path(name), count))
-            tell(f"round {number + 1} of {rounds}: baseline {baseline[-1]:,.0f} receipts/s")
+            tell(f"round {number + 1} of {rounds}: baseline {baseline[-1].told()}")
             worker.append(_worker_round(address, number, Path(name), count))
-            tell(f"round {number + 1} of {rounds}: worker {worker[-1]:,.0f} receipts/s")
-    ratios = [ours / theirs for ours, theirs in zip(worker, baseline, strict=True)]
+            tell(f"round {number + 1} of {rounds}: worker {worker[-1].told()}")
     note = f"{PARTITIONS} partitions, real Kafka, transactions"
     return [
-        Row("idiomatic Faust app (baseline)", baseline, "receipts/s", "table, changelog, one event a receipt; at least once"),
-        Row("pointstream worker", worker, "receipts/s", note),
-        Row("worker over baseline", ratios, "×", "each round's own ratio"),
+        Row(
+            "idiomatic Faust app (baseline)",
+            [it.rate for it in baseline],
+            "receipts/s",
+            "table, changelog, one event; at least once",
+        ),
+        Row("pointstream worker", [it.rate for it in worker], "receipts/s", note),
+        Row("worker over baseline", [ours.rate / theirs.rate for ours, theirs in zip(worker, baseline, strict=True)], "×"),
+        Row("baseline, CPU", [it.cpu_us for it in baseline], "µs a receipt", "its process, all threads"),
+        Row("worker, CPU", [it.cpu_us for it in worker], "µs a receipt", "its process, all threads"),
+        Row(
+            "baseline over worker, CPU", [theirs.cpu_us / ours.cpu_us for ours, theirs in zip(worker, baseline, strict=True)], "×"
+        ),
     ]
 
 
-def _baseline_round(address: str, number: int, folder: Path, count: int) -> float:
+class Rate(NamedTuple):
+    """Receipts a second by the clock on the wall, and microseconds of CPU a receipt, from the first output to the last."""
+
+    rate: float
+    cpu_us: float
+
+    def told(self) -> str:
+        return f"{self.rate:,.0f} receipts/s, {self.cpu_us:,.0f} µs of CPU each"
+
+
+def _baseline_round(address: str, number: int, folder: Path, count: int) -> Rate:
     name = f"baseline-{number}"
     _create(address, [f"{name}-accrued"])
     command = [sys.executable, "-m", "benchmarks.baseline_faust", "--broker", address, "--name", name]
@@ -66,13 +86,13 @@ def _baseline_round(address: str, number: int, folder: Path, count: int) -> floa
         return sum(reader.get_watermark_offsets(place, timeout=5.0)[1] for place in places)
 
     try:
-        with _process(command, folder / f"{name}.log"):
-            return _rate(done, count, _BASELINE_SECONDS)
+        with _process(command, folder / f"{name}.log") as pid:
+            return _rate(pid, done, count, _BASELINE_SECONDS)
     finally:
         reader.close()
 
 
-def _worker_round(address: str, number: int, folder: Path, count: int) -> float:
+def _worker_round(address: str, number: int, folder: Path, count: int) -> Rate:
     _recreate_outputs(address)
     name = f"pointstream-{number}"
     command = pointstream("worker", "--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", name, "--backfill")
@@ -93,8 +113,8 @@ def _worker_round(address: str, number: int, folder: Path, count: int) -> float:
         return total
 
     try:
-        with _process(command, folder / f"{name}.log"):
-            return _rate(done, count, None)
+        with _process(command, folder / f"{name}.log") as pid:
+            return _rate(pid, done, count, None)
     finally:
         reader.close()
 
@@ -103,7 +123,7 @@ class _Cycle(msgspec.Struct):
     outcomes: dict[str, int]
 
 
-def _rate(done: Callable[[], int], count: int, seconds: float | None) -> float:
+def _rate(pid: int, done: Callable[[], int], count: int, seconds: float | None) -> Rate:
     """Records a second from the first that is seen done to the last, or for so long."""
     started = time.monotonic()
     while (first := done()) == 0:
@@ -111,23 +131,30 @@ def _rate(done: Callable[[], int], count: int, seconds: float | None) -> float:
             raise RuntimeError(f"nothing was done within {_FIRST_SECONDS:.0f} s")
         time.sleep(_LOOK_SECONDS)
     began = moved = time.monotonic()
+    cpu = cpu_moved = _cpu_seconds(pid)
     last = first
     while last < count and (seconds is None or time.monotonic() - began < seconds):
         time.sleep(_LOOK_SECONDS)
         now = done()
         if now > last:
-            last, moved = now, time.monotonic()
+            last, moved, cpu_moved = now, time.monotonic(), _cpu_seconds(pid)
         elif time.monotonic() - moved > _STALLED_SECONDS:
             raise RuntimeError(f"stalled at {last:,} of {count:,}")
-    return (last - first) / (moved - began)
+    return Rate((last - first) / (moved - began), (cpu_moved - cpu) / (last - first) * 1e6)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process with all its threads, from /proc."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
-def _process(command: list[str], log: Path) -> Iterator[None]:
+def _process(command: list[str], log: Path) -> Iterator[int]:
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=output)
     try:
-        yield
+        yield process.pid
     except RuntimeError as error:
         raise RuntimeError(f"{error}; {command[-1]}: {log.read_text(errors='replace')[-1500:]}") from None
     finally:
