@@ -14,7 +14,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,9 @@ from faust.types.tuples import ConsumerMessage
 
 from schemas.topics import PURCHASES
 from streams.worker.broker import Broker
-from streams.worker.cycle import keep
+from streams.worker.cycle import CycleFailedError, FencedError, keep
 from streams.worker.partition import Partition
+from streams.worker.pulse import Pulse, end_now
 from streams.worker.recovery import Recovery
 from streams.worker.settings import WorkerSettings
 from streams.worker.transactional import Transactional
@@ -137,7 +137,10 @@ class Worker:
     async def _keep(self) -> None:
         dirty = [partition for partition in self._partitions.values() if partition.dirty]
         if dirty:
-            await asyncio.get_running_loop().run_in_executor(None, keep, dirty, self._publish, self._group())
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, keep, dirty, self._publish, self._group())
+            except (CycleFailedError, FencedError) as error:
+                end_now(str(error))
         self._uncommitted = 0
 
     def _group(self) -> bytes:
@@ -165,19 +168,22 @@ class Worker:
             partition.table.close()
         self._partitions = {}
 
+    async def _beats(self) -> None:
+        pulse = Pulse(self._settings.session_ms, self._settings.stuck_ms)
+        while True:
+            pulse.beat()
+            await asyncio.sleep(0.1)
+
     async def run(self) -> None:
         asked = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asked.set)
         await self.app.start()
-        last = time.monotonic()
+        beats = asyncio.create_task(self._beats())
         while not asked.is_set():
             await asyncio.sleep(self._settings.cycle_ms / 1000)
-            if time.monotonic() - last > self._settings.session_ms / 2000:
-                os._exit(75)
-            last = time.monotonic()
             async with self._turn:
                 await self._keep()
-            last = time.monotonic()
+        beats.cancel()
         async with self._turn:
             await self._keep()
             self._drop()

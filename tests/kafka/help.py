@@ -5,12 +5,13 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import CHANGELOG, TOPICS
@@ -31,7 +32,7 @@ def real_kafka(data: Path) -> Iterator[str]:
     """A broker of this project's own command; gives host:port."""
     port, controller_port = free_ports()
     told = ["start", "--data", str(data), "--port", str(port), "--controller-port", str(controller_port), "--timeout", "90"]
-    started = subprocess.run([COMMAND, *told], capture_output=True, text=True)
+    started = subprocess.run([COMMAND, *told], check=False, capture_output=True, text=True)
     assert started.returncode == 0, started.stderr
     try:
         yield f"127.0.0.1:{port}"
@@ -62,8 +63,25 @@ def create_topics(servers: str, partitions: int, names: Sequence[str] = ()) -> N
 def delete_topics(servers: str) -> None:
     admin = AdminClient({"bootstrap.servers": servers})
     known = set(admin.list_topics(timeout=10).topics)
-    for gone in admin.delete_topics([topic.name for topic in TOPICS if topic.name in known], operation_timeout=30).values():
+    names = [topic.name for topic in TOPICS if topic.name in known]
+    for gone in admin.delete_topics(names, operation_timeout=30).values() if names else ():
         gone.result()
+
+
+def new_topics(servers: str, partitions: int) -> None:
+    """All topics, empty, whatever an earlier test left in them."""
+    delete_topics(servers)
+    deadline = time.monotonic() + 30
+    while True:  # the broker goes on deleting after it has answered
+        try:
+            create_topics(servers, partitions)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+            delete_topics(servers)
+        else:
+            return
 
 
 class Process:
