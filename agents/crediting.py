@@ -67,6 +67,7 @@ def credit(
     if visit.membership(program).joined_at is None and joins(version, point, portions, at):
         join(visit, version, at, cause)
     issued = sum([lot.issued for lot in lots])
+    alike = len(lots) == 1 or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
     accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
     visit.say(
         program,
@@ -79,8 +80,8 @@ def credit(
         entry_id=entry_id,
         cause=cause,
         rules=rules,
-        legal_entity=_shared([lot.legal_entity for lot in lots]),
-        description=_shared([lot.description for lot in lots]),
+        legal_entity=lots[0].legal_entity if alike else None,
+        description=lots[0].description if alike else None,
         reason=reason,
         withheld=withheld,
         debt_paid=accrued.debt_paid,
@@ -184,8 +185,3 @@ def _mark_due(visit: Visit, lot: Lot) -> None:
     due_at = ledger.due_at(lot)
     if due_at is not None and (visit.profile.due_at is None or due_at < visit.profile.due_at):
         visit.profile.due_at = due_at
-
-
-def _shared(values: list[str | None]) -> str | None:
-    """The label that all of them have."""
-    return values[0] if values and values.count(values[0]) == len(values) else None

@@ -18,7 +18,7 @@ from tables.basis import basis_of
 from tables.earning import Award
 from tables.facts import Situation
 from tables.rounding import apportion
-from tables.state import Earned, Receipt, ledger_key
+from tables.state import Earned, Receipt
 
 
 def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known: Receipt | None) -> tuple[str, bool]:
@@ -36,28 +36,34 @@ def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known
             return STALE_REVISION, True
     bases = [basis_of(sale, version.program) for version in versions]
     _settle_to(visit, sale.closed_at)
-    kept = _take_back(visit, known, sale, versions)
+    kept = _take_back(visit, known, sale, versions) if known is not None else {}
     earned: list[Earned] = []
     counted = False
     for version, basis in zip(versions, bases, strict=True):
-        membership = visit.profile.programs.get(version.program.program)
-        member = membership is not None and membership.joined_at is not None and membership.joined_at <= sale.closed_at
-        joined = membership is not None and membership.joined_at is not None
-        if version.program.membership.join == "explicit" and not joined:
-            continue
-        counted = True
-        held = None
-        if membership is not None and version.program.tiers.definitions:
-            held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
-        for award in version.rulebook.earn(sale, basis, Situation(sale.closed_at, held, member)):
-            if (gained := _gain(visit, version, sale, award, kept)) is not None:
-                earned.append(gained)
+        situation = _situation(visit, version, sale)
+        if situation is not None:
+            counted = True
+            for award in version.rulebook.earn(sale, basis, situation):
+                _gain(visit, version, sale, award, kept, earned)
     earned += [Earned(*place, points=points) for place, points in kept.items() if points]
-    seen = {**(known.seen if known is not None else {}), mark: content}
-    last_at = sale.closed_at if known is None else max(known.last_at, sale.closed_at)
-    visit.put_receipt(key, Receipt(sale.revision, last_at, seen, tuple(earned)))
+    if known is None:
+        receipt = Receipt(sale.revision, sale.closed_at, {mark: content}, tuple(earned))
+    else:
+        receipt = Receipt(sale.revision, max(known.last_at, sale.closed_at), known.seen | {mark: content}, tuple(earned))
+    visit.put_receipt(key, receipt)
     settle(visit, visit.profile.settled_at)  # what would have happened by now to the lots of a late receipt
-    return APPLIED if counted else NOT_A_MEMBER, all(basis.consistent for basis in bases)
+    return APPLIED if counted else NOT_A_MEMBER, all([basis.consistent for basis in bases])
+
+
+def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
+    """The profile at the sale's own time; None where the sale does not count, for it is no member of an explicit program."""
+    membership = visit.profile.programs.get(version.program.program)
+    if membership is None or membership.joined_at is None:
+        return None if version.program.membership.join == "explicit" else Situation(sale.closed_at, None, False)
+    held = None
+    if version.program.tiers.definitions:
+        held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
+    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at)
 
 
 def on_cancel(visit: Visit, record: Cancel, versions: list[Version], key: bytes, known: Receipt | None) -> str:
@@ -141,30 +147,31 @@ def _take_back(visit: Visit, known: Receipt | None, record: Sale | Cancel, versi
     return kept
 
 
-def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[Place, int]) -> Earned | None:
+def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[Place, int], earned: list[Earned]) -> None:
     """Lay limits over an award, take off what an earlier revision kept, and accrue the rest."""
     program, point = version.program, award.point
     subledger = sale.subledger or ""
     membership = visit.membership(program.program)
-    held = membership.ledgers.get(ledger_key(point.sid, subledger))
-    balance = held.active + held.pending if held is not None else 0
-    if membership.joined_at is None and point.initial_balance_minor:
+    held = visit.ledger(program.program, point.sid, subledger)
+    balance = held.active + held.pending
+    if point.initial_balance_minor and membership.joined_at is None:
         wanted = [portion(points, point, rule) for rule, points in award.rows]
         if joins(version, point, wanted, sale.closed_at):
             balance += point.initial_balance_minor  # which is credited first
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
-    place = (program.program, point.sid, subledger)
-    given, before = granted.given, kept.pop(place, 0)
-    total = sum(given)
-    rows = [points for _, points in award.rows]
+    rows, given = [points for _, points in award.rows], granted.given
+    total = rest = sum(given)
+    before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
     if before:
         rest = max(total - before, 0)
-        rows = _shrunk(rows, rest + granted.withheld)
-        given = tuple(_shrunk(list(given), rest))
-    if sum(given) <= 0:
+        rows, given = _shrunk(rows, rest + granted.withheld), _shrunk(given, rest)
+    if granted.withheld:
         visit.withheld(program.program, point.sid, granted.withheld)
-        return Earned(*place, points=before) if before else None
-    if held is not None and held.issued + total > ledger.POINTS_MINOR_MAX or total > ledger.POINTS_MINOR_MAX:
+    if rest <= 0:
+        if before:
+            earned.append(Earned(program.program, point.sid, subledger, before))
+        return
+    if held.issued + rest > ledger.POINTS_MINOR_MAX:
         raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
     if granted.usage:
         limits.forget_usage(membership.usage, visit.profile.settled_at - program.remember_us)
@@ -182,8 +189,7 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[P
         rules=tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points]),
         withheld=granted.withheld,
     )
-    visit.withheld(program.program, point.sid, granted.withheld)
-    return Earned(*place, points=max(total, before), lots=lots, usage=granted.usage)
+    earned.append(Earned(program.program, point.sid, subledger, max(total, before), lots, granted.usage))
 
 
 def _shrunk(rows: list[int], total: int) -> list[int]:

@@ -69,7 +69,7 @@ def _fire(visit: Visit, due: Due) -> list[Due]:
     due_at, kind, lot_id, program, key = due
     membership = visit.profile.programs[program]
     sid, subledger = split_ledger_key(key)
-    held = visit.ledger(program, sid, subledger)
+    held = membership.ledgers[key]
     lot = next(lot for lot in held.lots if lot.lot_id == lot_id)
     point = visit.programs.point(program, sid, due_at)
     if kind == EXPIRY:

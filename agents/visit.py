@@ -13,7 +13,6 @@ from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
 from tables import tiers
-from tables.ledger import check_lots
 from tables.state import Ledger, Lot, Membership, Profile, Receipt, TierState, ledger_key
 from tables.table import Table, lot_key
 
@@ -31,7 +30,6 @@ class Visit:
         "_ordinals",
         "_receipts",
         "_table",
-        "_touched",
         "_used",
         "_withheld",
     )
@@ -47,7 +45,6 @@ class Visit:
         self.effects: list[Effect] = []
         self._table = table
         self._ordinals: dict[str, int] = {}
-        self._touched: dict[tuple[str, str, str], Ledger] = {}
         self._receipts: dict[bytes, Receipt] = {}
         self._used: dict[bytes, Lot] = {}
         self._withheld: list[tuple[str, str, int]] = []
@@ -59,15 +56,11 @@ class Visit:
         return found
 
     def ledger(self, program: str, point: str, subledger: str) -> Ledger:
-        place = (program, point, subledger)
-        found = self._touched.get(place)
+        ledgers = self.membership(program).ledgers
+        key = ledger_key(point, subledger)
+        found = ledgers.get(key)
         if found is None:
-            ledgers = self.membership(program).ledgers
-            key = ledger_key(point, subledger)
-            found = ledgers.get(key)
-            if found is None:
-                found = ledgers[key] = Ledger()
-            self._touched[place] = found
+            found = ledgers[key] = Ledger()
         return found
 
     def put_receipt(self, key: bytes, receipt: Receipt) -> None:
@@ -88,14 +81,10 @@ class Visit:
 
     def withheld(self, program: str, point: str, points: int) -> None:
         """Points that a limit kept back: where nothing is left of an award there is no entry, only this figure."""
-        if points:
-            self._withheld.append((program, point, points))
+        self._withheld.append((program, point, points))
 
     def commit(self, outbox: Outbox) -> None:
         """Make it so: the profile as drafted, what goes with it, and the effects."""
-        for ledger in self._touched.values():
-            if len(ledger.lots) <= _LOTS_CHECKED:
-                check_lots(ledger)
         self._table.put_profile(self.profile_id, self.profile)
         for key, receipt in self._receipts.items():
             self._table.put_receipt(key, receipt)
@@ -224,9 +213,6 @@ class Visit:
             points_to_keep=None if keep is None else format_points(keep, scale),
         )
         self.effects.append(Effect(TIER_CHANGES, self.profile_id, change))
-
-
-_LOTS_CHECKED = 32  # a ledger with more open lots is checked by its totals alone, which costs the same for any number
 
 
 def _lot_view(lot: Lot, points: int, scale: int) -> LotView:

@@ -24,12 +24,12 @@ _INT_END: Final = 10**12
 
 def parse_decimal(value: object) -> int:
     """Nano of a decimal, given as text or as a whole number; ValueError says what is wrong."""
-    if isinstance(value, str):
-        return parse_text(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:  # and no bool
         if -_INT_END < value < _INT_END:
             return value * NANO
         raise ValueError("must be a decimal of at most 12 digits before the point")
+    if isinstance(value, str):
+        return parse_text(value)
     raise ValueError(f"must be a decimal like 12.50, is {_kind(value)}")
 
 

@@ -6,7 +6,7 @@ decodes, so that a wrong one names its path, and no number ever passes through a
 """
 
 import re
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
@@ -272,7 +272,7 @@ _CANONICAL: Final = msgspec.json.Encoder(order="deterministic")  # JSON, for its
 
 def fingerprint(record: Record) -> bytes:
     """Eight bytes that stand for a record's content: equal for equal values, however they were spelled."""
-    return blake2b(_CANONICAL.encode(record), digest_size=8).digest()
+    return sha256(_CANONICAL.encode(record)).digest()[:8]
 
 
 def check_profile_id(profile_id: str) -> str | None:

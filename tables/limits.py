@@ -23,7 +23,7 @@ _LONGEST_PERIOD_US: Final = 367 * 24 * 3600 * 1_000_000  # a leap year and a cha
 class Granted(Struct, gc=False, frozen=True):
     """`given`: points a rule, after every limit; `withheld`: all that was kept back; `usage`: what each counter rises by."""
 
-    given: tuple[int, ...]
+    given: list[int]
     withheld: int
     usage: tuple[tuple[str, int], ...]
 
@@ -33,13 +33,13 @@ def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, a
     point = award.point
     rows = [points for _, points in award.rows]
     if point.limit is None and point.max_balance_minor is None and not [rule for rule, _ in award.rows if rule.limit is not None]:
-        return Granted(tuple(rows), 0, ())
+        return Granted(rows, 0, ())
     earned = sum(rows)
     given = [_capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0)) for rule, points in award.rows]
     given = _reduced(given, _capped(sum(given), point.limit, usage.get(_point_key(point, program, at), 0)))
     if point.max_balance_minor is not None:
         given = _reduced(given, min(sum(given), max(point.max_balance_minor - held, 0)))
-    return Granted(tuple(given), earned - sum(given), _usage(award, given, program, at))
+    return Granted(given, earned - sum(given), _usage(award, given, program, at))
 
 
 def _capped(points: int, limit: Limit | None, used: int) -> int:
