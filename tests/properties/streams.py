@@ -1,7 +1,7 @@
 """Random programs and random streams of sales and ticks: small, with many ties, late records and deliveries made twice.
 
 Times are drawn from a few weeks around a DST change, in steps that make equal instants likely. What the design leaves open (how
-a rounded row meets a limit of its rule while the receipt is rounded as a whole; which of several lots a cap cuts) is not generated.
+a rounded row meets a limit of its rule while the receipt is rounded as a whole; which of several lots a cap or a rounding by line cuts) is not generated.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -85,7 +85,7 @@ def rules(draw: st.DrawFn, name: str, point: Json, tiers: bool) -> Json:
         rule["lines"] = {"sku": draw(st.sampled_from(("A", "B")))}
     if tiers and draw(st.booleans()):
         rule["when"] = {"tier": draw(st.sampled_from(("Silver", "Gold")))}
-    capped = "limit" in point or "max_balance" in point
+    capped = "limit" in point or "max_balance" in point or point["round"] == "line"
     if "multiplier" not in rule and not capped and draw(st.sampled_from((True, False, False))):
         rule["expiration"] = draw(st.sampled_from(EXPIRATIONS[1:]))
     if point["round"] == "rule" and not capped and draw(st.booleans()):
@@ -191,9 +191,8 @@ def histories(draw: st.DrawFn) -> list[Json]:
 def busy_streams(draw: st.DrawFn) -> list[Step]:
     """Deliveries with cancelled, reopened and replaced receipts among them."""
     steps = draw(deliveries())
-    for said in draw(st.lists(histories(), max_size=2)):
+    for number, said in enumerate(draw(st.lists(histories(), max_size=2))):
         place = draw(st.integers(0, len(steps) - 1))
-        other = {**said[0], "receipt_id": f"H{place}"}
-        renamed: list[Step] = [{**step, "receipt_id": other["receipt_id"]} for step in said]
+        renamed: list[Step] = [{**step, "receipt_id": f"H{number}"} for step in said]
         steps[place:place] = renamed
     return steps

@@ -288,8 +288,8 @@ class Model:
         order = sorted(range(len(rows)), key=lambda n: whole[n] - rows[n][1])
         for turn in range(total - sum(whole)):
             whole[order[turn % len(order)]] += 1
-        for turn in range(sum(whole) - total):
-            whole[order[-1 - turn % len(order)]] -= 1
+        while sum(whole) > total:  # rounded line by line; which row loses it is open, and not compared
+            whole[max(order, key=lambda n: whole[n])] -= 1
         return [(rule, points) for (rule, _), points in zip(rows, whole, strict=True)]
 
     def amounts(self, sale: Mapping[str, Any]) -> list[Fraction]:
