@@ -19,18 +19,22 @@ from streams.demo.tills import TillRecord
 
 _AHEAD_RECORDS: Final = 6_000
 _AHEAD_AT_FIRST: Final = 300  # until the worker has begun
-_DAYS_PER_SECOND: Final = 1.0
+_SLOWEST: Final = 500.0  # records a second: a short feed shows its days faster than one a second
 _STEP_SECONDS: Final = 0.02
 _FLUSH_SECONDS: Final = 15.0
 
 
 class Feeder(threading.Thread):
-    """Sends `records`, a simulated day a second, until `count` are sent or `stop` is called. `accounted` tells the worker's progress."""
+    """Sends `records`, a simulated day of `per_day` a second (or faster), until `count` are sent or `stop` is called.
+
+    `accounted` tells how many the worker has done.
+    """
 
     def __init__(
         self,
         address: str,
         records: Iterator[TillRecord],
+        per_day: int,
         count: int | None,
         accounted: Callable[[], int],
     ) -> None:
@@ -40,6 +44,7 @@ class Feeder(threading.Thread):
         self.clock: datetime | None = None  # the simulated time of the newest record
         self.error: str | None = None
         self._records = records
+        self._days_per_second = max(1.0, _SLOWEST / per_day)
         self._count = count
         self._accounted = accounted
         self._stopping = threading.Event()
@@ -72,7 +77,7 @@ class Feeder(threading.Thread):
             now = time.monotonic()
             elapsed, before = now - before, now
             if self._may_send():
-                day += elapsed * _DAYS_PER_SECOND
+                day += elapsed * self._days_per_second
             while waiting.day <= day and self._may_send():
                 if self._count is not None and self.produced >= self._count:
                     return

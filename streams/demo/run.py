@@ -7,8 +7,10 @@ follow event time, so that a simulated day can take a second. They end in this o
 import signal
 import tempfile
 import time
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import Final, NamedTuple
 
 from rich.console import Console
@@ -56,17 +58,33 @@ class DemoFailed(Stop):
 def run_demo(settings: DemoSettings) -> int:
     """Run the demo; 0 if everything adds up, 1 if something does not. Ctrl-C and SIGTERM end the feed, not the summary."""
     console = Console(stderr=settings.as_json)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         demo = _Demo(settings, console, stack)
-        try:
+        with _asked_to_end(demo.end):
             demo.run()
-        except KeyboardInterrupt:
-            demo.feeder.stop()
-            demo.drain(NoDisplay())
         frame, seconds = demo.frame("done"), demo.worked_seconds
     sent, story = demo.feeder.sent, demo.story
     return close(console, settings.as_json, settings.svg, Closing(frame, sent, story, audit(sent, story), seconds, demo.live))
+
+
+@contextmanager
+def _asked_to_end(end: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM calls `end`, between two steps of whatever runs, so that no record is half read; the next interrupts."""
+    asked = False
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        end()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Demo:
@@ -80,30 +98,46 @@ class _Demo:
         self._first_outcome: float | None = None
         self._rates, self._sampled = Rates(), 0.0
         self._notice = ""
+        self._ending = False
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pointstream-demo-")))
         broker = stack.enter_context(embedded_broker(announce=self._announce))
         self._reader = Reader(broker.address, self.story)
         stack.callback(self._reader.close)
         receipts = settings.receipts or DEFAULT_RECEIPTS
         self._count = None if settings.forever else receipts
-        tills = Tills(settings.seed, per_day=-(-receipts // DAYS))
-        self.feeder = Feeder(broker.address, tills.records(), self._count, lambda: self.story.accounted)
+        per_day = -(-receipts // DAYS)
+        tills = Tills(settings.seed, per_day)
+        self.feeder = Feeder(broker.address, tills.records(), per_day, self._count, lambda: self.story.accounted)
         stack.callback(self.feeder.stop)
-        arguments = ["worker", "--broker", broker.url, "--program", str(PROGRAM_FILE), "--state", str(folder / "state"), "--backfill"]
+        arguments = [
+            "worker",
+            "--broker",
+            broker.url,
+            "--program",
+            str(PROGRAM_FILE),
+            "--state",
+            str(folder / "state"),
+            "--backfill",
+        ]
         arguments += ["--without", "tiers.review"]  # which comes after a year, and the demo ends after six weeks
         self._worker: Child = stack.enter_context(child(arguments, folder / "worker.log"))
+
+    def end(self) -> None:
+        """No more receipts; `run` goes on to the summary of those that were sent."""
+        self._ending = True
+        self.feeder.stop()
 
     def run(self) -> None:
         """Feed to the end, then wait for the last outcome."""
         with live_display(self._console) if self.live else nullcontext(self._lines()) as display:
             self.feeder.start()
             while self.feeder.is_alive():
-                self._step(display, "running; Ctrl-C ends it")
+                self._step(display, self._phase())
                 if self._ends_by_itself() and time.monotonic() - self._started > _FEED_UNTIL_SECONDS:
                     self.feeder.stop()
-            self.drain(display)
+            self._drain(display)
 
-    def drain(self, display: Display) -> None:
+    def _drain(self, display: Display) -> None:
         """Until every record sent has come to an outcome and all that was published is read; not longer than is sensible."""
         self.feeder.join(_DRAIN_SECONDS)
         now = quiet_since = time.monotonic()
@@ -154,11 +188,18 @@ class _Demo:
 
     def _check_processes(self) -> None:
         if self.story.accounted < self.feeder.sent.records and time.monotonic() - self._moved > _STUCK_SECONDS:
-            raise DemoFailed(f"nothing has come from the worker for {_STUCK_SECONDS:.0f} s; it said last: {self._worker.last_words()}")
+            raise DemoFailed(
+                f"nothing has come from the worker for {_STUCK_SECONDS:.0f} s; it said last: {self._worker.last_words()}"
+            )
         if (code := self._worker.exit_code()) is not None:
             raise DemoFailed(f"the worker ended with {code}; it said last: {self._worker.last_words()}")
         if self.feeder.error is not None:
             raise DemoFailed(f"the till feed failed: {self.feeder.error}")
+
+    def _phase(self) -> str:
+        if self._ending:
+            return "ending"
+        return "starting the worker" if self._first_outcome is None else "running; Ctrl-C ends it"
 
     def _ends_by_itself(self) -> bool:
         return self._settings.receipts is None and not self._settings.forever
