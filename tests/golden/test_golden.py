@@ -21,7 +21,12 @@ UPDATE = bool(os.environ.get("POINTSTREAM_GOLDEN_UPDATE"))
 def replay(case: Path, output: Path) -> dict[str, str]:
     arguments = case / "arguments"
     more = arguments.read_text(encoding="utf-8").split() if arguments.exists() else []
-    command = [Path(sys.executable).with_name("pointstream"), "replay", "--program", *sorted(case.glob("*.yaml"))]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("pointstream"),
+        "replay",
+        "--program",
+        *sorted(case.glob("*.yaml")),
+    ]
     subprocess.run([*command, "--input", case / "input.jsonl", "--output", output, *more], check=True, capture_output=True)
     said = {name: (output / f"{name}.jsonl").read_text(encoding="utf-8") for name in KEPT}
     return {**said, "dead-letters": "".join(map(without_message, said["dead-letters"].splitlines()))}

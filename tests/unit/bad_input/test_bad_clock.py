@@ -14,7 +14,7 @@ def replay(folder: Path, lines: list[dict[str, Any]]) -> tuple[list[str], dict[s
     """Reasons of the dead letters, and the points of each profile, active or not."""
     (folder / "program.json").write_text(json.dumps(PROGRAM), encoding="utf-8")
     (folder / "input.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    command = [Path(sys.executable).with_name("pointstream"), "replay", "--program", folder / "program.json"]
+    command: list[str | Path] = [Path(sys.executable).with_name("pointstream"), "replay", "--program", folder / "program.json"]
     subprocess.run([*command, "--input", folder / "input.jsonl", "--output", folder / "out"], check=True, capture_output=True)
     letters = (folder / "out" / "dead-letters.jsonl").read_text(encoding="utf-8").splitlines()
     rows = [json.loads(row) for row in (folder / "out" / "balances.jsonl").read_text(encoding="utf-8").splitlines()]
