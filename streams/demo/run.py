@@ -182,6 +182,7 @@ class _Demo:
         if sample and now - self._sampled >= _SAMPLE_SECONDS:
             self._rates.add(now, self.story.accounted)
             self._sampled = now
+        self.story.tell()
         display.show(self.frame(phase), self.feeder.sent, self.story)
         self._check_processes()
         return read

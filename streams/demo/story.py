@@ -130,6 +130,8 @@ class Story:
         self.tier_changes: Counter[str] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.latest_entries: deque[Entry] = deque(maxlen=_LATEST)
+        self._newest: dict[str, Entry] = {}  # of each type, since it was last told
+        self._told_types: list[str] = []  # the one told longest ago first
         self.latest_tiers: deque[TierChange] = deque(maxlen=_LATEST)
         self.latest_dead_letters: deque[DeadLetter] = deque(maxlen=_LATEST)
         self.totals: Counter[str] = Counter()  # term -> points over all ledgers
@@ -150,6 +152,14 @@ class Story:
         """How many input records have come to an outcome."""
         return self.outcomes.total()
 
+    def tell(self, lines: int = 1) -> None:
+        """Let at most so many entries into `latest_entries`, the types in turn: nobody reads two thousand lines a second."""
+        for _ in range(min(lines, len(self._newest))):
+            never = [kind for kind in self._newest if kind not in self._told_types]
+            kind = never[0] if never else next(kind for kind in self._told_types if kind in self._newest)
+            self.latest_entries.append(self._newest.pop(kind))
+            self._told_types = [other for other in self._told_types if other != kind] + [kind]
+
     def read(self, topic: str, key: bytes | None, value: bytes | None) -> None:
         if value is None or (key is not None and key.startswith(b"__")):
             return  # a tombstone, or the `__position__` record of a compacted topic
@@ -167,7 +177,7 @@ class Story:
         self._entry_numbers[owner] = entry.entry
         self.entries[entry.type] += 1
         self.clock = max(self.clock, entry.occurred_at)
-        self.latest_entries.append(entry)
+        self._newest[entry.type] = entry
         if entry.balance is not None:
             self._post(entry, entry.balance)
 

@@ -83,7 +83,8 @@ class Tills:
         self._per_day = per_day
         members = max(100, per_day * _DAYS_BETWEEN_VISITS)
         self._cumulative = list(accumulate(1.0 / (rank + members / 40) for rank in range(members)))
-        self._members = [f"m-{number}" for number in self._random.sample(range(members, members * 10), members)]
+        first = 10 ** len(str(members))  # numbers of equal length
+        self._members = [f"m-{number}" for number in self._random.sample(range(first, 10 * first), members)]
         self._recent: deque[_Sent] = deque(maxlen=_REMEMBERED)
         self._cancelled: deque[str] = deque(maxlen=_REMEMBERED)
         self._receipts = 0

@@ -38,8 +38,10 @@ def offline_demo(records: int, per_day: int, seed: int = 7, program: Path = PROG
         outcomes[core.apply(table, incoming._replace(arrived_at=latest[partition]), outbox)] += 1
         sent.confirm(record.truth)
         core.tick(table, latest[partition], outbox)
-    for effect in outbox.effects:
+    for number, effect in enumerate(outbox.effects):
         story.read(effect.topic, effect.key.encode(), encode(effect.record))
+        if number % 25 == 0:
+            story.tell()
     for table in tables:
         table.flush({})
         for profile_id, profile in table.profiles():

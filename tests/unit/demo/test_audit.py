@@ -110,3 +110,10 @@ def test_positions_and_tombstones_are_no_balances() -> None:
     story.read("balances", b"__position__", b'{"purchases": 7}')
     story.read("balances", b"m", None)
     assert not story.balances
+
+
+def test_entries_are_told_by_type_in_turn() -> None:
+    _, story = offline_demo(records=4_000, per_day=95)
+    told = [entry.type for entry in story.latest_entries]
+    assert len(set(told[-5:])) >= 4
+    assert len(told) == 24
