@@ -24,16 +24,34 @@ class Child:
     """A running command of pointstream."""
 
     def __init__(self, arguments: Sequence[str], log: Path) -> None:
+        self._arguments = arguments
         self._log = log
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "streams.demo.child", *arguments],
+        self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "streams.demo.child", *self._arguments],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=Path(__file__).parents[2],
                 start_new_session=True,  # Ctrl-C is for the demo, which ends its worker in order
             )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start_again(self) -> None:
+        """After it has ended: the same command, with whatever state it left."""
+        self._close_input()
+        self._process = self._start()
+
+    def kill(self) -> None:
+        """`kill -9`: it cannot put anything in order first."""
+        self._process.kill()
+        self._process.wait()
 
     def exit_code(self) -> int | None:
         return self._process.poll()
@@ -52,6 +70,9 @@ class Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._close_input()
+
+    def _close_input(self) -> None:
         if self._process.stdin is not None:
             self._process.stdin.close()
 

@@ -65,13 +65,14 @@ _SVG: Final = """\
 
 
 class Closing(NamedTuple):
-    """Everything there is to say at the end. `live`: the picture was on the screen and is repeated, so that it stays."""
+    """Everything there is to say at the end. `kills`: how often the worker was killed on the way. `live`: the picture was on the screen and is repeated, so that it stays."""
 
     frame: Frame
     sent: Sent
     story: Story
     checks: list[Check]
     seconds: float
+    kills: int
     live: bool
 
     @property
@@ -95,7 +96,7 @@ def _print(console: Console, closing: Closing, *, picture: bool) -> None:
     if picture:
         height = min(max(console.height - 1, 24), _HEIGHT)
         console.print(draw(closing.frame, closing.sent, closing.story, console.width, height), height=height)
-    console.print(summary(closing.checks, closing.story, closing.sent, closing.seconds))
+    console.print(summary(closing.checks, closing.story, closing.sent, closing.seconds, closing.kills))
 
 
 def write_svg(path: Path, closing: Closing) -> None:
@@ -121,6 +122,8 @@ def figures(closing: Closing) -> dict[str, Any]:
         "entries": dict(sorted(story.entries.items())),
         "points": dict(sorted(story.totals.items())),
         "tiers_entered": dict(sorted(story.tier_changes.items())),
+        "worker_killed": closing.kills,
+        "announced_again": story.announced_again,
         "seconds": round(closing.seconds, 1),
         "checks": [check._asdict() for check in closing.checks],
     }

@@ -36,6 +36,8 @@ _FRAME_SECONDS: Final = 0.125
 _SAMPLE_SECONDS: Final = 0.75
 _QUIET_SECONDS: Final = 0.6
 _STUCK_SECONDS: Final = 25.0
+_SILENT_SECONDS: Final = 1.0
+_KILLS_MAX: Final = 10
 
 
 class DemoSettings(NamedTuple):
@@ -47,6 +49,7 @@ class DemoSettings(NamedTuple):
     plain: bool = False
     svg: Path | None = None
     as_json: bool = False
+    crash: bool = False  # kill -9 the worker half-way
 
 
 class DemoFailed(Stop):
@@ -64,7 +67,9 @@ def run_demo(settings: DemoSettings) -> int:
             demo.run()
         frame, seconds = demo.frame("done"), demo.worked_seconds
     sent, story = demo.feeder.sent, demo.story
-    return close(console, settings.as_json, settings.svg, Closing(frame, sent, story, audit(sent, story), seconds, demo.live))
+    return close(
+        console, settings.as_json, settings.svg, Closing(frame, sent, story, audit(sent, story), seconds, demo.kills, demo.live)
+    )
 
 
 @contextmanager
@@ -99,6 +104,7 @@ class _Demo:
         self._rates, self._sampled = Rates(), 0.0
         self._notice = ""
         self._ending = False
+        self.kills = 0  # how often the worker was, by us (`crash`) or by whoever watches
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pointstream-demo-")))
         broker = stack.enter_context(embedded_broker(announce=self._announce))
         self._reader = Reader(broker.address, self.story)
@@ -192,7 +198,13 @@ class _Demo:
             raise DemoFailed(
                 f"nothing has come from the worker for {_STUCK_SECONDS:.0f} s; it said last: {self._worker.last_words()}"
             )
-        if (code := self._worker.exit_code()) is not None:
+        if self._settings.crash and not self.kills and self._half_way():
+            self._worker.kill()
+        code = self._worker.exit_code()
+        if code == -signal.SIGKILL and self.kills < _KILLS_MAX:
+            self.kills += 1
+            self._worker.start_again()
+        elif code is not None:
             raise DemoFailed(f"the worker ended with {code}; it said last: {self._worker.last_words()}")
         if self.feeder.error is not None:
             raise DemoFailed(f"the till feed failed: {self.feeder.error}")
@@ -200,7 +212,14 @@ class _Demo:
     def _phase(self) -> str:
         if self._ending:
             return "ending"
-        return "starting the worker" if self._first_outcome is None else "running; Ctrl-C ends it"
+        if self._first_outcome is None:
+            return "starting the worker"
+        if time.monotonic() - self._moved > _SILENT_SECONDS:
+            return "the worker was killed; another takes over" if self.kills else "waiting for the worker"
+        return f"running; Ctrl-C ends it, kill -9 {self._worker.pid} tests it"
+
+    def _half_way(self) -> bool:
+        return self.feeder.produced >= (self._count or DEFAULT_RECEIPTS) // 2
 
     def _ends_by_itself(self) -> bool:
         return self._settings.receipts is None and not self._settings.forever

@@ -225,7 +225,7 @@ def _footer(frame: Frame) -> Text:
     return Text.assemble((f" {frame.phase}", "bold"), (f"   {frame.notice}", "dim"), no_wrap=True, overflow="ellipsis")
 
 
-def summary(checks: Sequence[Check], story: Story, sent: Sent, seconds: float) -> RenderableType:
+def summary(checks: Sequence[Check], story: Story, sent: Sent, seconds: float, kills: int) -> RenderableType:
     """The closing summary: every check with its mark and figures."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
@@ -240,6 +240,7 @@ def summary(checks: Sequence[Check], story: Story, sent: Sent, seconds: float) -
         ("The figures add up. " if good else "The figures do NOT add up. ", "bold bright_green" if good else "bold bright_red"),
         f"{sent.records:,} records in {seconds:.0f} s ({rate:,.0f} a second), {story.entries.total():,} ledger entries, "
         f"{len(story.tiers):,} members in a tier.",
+        (f" The worker was killed {'once' if kills == 1 else f'{kills} times'} on the way." if kills else "", "bold"),
     )
     return Panel(
         Group(table, Text(""), verdict),

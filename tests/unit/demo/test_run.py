@@ -85,6 +85,12 @@ def test_the_demo_ends_by_itself_with_figures_that_add_up(demo: type[Demo]) -> N
     assert running.alive() == []
 
 
+def test_a_worker_that_is_killed_half_way_loses_nothing_and_counts_nothing_twice(demo: type[Demo]) -> None:
+    code, output, errors = demo("--receipts", "6000", "--json", "--crash").finish()
+    assert code == 0, output + errors
+    assert json.loads(output)["worker_killed"] == 1
+
+
 def test_without_a_terminal_it_prints_lines(demo: type[Demo]) -> None:
     code, output, errors = demo("--receipts", "500").finish()
     assert code == 0, errors

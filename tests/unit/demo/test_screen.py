@@ -93,7 +93,7 @@ def test_rates_are_differences_of_totals() -> None:
 def test_the_svg_needs_nothing_from_the_network(told: tuple[Sent, Story], tmp_path: Path) -> None:
     sent, story = told
     console = Console(file=io.StringIO(), width=100)
-    closing = Closing(FRAME, sent, story, audit(sent, story), 42.0, live=False)
+    closing = Closing(FRAME, sent, story, audit(sent, story), 42.0, kills=0, live=False)
     assert close(console, as_json=False, svg=tmp_path / "demo.svg", closing=closing) == 0
     svg = (tmp_path / "demo.svg").read_text(encoding="utf-8")
     assert svg.count("http") == 1  # the name of SVG itself
@@ -104,7 +104,7 @@ def test_the_svg_needs_nothing_from_the_network(told: tuple[Sent, Story], tmp_pa
 def test_a_failed_check_is_loud(told: tuple[Sent, Story]) -> None:
     _, story = told
     output = io.StringIO()
-    closing = Closing(FRAME, Sent(), story, audit(Sent(), story), 42.0, live=False)
+    closing = Closing(FRAME, Sent(), story, audit(Sent(), story), 42.0, kills=0, live=False)
     assert close(Console(file=output, width=100), as_json=False, svg=None, closing=closing) == 1
     assert "The figures do NOT add up." in output.getvalue()
     assert "✗" in output.getvalue()
