@@ -183,7 +183,17 @@ def histories(draw: st.DrawFn) -> list[Json]:
             revision += 1
             said.append({**sale, "revision": revision, "closed_at": moment})
         else:
-            said.append({"kind": kind, "profile_id": "p1", "closed_at": moment, "application": "pos", "receipt_id": "R0"})
+            # with its revision: one without speaks of the newest, so that a refused one, sent again, may speak of another
+            said.append(
+                {
+                    "kind": kind,
+                    "receipt_id": "R0",
+                    "revision": revision,
+                    "application": "pos",
+                    "profile_id": "p1",
+                    "closed_at": moment,
+                }
+            )
     return said
 
 
