@@ -1,6 +1,7 @@
 """Balances: a profile as the world may read it, from its state alone."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from agents.programs import Programs
 from schemas.amounts import format_points
@@ -9,6 +10,9 @@ from schemas.instants import format_instant
 from schemas.program import PointType
 from tables.ledger import spending_order
 from tables.state import Ledger, Lot, Membership, Profile, split_ledger_key
+
+LOTS_MAX: Final = 1_000
+"""Of one ledger in one record of `balances`: a profile of very many lots must not outgrow the topic's records."""
 
 
 def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
@@ -20,7 +24,7 @@ def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> P
                 program=name,
                 sequence=membership.sequence,
                 joined_at=None if membership.joined_at is None else format_instant(membership.joined_at),
-                balances=tuple(_rows(programs, profile_id, name, membership, profile)),
+                balances=tuple(_rows(programs, profile_id, name, membership, profile, LOTS_MAX)),
             )
             for name, membership in sorted(profile.programs.items())
         ),
@@ -30,19 +34,25 @@ def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> P
 def balance_rows(programs: Programs, profile_id: str, profile: Profile) -> Iterator[BalanceRow]:
     """The rows of `balances.jsonl`: one a ledger, sorted by program, point and subledger."""
     for name, membership in sorted(profile.programs.items()):
-        yield from _rows(programs, profile_id, name, membership, profile)
+        yield from _rows(programs, profile_id, name, membership, profile, None)
 
 
-def _rows(programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile) -> Iterator[BalanceRow]:
+def _rows(
+    programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, lots_max: int | None
+) -> Iterator[BalanceRow]:
     places = sorted((*split_ledger_key(key), key) for key in membership.ledgers)
     for sid, subledger, key in places:
         point = programs.point(name, sid, profile.settled_at)
         tier = membership.tiers.get(subledger)
-        yield _row(profile_id, name, point, subledger, membership.ledgers[key], None if tier is None else tier.tier)
+        yield _row(profile_id, name, point, subledger, membership.ledgers[key], None if tier is None else tier.tier, lots_max)
 
 
-def _row(profile_id: str, program: str, point: PointType, subledger: str, ledger: Ledger, tier: str | None) -> BalanceRow:
+def _row(
+    profile_id: str, program: str, point: PointType, subledger: str, ledger: Ledger, tier: str | None, lots_max: int | None
+) -> BalanceRow:
     scale = point.scale
+    lots = open_lots(ledger, point)
+    shown = lots if lots_max is None else lots[:lots_max]
     return BalanceRow(
         profile_id=profile_id,
         program=program,
@@ -59,7 +69,8 @@ def _row(profile_id: str, program: str, point: PointType, subledger: str, ledger
         debt=format_points(ledger.debt, scale),
         lifetime=format_points(ledger.issued, scale),
         tier=tier,
-        lots=tuple(_lot(lot, scale) for lot in open_lots(ledger, point)),
+        lots=tuple([_lot(lot, scale) for lot in shown]),
+        lots_omitted=len(lots) - len(shown),
     )
 
 

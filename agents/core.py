@@ -12,23 +12,26 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from agents.outbox import Effect, Outbox
-from agents.programs import Programs, Version
+from agents.programs import MissingProgramError, Programs, Version
 from agents.purchases import on_cancel, on_sale
 from agents.settle import settle
 from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause, DeadLetter
 from schemas.instants import Instant, format_instant
-from schemas.outcomes import ANONYMOUS, DEAD_LETTER, Refused
+from schemas.outcomes import ANONYMOUS, DEAD_LETTER, NOT_A_MEMBER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Record, Redemption, Return, Sale
 from schemas.topics import DEAD_LETTERS
-from tables.state import Profile
+from tables.state import Profile, StateFormatError
 from tables.table import Table, receipt_key
 
 _TRUNCATED_BYTES: Final = 64 * 1024
 _ROUTES: Final = 65_536
+
+FATAL: Final = (OSError, MemoryError, StateFormatError, MissingProgramError)
+"""What no record is to blame for: the caller drops the cycle and ends, and nothing of it is committed."""
 
 
 class Incoming(NamedTuple):
@@ -52,7 +55,11 @@ class Core:
         self._decoded: tuple[str, bytes | None, Record] | None = None  # what `event_time` read last
 
     def apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
-        """Apply one record. Returns its outcome (`schemas.outcomes.OUTCOMES`); effects and counts go to the outbox."""
+        """Apply one record. Returns its outcome (`schemas.outcomes.OUTCOMES`); effects and counts go to the outbox.
+
+        Raises `FATAL`, and nothing else.
+        """
+        record: Record | None = None
         profile_id: str | None = None
         try:
             known = self._decoded
@@ -68,12 +75,14 @@ class Core:
         except Refused as refused:
             outbox.effects.append(_dead_letter(incoming, refused))
             return DEAD_LETTER
+        except FATAL:
+            raise
         except Exception as error:
             outbox.errors.append(error)
             message = f"applying the record failed ({type(error).__name__}); its profile is stopped until it is released"
             outbox.effects.append(_dead_letter(incoming, Refused("internal-error", message)))
-            if profile_id is not None:
-                self._stop(table, profile_id, incoming.arrived_at, outbox)
+            if record is not None and profile_id is not None:
+                self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
 
     def tick(self, table: Table, at: Instant, outbox: Outbox, at_most: int | None = None) -> bool:
@@ -89,16 +98,18 @@ class Core:
             due_at, profile_id = found
             profile = table.profile(profile_id)
             if profile is None:
-                raise LookupError(f"the due index names a profile at {format_instant(due_at)} that is not there")
+                raise OSError(f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state")
             visit = Visit(self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at)
             try:
                 settle(visit, due_at)
                 if visit.profile.due_at is None or visit.profile.due_at > at:
                     visit.profile.settled_at = max(visit.profile.settled_at, at)
                 visit.commit(outbox)
+            except FATAL:
+                raise
             except Exception as error:
                 outbox.errors.append(error)
-                self._stop(table, profile_id, at, outbox)
+                self._stop(table, profile_id, due_at, outbox)
         return True
 
     def event_time(self, incoming: Incoming) -> Instant | None:
@@ -155,7 +166,7 @@ class Core:
                 outbox.counts[("inconsistent-total",)] += 1
         else:
             outcome = on_cancel(visit, record, versions, key, known)
-        if visit.changed:
+        if visit.changed and outcome != NOT_A_MEMBER:
             visit.commit(outbox)
         return outcome
 

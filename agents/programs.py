@@ -7,6 +7,10 @@ from schemas.program import Catalog, PointType, Program
 from tables.earning import Rulebook
 
 
+class MissingProgramError(Exception):
+    """There are ledgers of a program or point type whose file is gone."""
+
+
 class Version:
     """One version of one program, sorted for use."""
 
@@ -45,7 +49,10 @@ class Programs:
 
     def point(self, name: str, sid: str, at: Instant) -> PointType:
         """A point type as the version in force has it, else the newest version that knows it."""
-        version = self.version(name, at)
+        version = self.version(name, at) if name in self._versions else None
         if version is not None and sid in version.points:
             return version.points[sid]
-        return next(found.points[sid] for found in reversed(self._versions[name]) if sid in found.points)
+        for found in reversed(self._versions.get(name, ())):
+            if sid in found.points:
+                return found.points[sid]
+        raise MissingProgramError(f"the state holds points {sid} of {name}, which no program file knows: put its file back")

@@ -7,6 +7,8 @@ and what could not be taken (`kept`) is not earned again, so no sequence of canc
 
 from fractions import Fraction
 
+from msgspec import structs
+
 from agents.crediting import credit, joins, portion
 from agents.programs import Version
 from agents.settle import reschedule, settle
@@ -14,11 +16,11 @@ from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, STALE_REVISION, Refused
 from schemas.records import Cancel, Sale, fingerprint
 from tables import ledger, limits, tiers
-from tables.basis import basis_of
+from tables.basis import Basis, basis_of
 from tables.earning import Award
 from tables.facts import Situation
 from tables.rounding import apportion
-from tables.state import Earned, Receipt
+from tables.state import Earned, Ledger, Receipt, ledger_key
 
 
 def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known: Receipt | None) -> tuple[str, bool]:
@@ -34,25 +36,50 @@ def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known
             return _seen_again(known.seen[mark] == content, f"revision {sale.revision} of receipt {sale.receipt_id}"), True
         if sale.revision <= known.revision:
             return STALE_REVISION, True
-    bases = [basis_of(sale, version.program) for version in versions]
+    judged = _bases(sale, versions)
+    if known is not None:
+        _check_same_place(sale, known)
     _settle_to(visit, sale.closed_at)
-    kept = _take_back(visit, known, sale, versions) if known is not None else {}
+    left = _take_back(visit, known, sale, versions) if known is not None else {}
     earned: list[Earned] = []
     counted = False
-    for version, basis in zip(versions, bases, strict=True):
+    for version, basis in judged:
         situation = _situation(visit, version, sale)
         if situation is not None:
             counted = True
             for award in version.rulebook.earn(sale, basis, situation):
-                _gain(visit, version, sale, award, kept, earned)
-    earned += [Earned(*place, points=points) for place, points in kept.items() if points]
+                _gain(visit, version, sale, award, left, earned)
+    earned += [structs.replace(kept, usage=()) for kept in left.values() if kept.points]
     if known is None:
         receipt = Receipt(sale.revision, sale.closed_at, {mark: content}, tuple(earned))
     else:
         receipt = Receipt(sale.revision, max(known.last_at, sale.closed_at), known.seen | {mark: content}, tuple(earned))
     visit.put_receipt(key, receipt)
     settle(visit, visit.profile.settled_at)  # what would have happened by now to the lots of a late receipt
-    return APPLIED if counted else NOT_A_MEMBER, all([basis.consistent for basis in bases])
+    return APPLIED if counted else NOT_A_MEMBER, all([basis.consistent for _, basis in judged])
+
+
+def _bases(sale: Sale, versions: list[Version]) -> list[tuple[Version, Basis]]:
+    """What the sale is worth to each program; one that does not know its currency does not count it, if another does."""
+    judged: list[tuple[Version, Basis]] = []
+    refusal: Refused | None = None
+    for version in versions:
+        try:
+            judged.append((version, basis_of(sale, version.program)))
+        except Refused as refused:
+            refusal = refusal or refused
+    if refusal is not None and not judged:
+        raise refusal
+    return judged
+
+
+def _check_same_place(sale: Sale, known: Receipt) -> None:
+    """A revision may change what was bought, but not where its points go: they would count in both places."""
+    for earned in known.earned:
+        if earned.subledger != (sale.subledger or ""):
+            raise Refused("conflicting-duplicate", "a revision names another subledger than the receipt did", "subledger")
+        if sale.program is not None and earned.program != sale.program:
+            raise Refused("conflicting-duplicate", "a revision names another program than the receipt did", "program")
 
 
 def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
@@ -87,10 +114,11 @@ def on_cancel(visit: Visit, record: Cancel, versions: list[Version], key: bytes,
         return STALE_REVISION
     visit.cause["revision"] = revision
     _settle_to(visit, record.closed_at)
-    kept = _take_back(visit, known, record, versions)
-    left = tuple(Earned(*place, points=points) for place, points in kept.items() if points)
-    seen = {**known.seen, mark: content}
-    visit.put_receipt(key, Receipt(revision, max(known.last_at, record.closed_at), seen, left))
+    kept = [left for left in _take_back(visit, known, record, versions).values() if left.points]
+    for left in kept:
+        _use(visit, left.program, left.usage)  # what is kept has used its limits
+    seen = known.seen | {mark: content}
+    visit.put_receipt(key, Receipt(revision, max(known.last_at, record.closed_at), seen, tuple(kept)))
     return APPLIED
 
 
@@ -109,87 +137,101 @@ def _settle_to(visit: Visit, at: int) -> None:
 Place = tuple[str, str, str]  # program, point, subledger
 
 
-def _take_back(visit: Visit, known: Receipt | None, record: Sale | Cancel, versions: list[Version]) -> dict[Place, int]:
+def _take_back(visit: Visit, known: Receipt, record: Sale | Cancel, versions: list[Version]) -> dict[Place, Earned]:
     """Take back what the receipt still holds, as each point type's policy allows. Returns what is kept, by ledger.
 
-    Of a lot partly expired the expired part counts as given back already.
+    Of a lot partly expired the expired part counts as given back already. The use of limits is given back with the points.
     """
-    kept: dict[Place, int] = {}
-    for earned in known.earned if known is not None else ():
-        membership = visit.membership(earned.program)
+    left: dict[Place, Earned] = {}
+    for earned in known.earned:
         held = visit.ledger(earned.program, earned.point, earned.subledger)
         point = visit.programs.point(earned.program, earned.point, record.closed_at)
-        own = frozenset(earned.lots)
-        gone = sum(lot.expired for lot_id in earned.lots if (lot := visit.used_lot(lot_id)) is not None)
-        gone += sum(lot.expired for lot in held.lots if lot.lot_id in own)
-        taken = ledger.take_back(held, max(earned.points - gone, 0), own, point.returns, point.spend_order)
-        place = (earned.program, earned.point, earned.subledger)
-        kept[place] = kept.get(place, 0) + taken.kept
-        for counter, used in earned.usage:
-            membership.usage[counter] = max(membership.usage.get(counter, 0) - used, 0)
-        if not taken.parts and not taken.debt_added:
-            continue
-        visit.say(
-            earned.program,
-            "points.reversed",
-            visit.profile.settled_at,
-            point,
-            earned.subledger,
-            taken.points,
-            taken.parts,
-            debt_added=taken.debt_added,
-        )
-        version = next((version for version in versions if version.program.program == earned.program), None)
-        if version is not None and version.program.tiers.definitions and version.program.tiers.point == earned.point:
-            visit.qualify(version, earned.subledger, -(taken.points + taken.debt_added), None)
-    if kept:
+        gone = _expired_of(visit, held, earned.lots)
+        owed = max(earned.points - (gone - earned.gone), 0)
+        taken = ledger.take_back(held, owed, frozenset(earned.lots), point.returns, point.spend_order)
+        left[earned.program, earned.point, earned.subledger] = structs.replace(earned, points=taken.kept, gone=gone)
+        _use(visit, earned.program, earned.usage, -1)
+        if taken.parts or taken.debt_added:
+            visit.say(
+                earned.program,
+                "points.reversed",
+                visit.profile.settled_at,
+                point,
+                earned.subledger,
+                taken.points,
+                taken.parts,
+                debt_added=taken.debt_added,
+            )
+        _disqualify(visit, earned, earned.points - taken.kept, versions)
+    if left:
         reschedule(visit)
-    return kept
+    return left
 
 
-def _gain(visit: Visit, version: Version, sale: Sale, award: Award, kept: dict[Place, int], earned: list[Earned]) -> None:
+def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
+    """How much of these lots has expired, of open and used-up ones."""
+    own = set(lots)
+    still_open = sum([lot.expired for lot in held.lots if lot.lot_id in own])
+    return still_open + sum([lot.expired for lot_id in lots if (lot := visit.used_lot(lot_id)) is not None])
+
+
+def _disqualify(visit: Visit, earned: Earned, points: int, versions: list[Version]) -> None:
+    """Points that a receipt has given back, or that expired first, no longer count for a tier."""
+    for version in versions:
+        tiers_of = version.program.tiers
+        counted = tiers_of.definitions and tiers_of.point == earned.point and "earning" in tiers_of.counts
+        if version.program.program == earned.program and counted and points:
+            visit.qualify(version, earned.subledger, -points, None)
+
+
+def _use(visit: Visit, program: str, usage: tuple[tuple[str, int], ...], sign: int = 1) -> None:
+    """Limits are used, or (sign -1) their use is given back."""
+    counters = visit.membership(program).usage
+    for counter, used in usage:
+        counters[counter] = max(counters.get(counter, 0) + sign * used, 0)
+
+
+def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[Place, Earned], earned: list[Earned]) -> None:
     """Lay limits over an award, take off what an earlier revision kept, and accrue the rest."""
     program, point = version.program, award.point
     subledger = sale.subledger or ""
     membership = visit.membership(program.program)
-    held = visit.ledger(program.program, point.sid, subledger)
-    balance = held.active + held.pending
-    if point.initial_balance_minor and membership.joined_at is None:
+    held = membership.ledgers.get(ledger_key(point.sid, subledger))
+    balance = 0 if held is None else held.active + held.pending
+    if point.initial_balance_minor and membership.joined_at is None and not subledger:
         wanted = [portion(points, point, rule) for rule, points in award.rows]
         if joins(version, point, wanted, sale.closed_at):
             balance += point.initial_balance_minor  # which is credited first
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
     rows, given = [points for _, points in award.rows], granted.given
     total = rest = sum(given)
-    before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
-    if before:
-        rest = max(total - before, 0)
+    kept = left.pop((program.program, point.sid, subledger), None) if left else None
+    if kept is not None and kept.points:
+        rest = max(total - kept.points, 0)
         rows, given = _shrunk(rows, rest + granted.withheld), _shrunk(given, rest)
     if granted.withheld:
         visit.withheld(program.program, point.sid, granted.withheld)
-    if rest <= 0:
-        if before:
-            earned.append(Earned(program.program, point.sid, subledger, before))
-        return
-    if held.issued + rest > ledger.POINTS_MINOR_MAX:
-        raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
     if granted.usage:
         limits.forget_usage(membership.usage, visit.profile.settled_at - program.remember_us)
-        for counter, used in granted.usage:
-            membership.usage[counter] = membership.usage.get(counter, 0) + used
-    lots = credit(
-        visit,
-        version,
-        point,
-        subledger,
-        [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points],
-        sale.closed_at,
-        "earning",
-        sale=sale,
-        rules=tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points]),
-        withheld=granted.withheld,
-    )
-    earned.append(Earned(program.program, point.sid, subledger, max(total, before), lots, granted.usage))
+        _use(visit, program.program, granted.usage)
+    lots: tuple[str, ...] = ()
+    if rest > 0:
+        lots = credit(
+            visit,
+            version,
+            point,
+            subledger,
+            [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points],
+            sale.closed_at,
+            "earning",
+            sale=sale,
+            rules=tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points]),
+            withheld=granted.withheld,
+        )
+    if kept is not None and kept.points:
+        earned.append(structs.replace(kept, points=max(total, kept.points), lots=kept.lots + lots, usage=granted.usage))
+    elif rest > 0:
+        earned.append(Earned(program.program, point.sid, subledger, total, lots, granted.usage))
 
 
 def _shrunk(rows: list[int], total: int) -> list[int]:

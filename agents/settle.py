@@ -89,7 +89,7 @@ def _fire(visit: Visit, due: Due) -> list[Due]:
     visit.say(
         program, "points.activated", due_at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid
     )
-    brought = [_next(activated.lot, program, key)] if activated.lot in held.lots or activated.debt_paid else []
+    brought = [_next(activated.lot, program, key)]  # nothing, where debt took all of it
     if joins:
         brought += [
             _next(lot, program, key) for key, held in membership.ledgers.items() for lot in held.lots if lot.lot_id not in known

@@ -15,6 +15,9 @@ from schemas.instants import shown
 
 NANO: Final = 10**9
 MAX_SCALE: Final = 7
+POINTS_MINOR_MAX: Final = 9 * 10**18
+"""What one ledger may ever issue, in minor units: it fits into 64 bits, wherever it is stored."""
+
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 _PER_MINOR: Final[tuple[int, ...]] = tuple(10 ** (9 - scale) for scale in range(10))

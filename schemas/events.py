@@ -144,8 +144,11 @@ class LotBalance(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
     description: str | None = None
 
 
-class BalanceRow(Struct, gc=False, frozen=True, kw_only=True):
-    """One ledger of one profile, as `replay` writes it to balances.jsonl."""
+class BalanceRow(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
+    """One ledger of one profile, as `replay` writes it to balances.jsonl.
+
+    In the topic `balances` at most the first 1,000 lots in spending order stand in `lots`; `lots_omitted` counts the rest.
+    """
 
     profile_id: str
     program: str
@@ -163,6 +166,7 @@ class BalanceRow(Struct, gc=False, frozen=True, kw_only=True):
     lifetime: str
     tier: str | None
     lots: tuple[LotBalance, ...]
+    lots_omitted: int = 0
 
 
 class ProgramBalances(Struct, gc=False, frozen=True, kw_only=True):

@@ -48,6 +48,7 @@ def parse_instant(text: str) -> Instant:
         and text[7] == "-"
         and text[10] == "T"
         and text[13] == text[16] == ":"
+        and text[11:13] < "24"
         and text[19] == "Z"
     ):
         try:

@@ -157,6 +157,15 @@ def _between_versions(parsed: list[tuple[Document, Program]]) -> list[Fault]:
                 found.append(
                     ("effective_from", f"must differ between the versions of {program.program}; {before.file} begins then too")
                 )
+            scales = {point.sid: point.scale for point in earlier.points}
+            for sid, scale in scales.items():
+                position = next((n for n, point in enumerate(program.points) if point.sid == sid), None)
+                if position is None:
+                    found.append(("points", f"must keep the point type {sid} of {before.file}: ledgers hold points of it"))
+                elif program.points[position].scale != scale:
+                    found.append(
+                        (f"points.{position}.scale", f"must stay {scale}, as in {before.file}: ledgers hold points in it")
+                    )
             for path, value_of in _FIXED.items():
                 if value_of(program) != value_of(first):
                     found.append((path, f"must not differ between versions; in {first_document.file} it is {value_of(first)}"))

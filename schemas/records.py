@@ -18,7 +18,8 @@ from schemas.outcomes import Refused
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
 PROFILE_ID_BYTES_MAX: Final = 128
-LINES_MAX: Final = 5_000
+LINES_MAX: Final = 2_000
+DEPTH_MAX: Final = 32
 
 if TYPE_CHECKING:
     Nano = int
@@ -44,7 +45,7 @@ Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Attributes = dict[str, Any]
 
 
-class Line(Struct, kw_only=True, gc=False):
+class Line(Struct, kw_only=True, gc=False, omit_defaults=True):
     """One line of a receipt. Prices include tax."""
 
     sku: Id
@@ -58,7 +59,7 @@ class Line(Struct, kw_only=True, gc=False):
     attributes: Attributes | None = None
 
 
-class Sale(Struct, kw_only=True, gc=False):
+class Sale(Struct, kw_only=True, gc=False, omit_defaults=True):
     """A closed receipt."""
 
     receipt_id: Id
@@ -86,7 +87,7 @@ class Sale(Struct, kw_only=True, gc=False):
     attributes: Attributes | None = None
 
 
-class Cancel(Struct, kw_only=True, gc=False):
+class Cancel(Struct, kw_only=True, gc=False, omit_defaults=True):
     """A receipt that counts no more (`cancel`), or is open again until a higher revision closes it (`reopen`)."""
 
     kind: Literal["cancel", "reopen"]
@@ -97,13 +98,13 @@ class Cancel(Struct, kw_only=True, gc=False):
     revision: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
-class ReturnedLine(Struct, kw_only=True, gc=False):
+class ReturnedLine(Struct, kw_only=True, gc=False, omit_defaults=True):
     quantity: Nano
     line_id: Id | None = None
     sku: Id | None = None
 
 
-class Return(Struct, kw_only=True, gc=False):
+class Return(Struct, kw_only=True, gc=False, omit_defaults=True):
     kind: Literal["return"]
     return_id: Id
     receipt_id: Id
@@ -114,7 +115,7 @@ class Return(Struct, kw_only=True, gc=False):
     amount: Nano | None = None
 
 
-class Pixel(Struct, kw_only=True, gc=False):
+class Pixel(Struct, kw_only=True, gc=False, omit_defaults=True):
     event_id: Id
     profile_id: Id
     type: Id
@@ -124,7 +125,7 @@ class Pixel(Struct, kw_only=True, gc=False):
     attributes: Attributes | None = None
 
 
-class ProfileRecord(Struct, kw_only=True, gc=False):
+class ProfileRecord(Struct, kw_only=True, gc=False, omit_defaults=True):
     profile_id: Id
     updated_at: At
     kind: Literal["upsert", "erase", "merge", "alias"] = "upsert"
@@ -133,7 +134,7 @@ class ProfileRecord(Struct, kw_only=True, gc=False):
     application: Id | None = None
 
 
-class Redemption(Struct, kw_only=True, gc=False):
+class Redemption(Struct, kw_only=True, gc=False, omit_defaults=True):
     redemption_id: Id
     profile_id: Id
     program: Id
@@ -149,7 +150,7 @@ class Redemption(Struct, kw_only=True, gc=False):
     part: Id | None = None
 
 
-class Adjustment(Struct, kw_only=True, gc=False):
+class Adjustment(Struct, kw_only=True, gc=False, omit_defaults=True):
     adjustment_id: Id
     profile_id: Id
     program: Id
@@ -195,6 +196,7 @@ _OTHERS: Final = {
     "redemptions": _decoder(Redemption),
     "adjustments": _decoder(Adjustment),
 }
+_SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?$")
 _AT: Final = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
 
@@ -235,12 +237,33 @@ def _purchase(value: bytes) -> Purchase:
         if line.quantity < 0:
             number = sale.lines.index(line)
             raise Refused("negative-quantity", "a quantity below 0 is not a sale; send a return", f"lines.{number}.quantity")
+        if line.attributes is not None:
+            _check_depth(line.attributes)
+    if sale.attributes is not None:
+        _check_depth(sale.attributes)
+    if sale.paid_by_points is not None and sale.paid_by_points < 0:
+        raise Refused("invalid-field", "paid_by_points is not below 0", "paid_by_points")
+    if _SEPARATOR in sale.receipt_id or (sale.subledger is not None and _SEPARATOR in sale.subledger):
+        raise Refused("invalid-field", "an id holds a control character", "receipt_id")
     return sale
 
 
+def _check_depth(attributes: Attributes) -> None:
+    """Free attributes are bounded in depth by us, not by how deep the caller's stack is."""
+    level: list[Any] = [attributes]
+    for _ in range(DEPTH_MAX):
+        inner = [value for holder in level for value in (holder.values() if isinstance(holder, dict) else holder)]
+        level = [value for value in inner if isinstance(value, (dict, list))]
+        if not level:
+            return
+    raise Refused("invalid-field", f"attributes are nested deeper than {DEPTH_MAX}", "attributes")
+
+
 def _check_return(record: Return) -> None:
-    if (record.lines is None) == (record.amount is None):
-        raise Refused("missing-field", "a return names either its lines or an amount", "lines")
+    if record.lines is None and record.amount is None:
+        raise Refused("missing-field", "a return names its lines or an amount", "lines")
+    if record.lines is not None and record.amount is not None:
+        raise Refused("invalid-field", "a return names its lines or an amount, not both", "amount")
     for number, line in enumerate(record.lines or ()):
         if line.quantity < 0:
             raise Refused("negative-quantity", "a returned quantity is not below 0", f"lines.{number}.quantity")

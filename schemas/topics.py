@@ -49,7 +49,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     _input(PROFILES),
     _input(REDEMPTIONS),
     _input(ADJUSTMENTS),
-    Topic(name=LEDGER_ENTRIES, role="output"),
+    Topic(name=LEDGER_ENTRIES, role="output", max_message_bytes=LARGE),
     Topic(name=TIER_CHANGES, role="output"),
     Topic(name=NOTIFICATIONS, role="output", retention_days=7),
     Topic(name=REDEMPTION_DECISIONS, role="output"),

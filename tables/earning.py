@@ -152,8 +152,8 @@ def _banded(band: Band | None, amount: Exact) -> Exact:
     return max(high - low, 0)
 
 
-def _parts(rule: Rule, point: PointType, lines: Lines, facts: Facts) -> list[Part]:
-    """What a rate or fixed rule gives, by line where it belongs to lines."""
+def _parts(rule: Rule, point: PointType, lines: Lines, facts: Facts, by_line: bool) -> list[Part]:
+    """What a rate or fixed rule gives, by line where it belongs to lines and that is asked for."""
     if rule.fixed is not None:
         each = Fraction(rule.fixed.points_nano * 10**point.scale, NANO)
         if rule.fixed.per == "receipt":
@@ -166,12 +166,15 @@ def _parts(rule: Rule, point: PointType, lines: Lines, facts: Facts) -> list[Par
     if counted <= 0:
         return []
     points = _rate_points(rule, point, counted)
+    if not by_line:
+        return [Part(None, points)]
     return [Part(line, points * Fraction(facts.basis.amounts[line]) / amount) for line in lines]
 
 
 def _multiplied(point: PointType, giving: Sequence[Match], multipliers: Sequence[Match], facts: Facts) -> dict[str, list[Part]]:
     """Parts by rule; a multiplier's are what it adds to the base points of its lines, one after another in file order."""
-    parts = {rule.rule: _parts(rule, point, lines, facts) for rule, lines in giving}
+    by_line = bool(multipliers) or point.round == "line"
+    parts = {rule.rule: _parts(rule, point, lines, facts, by_line) for rule, lines in giving}
     running: dict[int, Exact] = {}
     for rule, _ in giving:
         if rule.rate is not None:

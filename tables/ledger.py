@@ -14,14 +14,13 @@ from typing import Final, Literal
 
 from msgspec import Struct, structs
 
+from schemas.amounts import POINTS_MINOR_MAX
 from schemas.instants import Instant
+from schemas.outcomes import Refused
 from tables.state import Ledger, Lot
 
 Policy = Literal["pending-only", "within-balance", "allow-debt"]
 SpendOrder = Literal["earliest-expiry", "earliest-earned"]
-
-POINTS_MINOR_MAX: Final = 9 * 10**18
-"""What one ledger may ever issue: it fits into 64 bits, wherever it is stored."""
 
 _NEVER: Final = 1 << 62
 _LOTS_CHECKED: Final = 64
@@ -37,6 +36,8 @@ class Accrued(Struct, gc=False, frozen=True):
 
 
 class Activated(Struct, gc=False, frozen=True):
+    """The lot as it is then: less what it paid of the debt."""
+
     lot: Lot
     debt_paid: int
 
@@ -54,8 +55,13 @@ class TakenBack(Struct, gc=False, frozen=True):
 
 
 def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
-    """Credit new lots, each pending or active as it says. Active ones pay debt first."""
+    """Credit new lots, each pending or active as it says. Active ones pay debt first.
+
+    Raises `Refused` with `invalid-field` where the ledger would hold more than `POINTS_MINOR_MAX`.
+    """
     debt_before = ledger.debt
+    if ledger.issued + sum([lot.issued for lot in lots]) > POINTS_MINOR_MAX:
+        raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
     for lot in lots:
         if lot.issued <= 0 or lot.remaining != lot.issued:
             raise InvariantViolated(f"a new lot holds what it issues: {lot!r}")
@@ -77,8 +83,8 @@ def activate(ledger: Ledger, lot: Lot) -> Activated:
     debt_before = ledger.debt
     ledger.pending -= lot.remaining
     ledger.active += lot.remaining
-    active = structs.replace(lot, active=True)
-    _replace(ledger, lot, _pay_debt(ledger, active))
+    active = _pay_debt(ledger, structs.replace(lot, active=True))
+    _replace(ledger, lot, active)
     check(ledger)
     check_lots(ledger)
     return Activated(active, debt_before - ledger.debt)

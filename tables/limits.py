@@ -33,13 +33,23 @@ def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, a
     point = award.point
     rows = [points for _, points in award.rows]
     if point.limit is None and point.max_balance_minor is None and not [rule for rule, _ in award.rows if rule.limit is not None]:
-        return Granted(rows, 0, ())
+        return Granted(_netted(rows), 0, ())
     earned = sum(rows)
-    given = [_capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0)) for rule, points in award.rows]
+    given = [
+        _capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0))
+        for (rule, _), points in zip(award.rows, _netted(rows), strict=True)
+    ]
     given = _reduced(given, _capped(sum(given), point.limit, usage.get(_point_key(point, program, at), 0)))
     if point.max_balance_minor is not None:
         given = _reduced(given, min(sum(given), max(point.max_balance_minor - held, 0)))
     return Granted(given, earned - sum(given), _usage(award, given, program, at))
+
+
+def _netted(rows: list[int]) -> list[int]:
+    """Rows in which what a multiplier below 1 takes off is taken off the others: points that are given are not negative."""
+    if min(rows) >= 0:
+        return rows
+    return _reduced([max(points, 0) for points in rows], sum(rows))
 
 
 def _capped(points: int, limit: Limit | None, used: int) -> int:

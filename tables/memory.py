@@ -8,8 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.instants import Instant
 
-_LAST = "\U0010ffff"
-
 
 class MemoryStore:
     def __init__(self) -> None:
@@ -43,7 +41,7 @@ class MemoryStore:
 
     def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
         first = 0 if after is None else bisect_right(self._due, after)
-        last = bisect_right(self._due, (until, _LAST))
+        last = bisect_left(self._due, (until + 1, ""))
         return iter(self._due[first:last])
 
     def states(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -54,11 +54,17 @@ class RocksStore:
         self._meta_handle = self._db.get_column_family_handle(_META)
 
     def get(self, key: bytes) -> bytes | None:
-        found: bytes | None = self._db.get(key)
+        try:
+            found: bytes | None = self._db.get(key)
+        except Exception as error:
+            raise _broken(error) from error
         return found
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
-        found: Any = self._db.get(keys)  # type: ignore[arg-type]  # its list type is invariant
+        try:
+            found: Any = self._db.get(keys)  # type: ignore[arg-type]  # its list type is invariant
+        except Exception as error:
+            raise _broken(error) from error
         return list(found)
 
     def write(
@@ -80,7 +86,10 @@ class RocksStore:
                 batch.put(_due_key(new, profile_id), b"", self._due_handle)
         for name, value in meta.items():
             batch.put(name, value, self._meta_handle)
-        self._db.write(batch)
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise _broken(error) from error
 
     def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
         start = b"" if after is None else _due_key(*after) + b"\x00"
@@ -108,6 +117,11 @@ class RocksStore:
         self._due.close()
         self._meta.close()
         self._db.close()
+
+
+def _broken(error: Exception) -> OSError:
+    """rocksdict raises plain exceptions; to us they are the disk's."""
+    return OSError(f"the state cannot be read or written: {error}; look at the disk's space and health, then start again")
 
 
 def _options(shared: RocksShared) -> Options:

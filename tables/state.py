@@ -116,7 +116,10 @@ class Profile(Struct, gc=False, array_like=True):
 
 
 class Earned(Struct, gc=False, array_like=True, frozen=True):
-    """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used."""
+    """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used.
+
+    `gone`: how much of these lots had expired when that was last reckoned up; it is in `points` no more.
+    """
 
     program: str
     point: str
@@ -124,6 +127,7 @@ class Earned(Struct, gc=False, array_like=True, frozen=True):
     points: int
     lots: tuple[str, ...] = ()
     usage: tuple[tuple[str, int], ...] = ()
+    gone: int = 0
 
 
 class Receipt(Struct, gc=False, array_like=True, frozen=True):

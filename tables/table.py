@@ -91,11 +91,12 @@ class Table:
 
     def put_profile(self, profile_id: str, profile: Profile) -> None:
         key = profile_key(profile_id)
-        if profile_id not in self._due_now:
-            self._due_stored[profile_id] = self._due_now[profile_id] = _due_at(self.profile(profile_id))
+        first = profile_id not in self._due_now  # from now on the store's index is not asked about this profile
+        if first:
+            self._due_stored[profile_id] = _due_at(self.profile(profile_id))
         self._dirty[key] = profile
         due_at = _due_at(profile)
-        if due_at != self._due_now[profile_id]:
+        if first or due_at != self._due_now[profile_id]:
             self._due_now[profile_id] = due_at
             if due_at is not None:
                 heappush(self._due_heap, (due_at, profile_id))
@@ -178,6 +179,8 @@ class Table:
         self._store.write(newest.items(), due, meta)
         self._young.clear()
         self._old.clear()
+        self._due_page.clear()
+        self._due_after = None
 
     def close(self) -> None:
         self._store.close()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from schemas.amounts import NANO, format_nano, parse_decimal, to_minor
+from schemas.amounts import NANO, POINTS_MINOR_MAX, format_nano, format_points, parse_decimal, to_minor
 from schemas.document import shown_value
 from schemas.instants import zone, zone_names
 from schemas.program_faults import did_you_mean
@@ -97,7 +97,10 @@ def points(scale: int, *, zero: bool = False) -> Callable[[str], int]:
     bounded = nano() if zero else nano(more_than=0)
 
     def parse(text: str) -> int:
-        return to_minor(bounded(text), scale)
+        minor = to_minor(bounded(text), scale)
+        if minor > POINTS_MINOR_MAX:
+            raise ValueError(f"must be at most {format_points(POINTS_MINOR_MAX, scale)}, is {shown_value(text)}")
+        return minor
 
     return parse
 

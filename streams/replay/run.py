@@ -20,7 +20,7 @@ from agents.core import Core, Incoming
 from agents.outbox import Outbox
 from schemas.events import encode
 from schemas.instants import Instant, parse_instant
-from schemas.outcomes import Refused
+from schemas.outcomes import DEAD_LETTER, Refused
 from schemas.program import Catalog
 from schemas.topics import INPUTS
 from streams.errors import WrongUsage
@@ -159,11 +159,15 @@ class _Run:
                     self._broken(block, number, line, Refused("invalid-field", f"timestamp {error}", "timestamp"))
                     continue
             at = event_time(Incoming(topic, 0, offset, key, value, 0))
-            if at is not None and (position.event_time is None or at > position.event_time):
+            greatest = position.event_time
+            if at is not None and (greatest is None or at > greatest):
                 position.event_time = at
             if arrived_at is None:
                 arrived_at = position.event_time or 0
-            outcomes[apply(table, Incoming(topic, 0, offset, key, value, arrived_at), outbox)] += 1
+            outcome = apply(table, Incoming(topic, 0, offset, key, value, arrived_at), outbox)
+            if outcome == DEAD_LETTER and at is not None and at > arrived_at:
+                position.event_time = greatest  # refused for its clock: no measure of time for the others
+            outcomes[outcome] += 1
             self._unflushed += 1
             if self._unflushed >= self._flush_records:
                 self._flush()
