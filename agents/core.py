@@ -19,7 +19,7 @@ from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause, DeadLetter
 from schemas.instants import Instant, format_instant
-from schemas.outcomes import ANONYMOUS, DEAD_LETTER, NOT_A_MEMBER, Refused
+from schemas.outcomes import ANONYMOUS, DEAD_LETTER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Record, Redemption, Return, Sale
@@ -166,7 +166,7 @@ class Core:
                 outbox.counts[("inconsistent-total",)] += 1
         else:
             outcome = on_cancel(visit, record, versions, key, known)
-        if visit.changed and outcome != NOT_A_MEMBER:
+        if visit.changed:
             visit.commit(outbox)
         return outcome
 
