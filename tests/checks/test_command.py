@@ -16,7 +16,9 @@ SALE = """{receipt_id: R, application: pos, profile_id: p1, currency: EUR, close
            lines: [{sku: A, quantity: 1, unit_price: "10.00"}]}"""
 PASSES = f'{PROGRAM}tests: [{{name: holds, steps: [{{purchase: {SALE}}}, {{expect: {{balance: {{profile_id: p1, active: "10"}}}}}}]}}]\n'
 FAILS = PASSES.replace("holds", "fails").replace('active: "10"', 'active: "11"')
-UNNAMED = f"{PROGRAM}tests: [{{name: forgotten, steps: [{{purchase: {SALE.replace('EUR', 'USD')}}}, {{expect: {{events: []}}}}]}}]\n"
+UNNAMED = (
+    f"{PROGRAM}tests: [{{name: forgotten, steps: [{{purchase: {SALE.replace('EUR', 'USD')}}}, {{expect: {{events: []}}}}]}}]\n"
+)
 
 
 def check(folder: Path, *arguments: str, **files: str) -> subprocess.CompletedProcess[str]:
