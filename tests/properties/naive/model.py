@@ -99,8 +99,6 @@ class Model:
         late = self.program.get("late", "accept")
         if late != "accept" and at < arrival - timedelta(days=int(late.split()[2])):
             return "dead-letter"
-        if self.join == "explicit":
-            return "not-a-member"  # and no trace of it
         person = result.people.setdefault(sale["profile_id"], Person())
         identity = (sale["application"], sale["receipt_id"])
         if identity in person.receipts:
@@ -108,6 +106,8 @@ class Model:
         person.receipts[identity] = sale
         now = at if person.settled is None else max(person.settled, at)
         self.settle(person, now)
+        if self.join == "explicit":
+            return "not-a-member"
         held = [number for moment, number in person.tiers if moment <= at]
         tier = self.tiers[held[-1]]["name"] if held else None  # before the record's own effect
         for sid in self.points:
