@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from benchmarks.measure import PROGRAM, ROOT, WITHOUT, Row, Say, pointstream, real_kafka, say
@@ -83,7 +83,10 @@ def _baseline_round(address: str, number: int, folder: Path, count: int) -> Rate
     places = [TopicPartition(f"{name}-accrued", partition) for partition in range(PARTITIONS)]
 
     def done() -> int:
-        return sum(reader.get_watermark_offsets(place, timeout=5.0)[1] for place in places)
+        try:
+            return sum(reader.get_watermark_offsets(place, timeout=5.0)[1] for place in places)
+        except KafkaException:  # a topic that was made a moment ago has no leader yet
+            return 0
 
     try:
         with _process(command, folder / f"{name}.log") as pid:
