@@ -4,6 +4,9 @@ Every second the inputs' end offsets are noted together with the instant: the wa
 time applied. The tick of a partition is applied when everything before the noted ends has been. One tick a partition waits at a
 time: while a partition lags, later ones are not even noted, and nothing is skipped by that, for a tick settles everything due up
 to it. Which tick was applied where stands in `cycles`, so a replay needs no clock.
+
+Under backfill the instant is a note old: what one partition has applied, a feed may still be sending to another, and a record that
+comes behind a tick is a late one.
 """
 
 import time
@@ -26,12 +29,14 @@ class Ticks:
     def __init__(self, *, backfill: bool) -> None:
         self._backfill = backfill
         self._notes: dict[int, Note] = {}
+        self._greatest: Instant | None = None
 
     def wanted(self, partitions: Iterable[Partition]) -> tuple[Instant | None, list[int]]:
         """The instant to note now, and the partitions that wait for none. In the loop, before the ends are asked for."""
         partitions = list(partitions)
         if self._backfill:
-            at = max((partition.position.greatest for partition in partitions if partition.position.greatest), default=None)
+            at = self._greatest
+            self._greatest = max((partition.position.greatest or 0 for partition in partitions), default=0) or None
         else:
             at = time.time_ns() // 1000
         if at is None:
@@ -62,6 +67,7 @@ class Ticks:
 
     def clear(self) -> None:
         self._notes.clear()
+        self._greatest = None
 
     def waiting_seconds(self) -> float:
         """For how long the oldest tick has been waiting for the backlog before it."""
