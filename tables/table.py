@@ -19,6 +19,8 @@ from tables.store import Store
 
 _PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
+_DECODED_PER_STORED: Final = 8  # a stored byte takes so many as Python objects, measured over profiles of 1 to 80 lots
+_ENTRY_BYTES: Final = 256  # what a state that was used again is counted as
 State = Profile | Receipt | Lot
 S = TypeVar("S", Profile, Receipt, Lot)
 
@@ -36,9 +38,11 @@ def lot_key(profile_id: str, lot_id: str) -> bytes:
 
 
 class Table:
-    def __init__(self, store: Store, cache_entries: int = 50_000) -> None:
+    def __init__(self, store: Store, cache_bytes: int = 64 * 1024 * 1024) -> None:
+        """`cache_bytes`: about what the decoded states may take, however many open lots each of them has."""
         self._store = store
-        self._generation_entries = max(cache_entries // 2, 1)
+        self._generation_bytes = cache_bytes // 2 // _DECODED_PER_STORED
+        self._young_bytes = 0  # as stored
         self._young: dict[bytes, State] = {}
         self._old: dict[bytes, State] = {}
         self._dirty: dict[bytes, State] = {}
@@ -69,8 +73,11 @@ class Table:
                 if stored is None:
                     return None
                 found = decode(stored)
+                self._young_bytes += len(stored)
+            else:
+                self._young_bytes += _ENTRY_BYTES
             self._young[key] = found
-            if len(self._young) > self._generation_entries:
+            if self._young_bytes > self._generation_bytes:
                 self._age()
         return found  # type: ignore[return-value]
 
@@ -78,6 +85,7 @@ class Table:
         """The young generation becomes the old one, which is forgotten: what is used again in time stays."""
         self._old = self._young
         self._young = {}
+        self._young_bytes = 0
 
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Every profile that was flushed, sorted by the bytes of its id, read past the cache."""
@@ -149,10 +157,12 @@ class Table:
         """
         due = [(profile_id, self._due_stored[profile_id], now) for profile_id, now in self._due_now.items()]
         moved = [entry for entry in due if entry[1] != entry[2]]
-        self._store.write(self.changes() if changes is None else changes, moved, meta)
+        written = self.changes() if changes is None else list(changes)
+        self._store.write(written, moved, meta)
         self._young.update(self._dirty)
+        self._young_bytes += sum([len(value) for _, value in written if value is not None])
         self._forget_changes()
-        if len(self._young) > self._generation_entries:
+        if self._young_bytes > self._generation_bytes:
             self._age()
 
     def drop_changes(self) -> None:

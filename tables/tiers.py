@@ -22,15 +22,22 @@ def reached(tiers: Tiers, qualifying: int) -> TierDefinition | None:
 
 def risen(tiers: Tiers, state: TierState, at: Instant) -> TierState | None:
     """The state after a rise to what the qualifying points reach, or None where there is none."""
+    following = rank(tiers, state.tier) + 1
+    if following == len(tiers.definitions) or state.qualifying < tiers.definitions[following].threshold_minor:
+        return None
     target = reached(tiers, state.qualifying)
-    if target is None or rank(tiers, target.name) <= rank(tiers, state.tier):
+    if target is None:
         return None
     return structs.replace(state, tier=target.name, history=(*state.history, (at, target.name)))
 
 
 def rank(tiers: Tiers, name: str | None) -> int:
     """0 for the lowest tier, -1 for none."""
-    return next((n for n, definition in enumerate(tiers.definitions) if definition.name == name), -1)
+    if name is not None:
+        for position, definition in enumerate(tiers.definitions):
+            if definition.name == name:
+                return position
+    return -1
 
 
 def held_at(state: TierState | None, at: Instant) -> str | None:

@@ -6,7 +6,7 @@ A test that needs a real Kafka is marked `kafka`. Without Java it skips with a r
 
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     here = f"which this machine lacks: {', '.join(missing)}" if missing else "which this machine has"
     terminalreporter.section("left out")
     terminalreporter.line(f"The real-Kafka suite. `make kafka-test` runs it; it needs Java 17 and Maven, {here}.")
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """host:port of a real Apache Kafka that lives as long as the test session."""
+    from tests.kafka.help import real_kafka  # noqa: PLC0415  # most runs need no broker
+
+    with real_kafka(tmp_path_factory.mktemp("kafka")) as servers:
+        yield servers
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,6 @@ from tables.table import Table
 FLUSH_RECORDS: Final = 5_000
 TICK_PIECE: Final = 1_000
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
-_STATE_BYTES: Final = 4096  # what a decoded profile of a few dozen lots takes, generously
 _META: Final = b"replay"
 _INPUTS: Final = frozenset(INPUTS)
 
@@ -233,7 +232,7 @@ def _open_table(folder: Path, memory_bytes: int) -> Table:
         store = RocksStore(folder, shared)
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
-    return Table(store, max(memory_bytes // 4 // _STATE_BYTES, 1_000))
+    return Table(store, memory_bytes // 4)
 
 
 @contextmanager

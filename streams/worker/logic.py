@@ -16,8 +16,6 @@ from schemas.program import Catalog
 from tables.rocks import RocksShared, RocksStore
 from tables.table import Table
 
-_STATE_BYTES = 4096  # what a decoded profile of a few dozen lots takes, generously
-
 
 class PartitionTable(Protocol):
     """What the engine needs of a partition's table (`tables.table.Table`)."""
@@ -85,10 +83,10 @@ class LedgerLogic:
         self._catalog = catalog
         self._core: Core | None = None
         self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
-        self._cache_entries = max(memory_bytes // 4 // _STATE_BYTES, 1_000)
+        self._cache_bytes = memory_bytes // 4
 
     def open(self, path: Path, partitions: int) -> Reactions:
         if self._core is None:
             self._core = Core(self._catalog, partitions)
-        table = Table(RocksStore(path, self._shared), max(self._cache_entries * 2 // max(partitions, 1), 1_000))
+        table = Table(RocksStore(path, self._shared), self._cache_bytes // max(partitions, 1))
         return LedgerReactions(self._core, table)

@@ -96,7 +96,7 @@ def expected(
     program: Path, sent: Sequence[tuple[str, bytes]]
 ) -> tuple[Counter[str], dict[str, Any], dict[str, list[dict[str, Any]]]]:
     """Outcomes, balances by profile and entries by profile, after a last tick at the greatest event time."""
-    core, table, outbox = Core(load_catalog([program])), Table(MemoryStore(), 10_000), Outbox()
+    core, table, outbox = Core(load_catalog([program])), Table(MemoryStore()), Outbox()
     outcomes: Counter[str] = Counter()
     greatest = 0
     for offset, (key, value) in enumerate(sent):
