@@ -66,7 +66,7 @@ def credit(
     lots = _lots(version, point, portions, at, entry_id, sale)
     if visit.membership(program).joined_at is None and joins(version, point, portions, at):
         join(visit, version, at, cause)
-    issued = sum([lot.issued for lot in lots])
+    parts = tuple([(lot, lot.issued) for lot in lots])
     alike = len(lots) == 1 or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
     accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
     visit.say(
@@ -75,8 +75,8 @@ def credit(
         at,
         point,
         subledger,
-        issued,
-        tuple([(lot, lot.issued) for lot in accrued.lots]),
+        accrued.issued,
+        parts,
         entry_id=entry_id,
         cause=cause,
         rules=rules,
@@ -88,7 +88,7 @@ def credit(
     )
     tiers = version.program.tiers
     if tiers.definitions and tiers.point == point.sid and source in tiers.counts:
-        visit.qualify(version, subledger, issued, cause)
+        visit.qualify(version, subledger, accrued.issued, cause)
     for lot in lots:
         if _born_expired(lot, at):
             expired = ledger.expire(visit.ledger(program, point.sid, subledger), lot)
@@ -106,7 +106,7 @@ def credit(
             )
         else:
             _mark_due(visit, lot)
-    return tuple([lot.lot_id for lot in lots])
+    return (lots[0].lot_id,) if len(lots) == 1 else tuple([lot.lot_id for lot in lots])
 
 
 def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:

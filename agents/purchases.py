@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from msgspec import structs
 
-from agents.crediting import credit, joins, portion
+from agents.crediting import Portion, credit, joins, portion
 from agents.programs import Version
 from agents.settle import reschedule, settle
 from agents.visit import Visit
@@ -203,12 +203,10 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[P
         if joins(version, point, wanted, sale.closed_at):
             balance += point.initial_balance_minor  # which is credited first
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
-    rows, given = [points for _, points in award.rows], granted.given
-    total = rest = sum(given)
+    total = rest = granted.total
     kept = left.pop((program.program, point.sid, subledger), None) if left else None
     if kept is not None and kept.points:
         rest = max(total - kept.points, 0)
-        rows, given = _shrunk(rows, rest + granted.withheld), _shrunk(given, rest)
     if granted.withheld:
         visit.withheld(program.program, point.sid, granted.withheld)
     if granted.usage:
@@ -216,22 +214,35 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[P
         _use(visit, program.program, granted.usage)
     lots: tuple[str, ...] = ()
     if rest > 0:
+        portions, rules = _split(award, granted, rest)
         lots = credit(
             visit,
             version,
             point,
             subledger,
-            [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points],
+            portions,
             sale.closed_at,
             "earning",
             sale=sale,
-            rules=tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points]),
+            rules=rules,
             withheld=granted.withheld,
         )
     if kept is not None and kept.points:
         earned.append(structs.replace(kept, points=max(total, kept.points), lots=kept.lots + lots, usage=granted.usage))
     elif rest > 0:
         earned.append(Earned(program.program, point.sid, subledger, total, lots, granted.usage))
+
+
+def _split(award: Award, granted: limits.Granted, rest: int) -> tuple[list[Portion], tuple[tuple[str, int], ...]]:
+    """So many points as portions of the rules that gave them, and the rows that say so: these sum to them and what is withheld."""
+    point = award.point
+    if len(award.rows) == 1:
+        rule, _ = award.rows[0]
+        return [portion(rest, point, rule)], ((rule.rule, rest + granted.withheld),)
+    rows = _shrunk([points for _, points in award.rows], rest + granted.withheld)
+    given = _shrunk(granted.given, rest)
+    portions = [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points]
+    return portions, tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points])
 
 
 def _shrunk(rows: list[int], total: int) -> list[int]:

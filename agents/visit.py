@@ -50,10 +50,10 @@ class Visit:
         self._withheld: list[tuple[str, str, int]] = []
 
     def membership(self, program: str) -> Membership:
-        found = self.profile.programs.get(program)
-        if found is None:
-            found = self.profile.programs[program] = Membership()
-        return found
+        programs = self.profile.programs
+        if program not in programs:
+            programs[program] = Membership()
+        return programs[program]
 
     def ledger(self, program: str, point: str, subledger: str) -> Ledger:
         ledgers = self.membership(program).ledgers

@@ -54,9 +54,12 @@ class _PointRules:
         self.any_exclusive = any(rule.exclusive for rule in self.giving)
 
     def matching(self, rules: Sequence[Rule], lines: Lines, facts: Facts) -> list[Match]:
-        plain = self.plain
-        found = [(rule, lines if rule.rule in plain else _matched_lines(rule, lines, facts)) for rule in rules]
-        return [match for match in found if match[1]]
+        found: list[Match] = []
+        for rule in rules:
+            matched = lines if rule.rule in self.plain else _matched_lines(rule, lines, facts)
+            if matched:
+                found.append((rule, matched))
+        return found
 
 
 class Rulebook:
@@ -75,8 +78,12 @@ class Rulebook:
             lines = [line for line in lines if not facts.line_matches(exclude, line)]
         if basis.of(lines) < 0:
             return []  # a receipt below zero earns nothing, not even a fixed bonus
-        awards = [(rules.point, _award(rules, self.program.choose, lines, facts)) for rules in self._by_point]
-        return [Award(point, rows) for point, rows in awards if rows]
+        awards: list[Award] = []
+        for rules in self._by_point:
+            rows = _award(rules, self.program.choose, lines, facts)
+            if rows:
+                awards.append(Award(rules.point, rows))
+        return awards
 
 
 def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[tuple[Rule, int], ...]:

@@ -31,7 +31,7 @@ class InvariantViolated(Exception):
 
 
 class Accrued(Struct, gc=False, frozen=True):
-    lots: tuple[Lot, ...]
+    issued: int
     debt_paid: int
 
 
@@ -59,22 +59,24 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
 
     Raises `Refused` with `invalid-field` where the ledger would hold more than `POINTS_MINOR_MAX`.
     """
-    debt_before = ledger.debt
-    if ledger.issued + sum([lot.issued for lot in lots]) > POINTS_MINOR_MAX:
-        raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
+    debt_before, issued_before = ledger.debt, ledger.issued
     for lot in lots:
-        if lot.issued <= 0 or lot.remaining != lot.issued:
+        issued = lot.issued
+        if issued <= 0 or lot.remaining != issued:
             raise InvariantViolated(f"a new lot holds what it issues: {lot!r}")
-        ledger.issued += lot.issued
+        ledger.issued += issued
         if lot.active:
-            ledger.active += lot.issued
-            lot = _pay_debt(ledger, lot)
+            ledger.active += issued
+            if debt_before:
+                lot = _pay_debt(ledger, lot)
         else:
-            ledger.pending += lot.issued
+            ledger.pending += issued
         if lot.remaining:
             ledger.lots.append(lot)
+    if ledger.issued > POINTS_MINOR_MAX:
+        raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
     check(ledger)
-    return Accrued(tuple(lots), debt_before - ledger.debt)
+    return Accrued(ledger.issued - issued_before, debt_before - ledger.debt)
 
 
 def activate(ledger: Ledger, lot: Lot) -> Activated:

@@ -21,9 +21,12 @@ _LONGEST_PERIOD_US: Final = 367 * 24 * 3600 * 1_000_000  # a leap year and a cha
 
 
 class Granted(Struct, gc=False, frozen=True):
-    """`given`: points a rule, after every limit; `withheld`: all that was kept back; `usage`: what each counter rises by."""
+    """`given`: points a rule, after every limit, and their `total`; `withheld`: all that was kept back; `usage`: what each
+    counter rises by.
+    """
 
     given: list[int]
+    total: int
     withheld: int
     usage: tuple[tuple[str, int], ...]
 
@@ -31,9 +34,11 @@ class Granted(Struct, gc=False, frozen=True):
 def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, at: Instant) -> Granted:
     """Lay every limit over an award. `held`: active and pending points of the ledger now (minor)."""
     point = award.point
+    limited = point.limit is not None or point.max_balance_minor is not None
+    if len(award.rows) == 1 and not limited and award.rows[0][0].limit is None:
+        points = award.rows[0][1]  # what most receipts are
+        return Granted([points], points, 0, ())
     rows = [points for _, points in award.rows]
-    if point.limit is None and point.max_balance_minor is None and not [rule for rule, _ in award.rows if rule.limit is not None]:
-        return Granted(_netted(rows), 0, ())
     earned = sum(rows)
     given = [
         _capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0))
@@ -42,7 +47,8 @@ def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, a
     given = _reduced(given, _capped(sum(given), point.limit, usage.get(_point_key(point, program, at), 0)))
     if point.max_balance_minor is not None:
         given = _reduced(given, min(sum(given), max(point.max_balance_minor - held, 0)))
-    return Granted(given, earned - sum(given), _usage(award, given, program, at))
+    total = sum(given)
+    return Granted(given, total, earned - total, _usage(award, given, program, at))
 
 
 def _netted(rows: list[int]) -> list[int]:
