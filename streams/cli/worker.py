@@ -41,7 +41,7 @@ from streams.settings import Size, setting
 @setting("--app-id", default="pointstream", metavar="NAME", help="The consumer group; workers of one name share the partitions.")
 @setting("--instance-id", metavar="NAME", show_default="none", help="A name that this worker keeps over a restart.")
 @setting("--cycle-ms", default=200, type=click.IntRange(10, 10_000), help="How often what was done is committed.")
-@setting("--cycle-records", default=5_000, type=click.IntRange(1, 1_000_000), help="At most so many records a commit.")
+@setting("--cycle-records", default=20_000, type=click.IntRange(1, 1_000_000), help="At most so many records a commit.")
 @setting("--session-timeout-ms", default=10_000, type=click.IntRange(1_000, 600_000), help="When a silent worker counts as gone.")
 @setting(
     "--transaction-timeout-ms", default=12_000, type=click.IntRange(1_000, 900_000), help="When an open transaction is given up."

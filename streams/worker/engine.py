@@ -6,6 +6,7 @@ decides nothing about points; it decides when to keep, when to let go, and when 
 """
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from streams.worker.settings import WorkerSettings
 from streams.worker.ticks import Ticks, input_ends
 from tables.rocks import StoreLockedError
 
+_log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
 _BEAT_SECONDS: Final = 0.1
 _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
@@ -169,6 +171,9 @@ class Engine:
         if not dirty or self.said is not None:
             return
         self._pulse.check()
+        for partition in dirty:
+            for error in partition.reactions.outbox.errors:
+                _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
         try:
             await self._in_thread(keep, dirty, self._publish, self._group)
             self._uncommitted = self._failures = 0

@@ -22,7 +22,9 @@ class WorkerSettings:
     app_id: str = "pointstream"
     backfill: bool = False
     cycle_ms: int = 200
-    cycle_records: int = 5_000
+    # A bound on memory; the period is what ends a cycle. Committed faster than every 100 ms, a transaction would wait for its
+    # predecessor's markers (KAFKA-5477): 5,000 records at 24 partitions halved the rate.
+    cycle_records: int = 20_000
     slice_records: int = 250
     poll_records: int = 2_000
     tick_ms: int = 1_000

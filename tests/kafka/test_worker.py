@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from schemas.topics import CHANGELOG
-from tests.kafka.help import Process, new_topics, processes, read_all
+from tests.kafka.help import Process, create_topics, new_topics, processes, read_all
 from tests.kafka.receipts import applied, expected, program_file, published, records, send
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -102,10 +103,9 @@ def test_a_second_worker_takes_its_share_and_gives_it_back(kafka: str, tmp_path:
 
 
 def test_topics_that_differ_in_partitions_are_refused_with_a_sentence(kafka: str, tmp_path: Path) -> None:
-    from confluent_kafka.admin import AdminClient, NewPartitions
-
     new_topics(kafka, 2)
-    for done in AdminClient({"bootstrap.servers": kafka}).create_partitions([NewPartitions("pixels", 3)]).values():
+    admin = AdminClient({"bootstrap.servers": kafka})
+    for done in admin.create_partitions([NewPartitions("pixels", 3)]).values():
         done.result()
     with processes() as everybody:
         everybody.append(one := worker(kafka, tmp_path))
@@ -115,10 +115,6 @@ def test_topics_that_differ_in_partitions_are_refused_with_a_sentence(kafka: str
 
 
 def test_a_changelog_that_is_gone_is_not_guessed_around(kafka: str, tmp_path: Path) -> None:
-    from confluent_kafka.admin import AdminClient
-
-    from tests.kafka.help import create_topics
-
     new_topics(kafka, PARTITIONS)
     with processes() as everybody:
         everybody.append(one := worker(kafka, tmp_path, "one", "--app-id", "robbed"))
@@ -126,7 +122,8 @@ def test_a_changelog_that_is_gone_is_not_guessed_around(kafka: str, tmp_path: Pa
         wait_until(kafka, 2_000, one)
         assert one.end() == 0, one.said()
         assert read_all(kafka, CHANGELOG, PARTITIONS)
-        for gone in AdminClient({"bootstrap.servers": kafka}).delete_topics([CHANGELOG]).values():
+        admin = AdminClient({"bootstrap.servers": kafka})
+        for gone in admin.delete_topics([CHANGELOG]).values():
             gone.result()
         time.sleep(2)
         create_topics(kafka, PARTITIONS, [CHANGELOG])
