@@ -88,10 +88,12 @@ class Visit:
         self._table.put_profile(self.profile_id, self.profile)
         for key, receipt in self._receipts.items():
             self._table.put_receipt(key, receipt)
-        for key, lot in self._used.items():
-            self._table.put_used_lot(key, lot)
-        for program, point, points in self._withheld:
-            outbox.counts["withheld", program, point] += points
+        if self._used:
+            for key, lot in self._used.items():
+                self._table.put_used_lot(key, lot)
+        if self._withheld:
+            for program, point, points in self._withheld:
+                outbox.counts["withheld", program, point] += points
         outbox.effects.extend(self.effects)
 
     # what is said

@@ -22,13 +22,13 @@ POINTS_MINOR_MAX: Final = 9 * 10**18
 _DECIMAL: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 _PER_MINOR: Final[tuple[int, ...]] = tuple(10 ** (9 - scale) for scale in range(10))
 _PER_POINT: Final[tuple[int, ...]] = tuple(10**scale for scale in range(10))
-_INT_END: Final = 10**12
+INT_END: Final = 10**12
 
 
 def parse_decimal(value: object) -> int:
     """Nano of a decimal, given as text or as a whole number; ValueError says what is wrong."""
     if type(value) is int:  # and no bool
-        if -_INT_END < value < _INT_END:
+        if -INT_END < value < INT_END:
             return value * NANO
         raise ValueError("must be a decimal of at most 12 digits before the point")
     if isinstance(value, str):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.amounts import parse_decimal, parse_text
+from schemas.amounts import INT_END, NANO, parse_decimal, parse_text
 from schemas.instants import Instant, parse_instant
 from schemas.outcomes import Refused
 
@@ -173,7 +173,9 @@ Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustmen
 def _read(wanted: Any, value: Any) -> Any:
     """msgspec's hook for `Nano` and `At`; a ValueError from here becomes a fault with its path."""
     if wanted is Nano:
-        return parse_text(value) if type(value) is str else parse_decimal(value)
+        if type(value) is str:
+            return parse_text(value)
+        return value * NANO if type(value) is int and -INT_END < value < INT_END else parse_decimal(value)
     if type(value) is not str:
         raise ValueError("must be a time as text, such as 2026-01-31T12:00:00Z")
     return parse_instant(value)

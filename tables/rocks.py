@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager, WriteOptions
 
 from schemas.instants import Instant
 
@@ -34,9 +34,14 @@ class RocksShared:
 
 
 class RocksStore:
-    def __init__(self, path: Path, shared: RocksShared | None = None) -> None:
-        """Open or create. Raises `StoreLockedError`, or `OSError` with what to do about it."""
+    def __init__(self, path: Path, shared: RocksShared | None = None, *, kept: bool = True) -> None:
+        """Open or create. `kept` False: the directory goes when the process does, so nothing is logged ahead.
+
+        Raises `StoreLockedError`, or `OSError` with what to do about it.
+        """
         shared = shared or RocksShared()
+        self._write_options = WriteOptions()
+        self._write_options.disable_wal = not kept  # type: ignore[assignment,method-assign]  # a property; its stub says method
         path.mkdir(parents=True, exist_ok=True)
         options = _options(shared)
         families = {_DUE: _options(shared), _META: _options(shared)}
@@ -87,7 +92,7 @@ class RocksStore:
         for name, value in meta.items():
             batch.put(name, value, self._meta_handle)
         try:
-            self._db.write(batch)
+            self._db.write(batch, self._write_options)
         except Exception as error:
             raise _broken(error) from error
 

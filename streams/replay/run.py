@@ -31,7 +31,7 @@ from streams.replay.summary import Summary
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
 from tables.table import Table
 
-FLUSH_RECORDS: Final = 5_000
+FLUSH_RECORDS: Final = 10_000
 TICK_PIECE: Final = 1_000
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _META: Final = b"replay"
@@ -76,7 +76,7 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
     started = time.monotonic()
     check_readable(settings.inputs)
     with _state_folder(settings.state) as folder, Output(settings.output) as output:
-        table = _open_table(folder, settings.memory_bytes)
+        table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
         try:
             with _lazy_garbage_collection():
                 run = _Run(catalog, table, output, watch, settings.flush_records)
@@ -225,11 +225,11 @@ def _state_folder(wanted: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _open_table(folder: Path, memory_bytes: int) -> Table:
+def _open_table(folder: Path, memory_bytes: int, *, kept: bool) -> Table:
     """A quarter of the memory is RocksDB's, a quarter that of decoded states; Python itself and the block in work have the rest."""
     shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
     try:
-        store = RocksStore(folder, shared)
+        store = RocksStore(folder, shared, kept=kept)
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
     return Table(store, memory_bytes // 4)
