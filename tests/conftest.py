@@ -57,7 +57,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """host:port of a real Apache Kafka that lives as long as the test session."""
-    from tests.kafka.help import real_kafka  # noqa: PLC0415  # most runs need no broker
+    from tests.kafka.help import real_kafka  # most runs need no broker
 
     with real_kafka(tmp_path_factory.mktemp("kafka")) as servers:
         yield servers
