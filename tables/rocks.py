@@ -141,6 +141,8 @@ def _options(shared: RocksShared) -> Options:
     options.set_compression_type(DBCompressionType.lz4())
     options.set_write_buffer_size(16 * _MIB)
     options.set_write_buffer_manager(shared.write_buffers)
+    options.set_memtable_prefix_bloom_ratio(0.1)  # most receipts are asked for once, and are not there
+    options.set_memtable_whole_key_filtering(True)
     options.set_max_background_jobs(2)
     options.set_keep_log_file_num(2)
     return options

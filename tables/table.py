@@ -8,10 +8,10 @@ Keys: `p` profile, `r` receipt, `l` a lot that is used up. A profile id holds no
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final
 
 from schemas.instants import Instant
 from tables.state import Lot, Profile, Receipt, decode_lot, decode_profile, decode_receipt, encode
@@ -21,8 +21,6 @@ _PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
 _DECODED_PER_STORED: Final = 8  # a stored byte takes so many as Python objects, measured over profiles of 1 to 80 lots
 _ENTRY_BYTES: Final = 256  # what a state that was used again is counted as
-State = Profile | Receipt | Lot
-S = TypeVar("S", Profile, Receipt, Lot)
 
 
 def profile_key(profile_id: str) -> bytes:
@@ -42,10 +40,12 @@ class Table:
         """`cache_bytes`: about what the decoded states may take, however many open lots each of them has."""
         self._store = store
         self._generation_bytes = cache_bytes // 2 // _DECODED_PER_STORED
-        self._young_bytes = 0  # as stored
-        self._young: dict[bytes, State] = {}
-        self._old: dict[bytes, State] = {}
-        self._dirty: dict[bytes, State] = {}
+        self._young: dict[str, Profile] = {}
+        self._old: dict[str, Profile] = {}
+        self._sizes: dict[str, int] = {}  # of the young generation, as stored
+        self._young_bytes = 0
+        self._profiles: dict[str, Profile] = {}  # changed since the last flush
+        self._others: dict[bytes, Receipt | Lot] = {}  # likewise; seldom read again, so not cached
         self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
         self._due_now: dict[str, Instant | None] = {}
         self._due_heap: list[tuple[Instant, str]] = []
@@ -56,35 +56,48 @@ class Table:
 
     def profile(self, profile_id: str) -> Profile | None:
         """The profile as it stands. It is not to be changed in place: change a `draft` and put it."""
-        return self._get(profile_key(profile_id), decode_profile)
-
-    def receipt(self, key: bytes) -> Receipt | None:
-        return self._get(key, decode_receipt)
-
-    def used_lot(self, key: bytes) -> Lot | None:
-        return self._get(key, decode_lot)
-
-    def _get(self, key: bytes, decode: Callable[[bytes], S]) -> S | None:
-        found = self._dirty.get(key) or self._young.get(key)
+        found = self._profiles.get(profile_id) or self._young.get(profile_id)
         if found is None:
-            found = self._old.get(key)
-            if found is None:
-                stored = self._store.get(key)
+            found = self._old.get(profile_id)
+            if found is not None:
+                self._remember(profile_id, found, _ENTRY_BYTES)
+            else:
+                stored = self._store.get(profile_key(profile_id))
                 if stored is None:
                     return None
-                found = decode(stored)
-                self._young_bytes += len(stored)
-            else:
-                self._young_bytes += _ENTRY_BYTES
-            self._young[key] = found
-            if self._young_bytes > self._generation_bytes:
-                self._age()
-        return found  # type: ignore[return-value]
+                found = decode_profile(stored)
+                self._remember(profile_id, found, len(stored))
+        return found
+
+    def receipt(self, key: bytes) -> Receipt | None:
+        found = self._others.get(key)
+        if found is None:
+            stored = self._store.get(key)
+            return None if stored is None else decode_receipt(stored)
+        if not isinstance(found, Receipt):
+            raise TypeError(f"{key!r} is no receipt's key")
+        return found
+
+    def used_lot(self, key: bytes) -> Lot | None:
+        found = self._others.get(key)
+        if found is None:
+            stored = self._store.get(key)
+            return None if stored is None else decode_lot(stored)
+        if not isinstance(found, Lot):
+            raise TypeError(f"{key!r} is no lot's key")
+        return found
+
+    def _remember(self, profile_id: str, profile: Profile, stored_bytes: int) -> None:
+        self._young[profile_id] = profile
+        self._young_bytes += stored_bytes - self._sizes.get(profile_id, 0)
+        self._sizes[profile_id] = stored_bytes
+        if self._young_bytes > self._generation_bytes:
+            self._age()
 
     def _age(self) -> None:
         """The young generation becomes the old one, which is forgotten: what is used again in time stays."""
-        self._old = self._young
-        self._young = {}
+        self._old, self._young = self._young, {}
+        self._sizes = {}
         self._young_bytes = 0
 
     def profiles(self) -> Iterator[tuple[str, Profile]]:
@@ -98,11 +111,10 @@ class Table:
     # changing
 
     def put_profile(self, profile_id: str, profile: Profile) -> None:
-        key = profile_key(profile_id)
         first = profile_id not in self._due_now  # from now on the store's index is not asked about this profile
         if first:
             self._due_stored[profile_id] = _due_at(self.profile(profile_id))
-        self._dirty[key] = profile
+        self._profiles[profile_id] = profile
         due_at = _due_at(profile)
         if first or due_at != self._due_now[profile_id]:
             self._due_now[profile_id] = due_at
@@ -110,10 +122,10 @@ class Table:
                 heappush(self._due_heap, (due_at, profile_id))
 
     def put_receipt(self, key: bytes, receipt: Receipt) -> None:
-        self._dirty[key] = receipt
+        self._others[key] = receipt
 
     def put_used_lot(self, key: bytes, lot: Lot) -> None:
-        self._dirty[key] = lot
+        self._others[key] = lot
 
     # what is due
 
@@ -145,32 +157,34 @@ class Table:
 
     def changes(self) -> list[tuple[bytes, bytes]]:
         """What has changed since the last flush, encoded: one value a key."""
-        return [(key, encode(state)) for key, state in self._dirty.items()]
+        changed = [(profile_key(profile_id), encode(profile)) for profile_id, profile in self._profiles.items()]
+        changed += [(key, encode(state)) for key, state in self._others.items()]
+        return changed
 
     def changed_profiles(self) -> list[str]:
-        return [key[1:].decode() for key in self._dirty if key[:1] == _PROFILE]
+        return list(self._profiles)
 
-    def flush(self, meta: Mapping[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]] | None = None) -> None:
-        """Write everything that changed, the due index and the named values, all or nothing.
+    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes]] | None = None) -> int:
+        """Write everything that changed, the due index and the named values, all or nothing. Returns the bytes of the states.
 
         `changes`: what `changes()` gave, where it was encoded already.
         """
         due = [(profile_id, self._due_stored[profile_id], now) for profile_id, now in self._due_now.items()]
         moved = [entry for entry in due if entry[1] != entry[2]]
-        written = self.changes() if changes is None else list(changes)
+        written = self.changes() if changes is None else changes
         self._store.write(written, moved, meta)
-        self._young.update(self._dirty)
-        self._young_bytes += sum([len(value) for _, value in written if value is not None])
+        for (profile_id, profile), (_, value) in zip(self._profiles.items(), written, strict=False):  # profiles come first
+            self._remember(profile_id, profile, len(value))
         self._forget_changes()
-        if self._young_bytes > self._generation_bytes:
-            self._age()
+        return sum([len(value) for _, value in written])
 
     def drop_changes(self) -> None:
         """The cycle failed: what was not flushed never was. Readers see the store again."""
         self._forget_changes()
 
     def _forget_changes(self) -> None:
-        self._dirty.clear()
+        self._profiles.clear()
+        self._others.clear()
         self._due_stored.clear()
         self._due_now.clear()
         self._due_heap.clear()
@@ -187,8 +201,8 @@ class Table:
             if old != new:
                 due.append((key[1:].decode(), old, new))
         self._store.write(newest.items(), due, meta)
-        self._young.clear()
-        self._old.clear()
+        self._age()
+        self._old = {}
         self._due_page.clear()
         self._due_after = None
 

@@ -35,6 +35,8 @@ FLUSH_RECORDS: Final = 10_000
 TICK_PIECE: Final = 1_000
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _META: Final = b"replay"
+_CHANGES_SHARE: Final = 64  # changes waiting to be flushed may take so much of the memory as stored, eight times that as objects
+_FLUSH_LEAST: Final = 500
 _INPUTS: Final = frozenset(INPUTS)
 
 
@@ -79,7 +81,7 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
         table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
         try:
             with _lazy_garbage_collection():
-                run = _Run(catalog, table, output, watch, settings.flush_records)
+                run = _Run(catalog, table, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
                 run.read(read_blocks(settings.inputs, watch.advanced, settings.chunk_bytes))
                 run.last_tick(settings.until)
                 run.close()
@@ -91,13 +93,16 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
 
 
 class _Run:
-    def __init__(self, catalog: Catalog, table: Table, output: Output, watch: Watch, flush_records: int) -> None:
+    def __init__(
+        self, catalog: Catalog, table: Table, output: Output, watch: Watch, flush_records: int, changes_bytes: int
+    ) -> None:
         self.summary = Summary()
         self._core = Core(catalog)
         self._table = table
         self._output = output
         self._watch = watch
-        self._flush_records = flush_records
+        self._flush_records = self._flush_most = flush_records
+        self._changes_bytes = changes_bytes  # as stored
         self._outbox = Outbox()
         self._ticked_at: Instant | None = None
         self._unflushed = 0
@@ -206,7 +211,9 @@ class _Run:
         outbox.clear()
 
     def _flush(self) -> None:
-        self._table.flush({_META: msgspec.json.encode(self._position)})
+        written = self._table.flush({_META: msgspec.json.encode(self._position)})
+        if written:  # as many records the next time as fit into what changes may take
+            self._flush_records = min(self._flush_most, max(self._unflushed * self._changes_bytes // written, _FLUSH_LEAST))
         self._unflushed = 0
 
     def _balances(self) -> Iterator[bytes]:

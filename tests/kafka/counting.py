@@ -8,7 +8,7 @@ was doubled (a number twice) and what was forgotten (a number again, later). As 
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -49,7 +49,7 @@ class CountingTable:
     def changes(self) -> list[tuple[bytes, bytes]]:
         return [(key, b"%d" % count) for key, count in self._dirty.items()]
 
-    def flush(self, meta: Mapping[bytes, bytes], changes: Iterable[tuple[bytes, bytes | None]] | None = None) -> None:
+    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes]] | None = None) -> None:
         self._store.write(self.changes() if changes is None else changes, [], meta)
         self._dirty.clear()
 
