@@ -117,6 +117,7 @@ class Core:
         try:
             record = records.decode(incoming.topic, incoming.value)
         except Refused:
+            self._decoded = None
             return None
         self._decoded = (incoming.topic, incoming.value, record)
         return records.event_time(record)
