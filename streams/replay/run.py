@@ -35,7 +35,7 @@ FLUSH_RECORDS: Final = 10_000
 TICK_PIECE: Final = 1_000
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _META: Final = b"replay"
-_CHANGES_SHARE: Final = 64  # changes waiting to be flushed may take so much of the memory as stored, eight times that as objects
+_CHANGES_SHARE: Final = 40  # changes waiting to be flushed may take so much of the memory as stored, eight times that as objects
 _FLUSH_LEAST: Final = 500
 _INPUTS: Final = frozenset(INPUTS)
 
@@ -233,13 +233,13 @@ def _state_folder(wanted: Path | None) -> Iterator[Path]:
 
 
 def _open_table(folder: Path, memory_bytes: int, *, kept: bool) -> Table:
-    """A quarter of the memory is RocksDB's, a quarter that of decoded states; Python itself and the block in work have the rest."""
+    """A quarter of the memory is RocksDB's, three eighths are decoded states'; Python itself, changes and the block in work have the rest."""
     shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
     try:
         store = RocksStore(folder, shared, kept=kept)
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
-    return Table(store, memory_bytes // 4)
+    return Table(store, memory_bytes * 3 // 8)
 
 
 @contextmanager
