@@ -32,6 +32,7 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
         partitions = broker.partitions()
         publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
         _collect_garbage_rarely()
+        _say(f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
         said = asyncio.run(_run(Engine(settings, logic, broker, publish, partitions)))
     except Stop as stop:
         _say(stop.message)

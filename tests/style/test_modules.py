@@ -17,6 +17,7 @@ ZONES = {"ZoneInfo", "astimezone", "fromtimestamp", "utcfromtimestamp"}
 
 READ_FILES = {"schemas/program_file.py"}
 KNOW_ZONES = {"schemas/instants.py"}
+KNOW_BYTES_ONLY = {"tables/rocks.py"}  # an option of RocksDB is a ratio; no amount ever gets there as a number
 
 
 @cache
@@ -78,4 +79,4 @@ def test_no_float_comes_near_money_or_points() -> None:
             return str(node.value)
         return "float()" if _called(node) == "float" else None
 
-    assert _found(under(*PURE), wrong) == []
+    assert _found(under(*PURE), wrong, but=KNOW_BYTES_ONLY) == []
