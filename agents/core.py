@@ -7,42 +7,37 @@ A record that cannot be used is a dead letter, and the stream goes on. An except
 changes are dropped, it is a dead letter `internal-error`, and its profile is stopped; the worker never is.
 """
 
-from base64 import b64encode
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
-from agents.outbox import Effect, Outbox
-from agents.programs import MissingProgramError, Programs, Version
-from agents.purchases import on_cancel, on_sale
+from agents import admission, parking
+from agents.adjustments import on_adjustment
+from agents.dead_letters import dead_letter
+from agents.incoming import Incoming
+from agents.outbox import Outbox
+from agents.pixels import on_pixel
+from agents.profiles import on_profile
+from agents.programs import MissingProgramError, Programs
+from agents.purchases import on_sale
+from agents.redemptions import on_redemption
+from agents.returns import on_cancel, on_return
 from agents.settle import settle
 from agents.visit import Visit
 from schemas import records
-from schemas.events import Cause, DeadLetter
+from schemas.events import Cause
 from schemas.instants import Instant, format_instant
 from schemas.outcomes import ANONYMOUS, DEAD_LETTER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
-from schemas.records import Adjustment, Cancel, Record, Redemption, Return, Sale
-from schemas.topics import DEAD_LETTERS
+from schemas.records import Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
 from tables.state import Profile, StateFormatError
-from tables.table import Table, receipt_key
+from tables.table import Table
 
-_TRUNCATED_BYTES: Final = 64 * 1024
 _ROUTES: Final = 65_536
 
 FATAL: Final = (OSError, MemoryError, StateFormatError, MissingProgramError)
 """What no record is to blame for: the caller drops the cycle and ends, and nothing of it is committed."""
-
-
-class Incoming(NamedTuple):
-    """One record of an input topic. `arrived_at`: its Kafka timestamp; in a file, the line's, else the greatest event time so far."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-    arrived_at: Instant
 
 
 class Core:
@@ -59,6 +54,9 @@ class Core:
 
         Raises `FATAL`, and nothing else.
         """
+        return self._apply(table, incoming, outbox)
+
+    def _apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
         record: Record | None = None
         profile_id: str | None = None
         try:
@@ -73,14 +71,14 @@ class Core:
             self._check_route(incoming, profile_id)
             return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
-            outbox.effects.append(_dead_letter(incoming, refused))
+            outbox.effects.append(dead_letter(incoming, refused))
             return DEAD_LETTER
         except FATAL:
             raise
         except Exception as error:
             outbox.errors.append(error)
             message = f"applying the record failed ({type(error).__name__}); its profile is stopped until it is released"
-            outbox.effects.append(_dead_letter(incoming, Refused("internal-error", message)))
+            outbox.effects.append(dead_letter(incoming, Refused("internal-error", message)))
             if record is not None and profile_id is not None:
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
@@ -99,7 +97,9 @@ class Core:
             profile = table.profile(profile_id)
             if profile is None:
                 raise OSError(f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state")
-            visit = Visit(self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at)
+            visit = Visit(
+                self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at, settle
+            )
             try:
                 settle(visit, due_at)
                 if visit.profile.due_at is None or visit.profile.due_at > at:
@@ -147,72 +147,56 @@ class Core:
         return None, partition_of(profile_id.encode(), self._partitions)
 
     def _react(self, table: Table, incoming: Incoming, record: Record, profile_id: str, outbox: Outbox) -> str:
-        if not isinstance(record, (Sale, Cancel)):
-            self._check_program_named(record)
-            kind = record.kind if isinstance(record, Return) else incoming.topic
-            raise Refused("not-supported-yet", f"{kind}: records of this kind are understood, but not applied yet")
-        versions = self._versions(record, incoming.arrived_at)
-        known_profile = table.profile(profile_id)
-        if known_profile is not None and known_profile.stopped is not None:
+        """One record at its profile: the reaction of its kind, and then what had waited for it."""
+        at = records.event_time(record)
+        reaction = self._admit(record, at, incoming)
+        known = table.profile(profile_id)
+        if known is not None and known.stopped is not None:
             raise Refused("profile-stopped", "the profile is stopped after an error; release it, then replay this record")
-        if isinstance(record, Sale) and record.subledger and not any(version.program.subledgers_enabled for version in versions):
-            raise Refused("invalid-field", "the program has no subledgers", "subledger")
-        key = receipt_key(profile_id, record.application, record.receipt_id)
-        profile = Profile(record.closed_at) if known_profile is None else known_profile.draft()
-        visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), incoming.arrived_at)
-        known = table.receipt(key)
-        if isinstance(record, Sale):
-            outcome, consistent = on_sale(visit, record, versions, key, known)
-            if not consistent:
-                outbox.counts[("inconsistent-total",)] += 1
-        else:
-            outcome = on_cancel(visit, record, versions, key, known)
+        profile = Profile(at) if known is None else known.draft()
+        visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), incoming.arrived_at, settle)
+        outcome = reaction(visit)
         if visit.changed:
+            visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)
+            for waited_for in visit.arrived:
+                self._apply_parked(table, profile_id, waited_for, outbox)
         return outcome
 
-    def _versions(self, record: Sale | Cancel, arrived_at: Instant) -> list[Version]:
-        """The program versions in force at the record's time, of the programs that it counts for."""
-        names = self.programs.of_application(record.application)
-        if not names:
-            raise Refused("unknown-application", f"no program counts records of {record.application}", "application")
-        if isinstance(record, Sale) and record.program is not None:
-            if record.program not in self.programs:
-                raise Refused("unknown-program", f"there is no program {record.program}", "program")
-            if record.program not in names:
-                raise Refused("unknown-application", f"{record.program} does not count {record.application}", "application")
-            names = [record.program]
-        found: list[Version] = []
-        refusal: Refused | None = None
-        for name in names:
-            try:
-                found.append(self._version(name, record, arrived_at))
-            except Refused as refused:
-                refusal = refusal or refused
-        if not found and refusal is not None:
-            raise refusal
-        return found
+    def _admit(self, record: Record, at: Instant, incoming: Incoming) -> Callable[[Visit], str]:
+        """Whether the record counts at all, and what reacts to it. Raises `Refused`; nothing has changed then."""
+        programs, arrived_at = self.programs, incoming.arrived_at
+        if isinstance(record, Sale):
+            versions = admission.of_application(programs, record, at, arrived_at)
+            return lambda visit: on_sale(visit, record, incoming, versions)
+        if isinstance(record, Cancel):
+            versions = admission.of_application(programs, record, at, arrived_at)
+            return lambda visit: on_cancel(visit, record, incoming, versions)
+        if isinstance(record, Return):
+            versions = admission.of_application(programs, record, at, arrived_at)
+            return lambda visit: on_return(visit, record, incoming, versions)
+        if isinstance(record, Pixel):
+            versions = admission.of_application(programs, record, at, arrived_at)
+            return lambda visit: on_pixel(visit, record, incoming, versions)
+        if isinstance(record, ProfileRecord):
+            admission.check_profile_record(programs, record, arrived_at)
+            return lambda visit: on_profile(visit, record, incoming)
+        version = admission.of_program(programs, record, at, arrived_at)
+        if isinstance(record, Redemption):
+            return lambda visit: on_redemption(visit, record, version)
+        return lambda visit: on_adjustment(visit, record, version)
 
-    def _version(self, name: str, record: Sale | Cancel, arrived_at: Instant) -> Version:
-        at = record.closed_at
-        version = self.programs.version(name, at)
-        bounds = (version or self.programs.first(name)).program
-        if at > arrived_at + bounds.ahead_us:
-            raise Refused("future-event-time", f"closed_at {format_instant(at)} is ahead of its arrival", "closed_at")
-        if at < arrived_at - bounds.remember_us:
-            raise Refused("too-late", f"closed_at {format_instant(at)} is longer ago than the program remembers", "closed_at")
-        if bounds.late_us is not None and at < arrived_at - bounds.late_us:
-            raise Refused("too-late", f"closed_at {format_instant(at)} is later than the program accepts", "closed_at")
-        if version is None:
-            raise Refused("before-program", f"closed_at {format_instant(at)} is before the first version of {name}", "closed_at")
-        if record.application not in version.program.applications:
-            message = f"{record.application} is no application of {name} at {format_instant(at)}"
-            raise Refused("unknown-application", message, "application")
-        return version
-
-    def _check_program_named(self, record: Record) -> None:
-        if isinstance(record, (Redemption, Adjustment)) and record.program not in self.programs:
-            raise Refused("unknown-program", f"there is no program {record.program}", "program")
+    def _apply_parked(self, table: Table, profile_id: str, waited_for: bytes, outbox: Outbox) -> None:
+        """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own."""
+        profile = table.profile(profile_id)
+        if profile is None or not profile.parked:
+            return
+        draft = profile.draft()
+        waiting = parking.take(draft, waited_for)
+        if waiting:
+            table.put_profile(profile_id, draft)
+        for parked in waiting:
+            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox)] += 1
 
     def _stop(self, table: Table, profile_id: str, at: Instant, outbox: Outbox) -> None:
         profile = table.profile(profile_id)
@@ -222,36 +206,27 @@ class Core:
         outbox.counts[("profile-stopped",)] += 1
 
 
-def _cause(topic: str, record: Sale | Cancel) -> Cause:
-    cause: Cause = {"topic": topic, "kind": record.kind, "application": record.application, "receipt_id": record.receipt_id}
-    if record.revision is not None:
-        cause["revision"] = record.revision
-    return cause
+def _cause(topic: str, record: Record) -> Cause:
+    """What caused an effect, as every output record tells it; its values are part of the ids."""
+    if isinstance(record, (Sale, Cancel)):
+        cause: Cause = {"topic": topic, "kind": record.kind, "application": record.application, "receipt_id": record.receipt_id}
+        if record.revision is not None:
+            cause["revision"] = record.revision
+        return cause
+    if isinstance(record, Return):
+        named: Cause = {"topic": topic, "kind": record.kind, "application": record.application}
+        return named | {"receipt_id": record.receipt_id, "return_id": record.return_id}
+    if isinstance(record, Pixel):
+        return {"topic": topic, "kind": record.type, "event_id": record.event_id} | _application(record.application)
+    if isinstance(record, ProfileRecord):
+        return {"topic": topic, "kind": record.kind, "updated_at": format_instant(record.updated_at)} | _application(
+            record.application
+        )
+    if isinstance(record, Redemption):
+        cause = {"topic": topic, "kind": record.kind, "redemption_id": record.redemption_id}
+        return cause if record.part is None else cause | {"part": record.part}
+    return {"topic": topic, "kind": "adjustment", "adjustment_id": record.adjustment_id}
 
 
-def _dead_letter(incoming: Incoming, refused: Refused) -> Effect:
-    value, encoded = incoming.value, []
-    truncated = refused.reason == "too-large"
-    if value is not None and truncated:
-        value = value[:_TRUNCATED_BYTES]
-    texts: dict[str, str | None] = {}
-    for name, content in (("key", incoming.key), ("value", value)):
-        try:
-            texts[name] = None if content is None else content.decode()
-        except UnicodeDecodeError:
-            texts[name] = b64encode(content or b"").decode()
-            encoded.append(name)
-    letter = DeadLetter(
-        topic=incoming.topic,
-        partition=incoming.partition,
-        offset=incoming.offset,
-        reason=refused.reason,
-        message=refused.message,
-        key=texts["key"],
-        value=texts["value"],
-        field=refused.field,
-        base64=tuple(encoded),
-        truncated=truncated,
-    )
-    key = texts["key"] if texts["key"] is not None and "key" not in encoded else ""
-    return Effect(DEAD_LETTERS, key, letter)
+def _application(name: str | None) -> Cause:
+    return {} if name is None else {"application": name}

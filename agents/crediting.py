@@ -92,7 +92,7 @@ def credit(
     for lot in lots:
         if _born_expired(lot, at):
             expired = ledger.expire(visit.ledger(program, point.sid, subledger), lot)
-            visit.put_used_lot(expired)
+            visit.remember_used(expired)
             visit.say(
                 program,
                 "points.expired",
@@ -105,7 +105,7 @@ def credit(
                 reason="born-expired",
             )
         else:
-            _mark_due(visit, lot)
+            visit.due_by(ledger.due_at(lot))
     return (lots[0].lot_id,) if len(lots) == 1 else tuple([lot.lot_id for lot in lots])
 
 
@@ -179,9 +179,3 @@ def _born_expired(lot: Lot, at: Instant) -> bool:
     if lot.expires_at is None or lot.activates_at is None:
         return False
     return lot.expires_at <= max(lot.activates_at, at)
-
-
-def _mark_due(visit: Visit, lot: Lot) -> None:
-    due_at = ledger.due_at(lot)
-    if due_at is not None and (visit.profile.due_at is None or due_at < visit.profile.due_at):
-        visit.profile.due_at = due_at

@@ -24,6 +24,7 @@ class Programs:
     def __init__(self, catalog: Catalog) -> None:
         self._versions = {name: tuple(Version(program) for program in programs) for name, programs in catalog.programs.items()}
         self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
+        self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):

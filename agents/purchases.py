@@ -10,37 +10,43 @@ from fractions import Fraction
 from msgspec import structs
 
 from agents.crediting import Portion, credit, joins, portion
+from agents.incoming import Incoming
 from agents.programs import Version
-from agents.settle import reschedule, settle
+from agents.returns import Place, seen_again, take_back, use
 from agents.visit import Visit
-from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, STALE_REVISION, Refused
-from schemas.records import Cancel, Sale, fingerprint
-from tables import ledger, limits, tiers
+from schemas.outcomes import APPLIED, NOT_A_MEMBER, STALE_REVISION, Refused
+from schemas.records import Sale, fingerprint
+from tables import limits, tiers
 from tables.basis import Basis, basis_of
 from tables.earning import Award
 from tables.facts import Situation
 from tables.rounding import apportion
-from tables.state import Earned, Ledger, Receipt, ledger_key
+from tables.state import Earned, Receipt, ledger_key
+from tables.table import receipt_key
 
 
-def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known: Receipt | None) -> tuple[str, bool]:
+def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str:
     """Settle the profile up to the sale, replace what an earlier revision earned, accrue what its lines earn.
 
-    Returns the outcome and whether the record's total agrees with its lines. Raises `Refused` with `conflicting-duplicate`,
+    Returns the outcome. Raises `Refused` with `conflicting-duplicate`,
     `wrong-currency` or `invalid-field`.
     """
+    if sale.subledger and not any(version.program.subledgers_enabled for version in versions):
+        raise Refused("invalid-field", "the program has no subledgers", "subledger")
+    key = receipt_key(visit.profile_id, sale.application, sale.receipt_id)
+    known = visit.find(Receipt, key)
     mark = f"sale:{sale.revision}"
     content = fingerprint(sale)
     if known is not None:
         if mark in known.seen:
-            return _seen_again(known.seen[mark] == content, f"revision {sale.revision} of receipt {sale.receipt_id}"), True
+            return seen_again(known.seen[mark] == content, f"revision {sale.revision} of receipt {sale.receipt_id}")
         if sale.revision <= known.revision:
-            return STALE_REVISION, True
+            return STALE_REVISION
     judged = _bases(sale, versions)
     if known is not None:
         _check_same_place(sale, known)
-    _settle_to(visit, sale.closed_at)
-    left = _take_back(visit, known, sale, versions) if known is not None else {}
+    visit.settle_to(sale.closed_at)
+    left = take_back(visit, known, sale, versions) if known is not None else {}
     earned: list[Earned] = []
     counted = False
     for version, basis in judged:
@@ -54,9 +60,12 @@ def on_sale(visit: Visit, sale: Sale, versions: list[Version], key: bytes, known
         receipt = Receipt(sale.revision, sale.closed_at, {mark: content}, tuple(earned))
     else:
         receipt = Receipt(sale.revision, max(known.last_at, sale.closed_at), known.seen | {mark: content}, tuple(earned))
-    visit.put_receipt(key, receipt)
-    settle(visit, visit.profile.settled_at)  # what would have happened by now to the lots of a late receipt
-    return APPLIED if counted else NOT_A_MEMBER, all([basis.consistent for _, basis in judged])
+    visit.remember(key, receipt)
+    if visit.profile.parked:
+        visit.arrived.append(key)
+    if not all([basis.consistent for _, basis in judged]):
+        visit.count(("inconsistent-total",))
+    return APPLIED if counted else NOT_A_MEMBER
 
 
 def _bases(sale: Sale, versions: list[Version]) -> list[tuple[Version, Basis]]:
@@ -93,104 +102,6 @@ def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
     return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at)
 
 
-def on_cancel(visit: Visit, record: Cancel, versions: list[Version], key: bytes, known: Receipt | None) -> str:
-    """A cancelled or reopened receipt gives back all that it still holds; a higher revision may close it again.
-
-    Without a `revision` the record speaks of the newest one. Raises `Refused` with `unknown-receipt` or
-    `conflicting-duplicate`.
-    """
-    if known is None:
-        raise Refused("unknown-receipt", f"receipt {record.receipt_id} of {record.application} is not known", "receipt_id")
-    content = fingerprint(record)
-    if record.revision is None and any(
-        mark.startswith(f"{record.kind}:") and found == content for mark, found in known.seen.items()
-    ):
-        return DUPLICATE
-    revision = known.revision if record.revision is None else record.revision
-    mark = f"{record.kind}:{revision}"
-    if mark in known.seen:
-        return _seen_again(known.seen[mark] == content, f"{record.kind} of revision {revision} of receipt {record.receipt_id}")
-    if revision < known.revision:
-        return STALE_REVISION
-    visit.cause["revision"] = revision
-    _settle_to(visit, record.closed_at)
-    kept = [left for left in _take_back(visit, known, record, versions).values() if left.points]
-    for left in kept:
-        _use(visit, left.program, left.usage)  # what is kept has used its limits
-    seen = known.seen | {mark: content}
-    visit.put_receipt(key, Receipt(revision, max(known.last_at, record.closed_at), seen, tuple(kept)))
-    return APPLIED
-
-
-def _seen_again(same: bool, what: str) -> str:
-    if not same:
-        raise Refused("conflicting-duplicate", f"{what} came before with other content")
-    return DUPLICATE
-
-
-def _settle_to(visit: Visit, at: int) -> None:
-    """What is due up to and including the record's time comes before it; a late record moves nothing back."""
-    settle(visit, at)
-    visit.profile.settled_at = max(visit.profile.settled_at, at)
-
-
-Place = tuple[str, str, str]  # program, point, subledger
-
-
-def _take_back(visit: Visit, known: Receipt, record: Sale | Cancel, versions: list[Version]) -> dict[Place, Earned]:
-    """Take back what the receipt still holds, as each point type's policy allows. Returns what is kept, by ledger.
-
-    Of a lot partly expired the expired part counts as given back already. The use of limits is given back with the points.
-    """
-    left: dict[Place, Earned] = {}
-    for earned in known.earned:
-        held = visit.ledger(earned.program, earned.point, earned.subledger)
-        point = visit.programs.point(earned.program, earned.point, record.closed_at)
-        gone = _expired_of(visit, held, earned.lots)
-        owed = max(earned.points - (gone - earned.gone), 0)
-        taken = ledger.take_back(held, owed, frozenset(earned.lots), point.returns, point.spend_order)
-        left[earned.program, earned.point, earned.subledger] = structs.replace(earned, points=taken.kept, gone=gone)
-        _use(visit, earned.program, earned.usage, -1)
-        if taken.parts or taken.debt_added:
-            visit.say(
-                earned.program,
-                "points.reversed",
-                visit.profile.settled_at,
-                point,
-                earned.subledger,
-                taken.points,
-                taken.parts,
-                debt_added=taken.debt_added,
-            )
-        _disqualify(visit, earned, earned.points - taken.kept, versions)
-    if left:
-        reschedule(visit)
-    return left
-
-
-def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
-    """How much of these lots has expired, of open and used-up ones."""
-    own = set(lots)
-    still_open = sum([lot.expired for lot in held.lots if lot.lot_id in own])
-    return still_open + sum([lot.expired for lot_id in lots if (lot := visit.used_lot(lot_id)) is not None])
-
-
-def _disqualify(visit: Visit, earned: Earned, points: int, versions: list[Version]) -> None:
-    """Points that a receipt has given back, or that expired first, no longer count for a tier."""
-    for version in versions:
-        tiers_of = version.program.tiers
-        counted = tiers_of.definitions and tiers_of.point == earned.point and "earning" in tiers_of.counts
-        if version.program.program == earned.program and counted and points:
-            visit.qualify(version, earned.subledger, -points, None)
-
-
-def _use(visit: Visit, program: str, usage: tuple[tuple[str, int], ...], sign: int = 1) -> None:
-    """Limits are used, or (sign -1) their use is given back."""
-    counters = visit.membership(program).usage
-    for counter, used in usage:
-        counters[counter] = max(counters.get(counter, 0) + sign * used, 0)
-
-
 def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[Place, Earned], earned: list[Earned]) -> None:
     """Lay limits over an award, take off what an earlier revision kept, and accrue the rest."""
     program, point = version.program, award.point
@@ -208,10 +119,10 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[P
     if kept is not None and kept.points:
         rest = max(total - kept.points, 0)
     if granted.withheld:
-        visit.withheld(program.program, point.sid, granted.withheld)
+        visit.count(("withheld", program.program, point.sid), granted.withheld)
     if granted.usage:
         limits.forget_usage(membership.usage, visit.profile.settled_at - program.remember_us)
-        _use(visit, program.program, granted.usage)
+        use(visit, program.program, granted.usage)
     lots: tuple[str, ...] = ()
     if rest > 0:
         portions, rules = _split(award, granted, rest)

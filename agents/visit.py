@@ -5,6 +5,10 @@ changed nothing. It numbers the output (`sequence`, `entry`), gives it ids, and 
 entry that brought it. It decides nothing about points.
 """
 
+from collections.abc import Callable
+
+from msgspec import Struct
+
 from agents.outbox import Effect, Outbox
 from agents.programs import Programs, Version
 from schemas.amounts import format_points
@@ -13,41 +17,59 @@ from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
 from tables import tiers
-from tables.state import Ledger, Lot, Membership, Profile, Receipt, TierState, ledger_key
-from tables.table import Table, lot_key
+from tables.state import Ledger, Lot, Membership, Profile, Remembered, TierState, ledger_key
+from tables.table import Kept, Table, lot_key
+
+Settle = Callable[["Visit", Instant], None]
 
 
 class Visit:
-    """`cause` and `recorded_at` stand in every record that the visit emits; a timer says its own cause."""
+    """`cause` and `recorded_at` stand in every record that the visit emits; a timer says its own cause.
+
+    `settle` is the queue of timers (`agents.settle`), handed down so that no reaction needs to know what else may be due.
+    """
 
     __slots__ = (
+        "arrived",
+        "arrived_at",
         "cause",
         "effects",
         "profile",
         "profile_id",
         "programs",
         "recorded_at",
+        "_counts",
         "_ordinals",
-        "_receipts",
+        "_remembered",
+        "_settle",
         "_table",
-        "_used",
-        "_withheld",
+        "_touched",
     )
 
     def __init__(
-        self, programs: Programs, table: Table, profile_id: str, profile: Profile, cause: Cause, recorded_at: Instant
+        self,
+        programs: Programs,
+        table: Table,
+        profile_id: str,
+        profile: Profile,
+        cause: Cause,
+        recorded_at: Instant,
+        settle: Settle,
     ) -> None:
         self.programs = programs
         self.profile_id = profile_id
         self.profile = profile
         self.cause = cause
+        self.arrived_at = recorded_at
         self.recorded_at = format_instant(recorded_at)
         self.effects: list[Effect] = []
+        self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
         self._table = table
+        self._settle = settle
         self._ordinals: dict[str, int] = {}
-        self._receipts: dict[bytes, Receipt] = {}
-        self._used: dict[bytes, Lot] = {}
-        self._withheld: list[tuple[str, str, int]] = []
+        self._remembered: dict[bytes, Remembered] = {}
+        self._counts: list[tuple[tuple[str, ...], int]] = []
+        self._touched = False
 
     def membership(self, program: str) -> Membership:
         programs = self.profile.programs
@@ -63,37 +85,63 @@ class Visit:
             found = ledgers[key] = Ledger()
         return found
 
-    def put_receipt(self, key: bytes, receipt: Receipt) -> None:
-        self._receipts[key] = receipt
+    def settle_to(self, at: Instant) -> None:
+        """What is due up to and including an instant comes before what happens at it; a late record moves nothing back."""
+        self._settle(self, at)
+        self.profile.settled_at = max(self.profile.settled_at, at)
 
-    def put_used_lot(self, lot: Lot) -> None:
+    def due_by(self, at: Instant | None) -> None:
+        """Something of the profile is due then: no later than that it is looked at again."""
+        profile = self.profile
+        if at is not None and (profile.due_at is None or at < profile.due_at):
+            profile.due_at = at
+
+    def find(self, kind: type[Kept], key: bytes) -> Kept | None:
+        """What is remembered under a key, as this visit has left it.
+
+        A record is known while its event time + `remember` is not before the arrival of the one that asks: so what is known
+        depends on records alone, and never on when a sweep came by.
+        """
+        found = self._remembered.get(key)
+        state = found if isinstance(found, kind) else self._table.find(kind, key)
+        if state is None or isinstance(state, Lot) or state.last_at + self.programs.remember_us >= self.arrived_at:
+            return state
+        return None
+
+    def remember(self, key: bytes, state: Remembered) -> None:
+        self._remembered[key] = state
+
+    def remember_used(self, lot: Lot) -> None:
         """Remember a lot that has left the open lots, for what may still ask after it."""
-        self._used[lot_key(self.profile_id, lot.lot_id)] = lot
+        self._remembered[lot_key(self.profile_id, lot.lot_id)] = lot
 
     def used_lot(self, lot_id: str) -> Lot | None:
-        key = lot_key(self.profile_id, lot_id)
-        return self._used.get(key) or self._table.used_lot(key)
+        return self.find(Lot, lot_key(self.profile_id, lot_id))
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to commit; a duplicate leaves everything as it was."""
-        return bool(self._receipts or self.effects)
+        return bool(self._touched or self._remembered or self.effects)
 
-    def withheld(self, program: str, point: str, points: int) -> None:
-        """Points that a limit kept back: where nothing is left of an award there is no entry, only this figure."""
-        self._withheld.append((program, point, points))
+    def touch(self) -> None:
+        """The profile itself has changed, with nothing to say or to remember beside it."""
+        self._touched = True
+
+    def count(self, name: tuple[str, ...], by: int = 1) -> None:
+        """A figure for metrics, told only if the visit is committed."""
+        self._counts.append((name, by))
+
+    def send(self, topic: str, record: Struct) -> None:
+        """An output record that is no entry and no tier change."""
+        self.effects.append(Effect(topic, self.profile_id, record))
 
     def commit(self, outbox: Outbox) -> None:
         """Make it so: the profile as drafted, what goes with it, and the effects."""
         self._table.put_profile(self.profile_id, self.profile)
-        for key, receipt in self._receipts.items():
-            self._table.put_receipt(key, receipt)
-        if self._used:
-            for key, lot in self._used.items():
-                self._table.put_used_lot(key, lot)
-        if self._withheld:
-            for program, point, points in self._withheld:
-                outbox.counts["withheld", program, point] += points
+        for key, state in self._remembered.items():
+            self._table.put(key, state)
+        for name, by in self._counts:
+            outbox.counts[name] += by
         outbox.effects.extend(self.effects)
 
     # what is said
@@ -142,6 +190,7 @@ class Visit:
         withheld: int = 0,
         debt_added: int = 0,
         debt_paid: int = 0,
+        direction: str | None = None,
     ) -> None:
         """A ledger entry about so many points out of or into these parts of lots, with the balance after it."""
         membership = self.membership(program)
@@ -163,6 +212,7 @@ class Visit:
             point=point.sid,
             subledger=subledger or None,
             points=format_points(points, scale),
+            direction=direction,
             lots=tuple([_lot_view(lot, part, scale) for lot, part in parts]),
             rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules]),
             legal_entity=legal_entity,

@@ -10,9 +10,10 @@ DUPLICATE: Final = "duplicate"
 STALE_REVISION: Final = "stale-revision"
 ANONYMOUS: Final = "anonymous"
 NOT_A_MEMBER: Final = "not-a-member"
+PARKED: Final = "parked"
 DEAD_LETTER: Final = "dead-letter"
 
-OUTCOMES: Final = (APPLIED, DUPLICATE, STALE_REVISION, ANONYMOUS, NOT_A_MEMBER, DEAD_LETTER)
+OUTCOMES: Final = (APPLIED, DUPLICATE, STALE_REVISION, ANONYMOUS, NOT_A_MEMBER, PARKED, DEAD_LETTER)
 
 REASONS: Final = (
     "not-json",

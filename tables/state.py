@@ -1,4 +1,4 @@
-"""What is remembered: a profile with its memberships, ledgers and open lots; a receipt; a lot that is used up.
+"""What is remembered: a profile with its memberships, ledgers and open lots; a receipt; a redemption; a lot that is used up.
 
 Pure values with a compact, versioned encoding. A profile record holds only what every update needs; what a receipt earned and
 lots that are used up live under keys of their own, so the hot record stays small. Nothing here decides anything: how a balance
@@ -7,14 +7,14 @@ may change is `ledger.py`.
 Whoever changes a profile works on a `draft` and puts it back whole, so that an exception half-way changes nothing.
 """
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from schemas.instants import Instant
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
 
 
@@ -87,7 +87,8 @@ class Membership(Struct, gc=False, array_like=True):
     """One profile in one program. `joined_at` None: points may be pending, but it is no member yet.
 
     `sequence` numbers all output of the profile in the program, `entry` its ledger entries; `usage` is what limits have used,
-    by limit and period; ledgers and tiers are keyed by `ledger_key` and subledger ("" for none).
+    by limit and period; ledgers and tiers are keyed by `ledger_key` and subledger ("" for none). `holds`: until when each
+    redemption that reserved points holds them; never changed in place.
     """
 
     joined_at: Instant | None = None
@@ -96,29 +97,69 @@ class Membership(Struct, gc=False, array_like=True):
     ledgers: dict[str, Ledger] = {}
     tiers: dict[str, TierState] = {}
     usage: dict[str, int] = {}
+    holds: dict[str, Instant] = {}
 
     def draft(self) -> "Membership":
         ledgers = {key: ledger.draft() for key, ledger in self.ledgers.items()}
-        return Membership(self.joined_at, self.sequence, self.entry, ledgers, self.tiers.copy(), self.usage.copy())
+        return Membership(self.joined_at, self.sequence, self.entry, ledgers, self.tiers.copy(), self.usage.copy(), self.holds)
+
+
+class Parked(Struct, gc=False, array_like=True, frozen=True):
+    """A record that waits, as it came, until `until`, for `waits_for` (a receipt's key, or what its reaction says).
+
+    `identity` and `content` recognise the same record when it comes again meanwhile.
+    """
+
+    until: Instant
+    waits_for: bytes
+    identity: bytes
+    content: bytes
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes
+    arrived_at: Instant
+
+
+TimeLine = tuple[tuple[Instant, Any], ...]
+"""The values of one profile field, each from its instant on, oldest first; None: removed."""
 
 
 class Profile(Struct, gc=False, array_like=True):
-    """Everything about one profile that an update needs. `due_at`: no thing of it is due before this instant."""
+    """Everything about one profile that an update needs. `due_at`: no thing of it is due before this instant.
+
+    `parked` and `fields` are never changed in place: a change puts a new one there.
+    """
 
     settled_at: Instant
     due_at: Instant | None = None
     stopped: str | None = None
     programs: dict[str, Membership] = {}
+    parked: tuple[Parked, ...] = ()
+    fields: dict[str, TimeLine] = {}
+    registered_at: Instant | None = None
+    erased_at: Instant | None = None
 
     def draft(self) -> "Profile":
         programs = {name: membership.draft() for name, membership in self.programs.items()}
-        return Profile(self.settled_at, self.due_at, self.stopped, programs)
+        return Profile(
+            self.settled_at,
+            self.due_at,
+            self.stopped,
+            programs,
+            self.parked,
+            self.fields,
+            self.registered_at,
+            self.erased_at,
+        )
 
 
 class Earned(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used.
 
-    `gone`: how much of these lots had expired when that was last reckoned up; it is in `points` no more.
+    `gone`: how much of these lots had expired when that was last reckoned up; it is in `points` no more. `given`: `points` as
+    they were before any return; `kept`: what could not be taken back, and is not asked for again.
     """
 
     program: str
@@ -128,18 +169,79 @@ class Earned(Struct, gc=False, array_like=True, frozen=True):
     lots: tuple[str, ...] = ()
     usage: tuple[tuple[str, int], ...] = ()
     gone: int = 0
+    given: int = 0
+    kept: int = 0
+
+
+class Saw(Struct, gc=False, array_like=True, frozen=True):
+    """What a receipt saw of one program, to reckon again what its rest would have earned.
+
+    `room`: of each limit that it met, what was used before (its counter), and of each balance with a maximum what was held
+    (the point type's sid); `fields`: the profile fields that the program's conditions ask for.
+    """
+
+    program: str
+    tier: str | None = None
+    member: bool = False
+    room: tuple[tuple[str, int], ...] = ()
+    fields: dict[str, Any] = {}
 
 
 class Receipt(Struct, gc=False, array_like=True, frozen=True):
     """A receipt as it is remembered: which records of it were seen, by kind and revision, and what it earned.
 
-    `revision` is the highest one applied; `last_at` the latest event time, from which `remember` counts.
+    `revision` is the highest one applied; `last_at` the latest event time, from which `remember` counts. `sale` is the record as
+    it came, empty where the receipt counts no more (cancelled, or open again); `returned` is what came back: quantities (nano) by
+    position of the line; `refunded`: what came back as an amount (nano).
     """
 
     revision: int
     last_at: Instant
     seen: dict[str, bytes]
     earned: tuple[Earned, ...] = ()
+    sale: bytes = b""
+    saw: tuple[Saw, ...] = ()
+    returned: dict[int, int] = {}
+    refunded: int = 0
+
+
+class Seen(Struct, gc=False, array_like=True, frozen=True):
+    """The identity of a record of any other kind, and its event time, from which `remember` counts."""
+
+    content: bytes
+    last_at: Instant
+
+
+class Decision(Struct, gc=False, array_like=True, frozen=True):
+    """What one request of a redemption got; told again when it comes again. `points` minor, `money` as it was told."""
+
+    content: bytes
+    id: str
+    accepted: bool
+    points: int
+    occurred_at: Instant
+    money: str | None = None
+    reason: str | None = None
+
+
+class Redemption(Struct, gc=False, array_like=True, frozen=True):
+    """A redemption: what it took or holds, lot by lot as they stood then, in the order of spending, and its decisions by kind.
+
+    `reinstated`: how much of it was rolled back (minor). `last_at`: the latest event time, from which `remember` counts.
+    """
+
+    program: str
+    point: str
+    subledger: str
+    last_at: Instant
+    status: str
+    parts: tuple[tuple[Lot, int], ...] = ()
+    reinstated: int = 0
+    decisions: dict[str, Decision] = {}
+
+
+Remembered = Receipt | Lot | Seen | Redemption
+"""What has a key of its own beside the profile."""
 
 
 def ledger_key(point: str, subledger: str) -> str:
@@ -154,34 +256,23 @@ def split_ledger_key(key: str) -> tuple[str, str]:
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
-_PROFILE: Final = msgspec.msgpack.Decoder(Profile)
-_RECEIPT: Final = msgspec.msgpack.Decoder(Receipt)
-_LOT: Final = msgspec.msgpack.Decoder(Lot)
+_READABLE: Final = frozenset({FORMAT - 1, FORMAT})
+_DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, Lot, Seen, Redemption)
+}
+State = TypeVar("State", Profile, Receipt, Lot, Seen, Redemption)
 
 
-def encode(value: Profile | Receipt | Lot) -> bytes:
+def encode(value: Profile | Remembered) -> bytes:
     return _PREFIX + _ENCODER.encode(value)
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[Any], stored: bytes) -> Any:
-    if stored[0] != FORMAT:
+def decode(kind: type[State], stored: bytes) -> State:
+    """Raises `StateFormatError` for what a newer version has written."""
+    if stored[0] not in _READABLE:
         raise StateFormatError(
-            f"a stored value has format {stored[0]}, and this version of pointstream reads format {FORMAT}: "
+            f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "
             "run the version that wrote it, or a newer one"
         )
-    return decoder.decode(memoryview(stored)[1:])
-
-
-def decode_profile(stored: bytes) -> Profile:
-    profile: Profile = _decode(_PROFILE, stored)
-    return profile
-
-
-def decode_receipt(stored: bytes) -> Receipt:
-    receipt: Receipt = _decode(_RECEIPT, stored)
-    return receipt
-
-
-def decode_lot(stored: bytes) -> Lot:
-    lot: Lot = _decode(_LOT, stored)
-    return lot
+    state: State = _DECODERS[kind].decode(memoryview(stored)[1:])
+    return state

@@ -4,17 +4,18 @@ One writer. What is read stays decoded in a bounded cache of two generations; wh
 The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
 commit, or calls `drop_changes()` and goes on from the store.
 
-Keys: `p` profile, `r` receipt, `l` a lot that is used up. A profile id holds no control character, so 0 ends it.
+Keys: `p` profile, `r` receipt, `l` a lot that is used up, `d` a redemption, `i` the identity of any other record. A profile id
+holds no control character, so 0 ends it.
 """
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from schemas.instants import Instant
-from tables.state import Lot, Profile, Receipt, decode_lot, decode_profile, decode_receipt, encode
+from tables.state import Lot, Profile, Receipt, Redemption, Remembered, Seen, decode, encode
 from tables.store import Store
 
 _PROFILE: Final = b"p"
@@ -35,6 +36,18 @@ def lot_key(profile_id: str, lot_id: str) -> bytes:
     return b"l%b\x00%b" % (profile_id.encode(), lot_id.encode())
 
 
+def redemption_key(profile_id: str, redemption_id: str) -> bytes:
+    return b"d%b\x00%b" % (profile_id.encode(), redemption_id.encode())
+
+
+def identity_key(profile_id: str, kind: str, application: str, business_key: str) -> bytes:
+    """Of a return, a pixel, an adjustment or a profile record."""
+    return b"i%b\x00%b\x00%b\x00%b" % (profile_id.encode(), kind.encode(), application.encode(), business_key.encode())
+
+
+Kept = TypeVar("Kept", Receipt, Lot, Seen, Redemption)
+
+
 class Table:
     def __init__(self, store: Store, cache_bytes: int = 64 * 1024 * 1024) -> None:
         """`cache_bytes`: about what the decoded states may take, however many open lots each of them has."""
@@ -45,7 +58,7 @@ class Table:
         self._sizes: dict[str, int] = {}  # of the young generation, as stored
         self._young_bytes = 0
         self._profiles: dict[str, Profile] = {}  # changed since the last flush
-        self._others: dict[bytes, Receipt | Lot] = {}  # likewise; seldom read again, so not cached
+        self._others: dict[bytes, Remembered] = {}  # likewise; seldom read again, so not cached
         self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
         self._due_now: dict[str, Instant | None] = {}
         self._due_heap: list[tuple[Instant, str]] = []
@@ -65,26 +78,18 @@ class Table:
                 stored = self._store.get(profile_key(profile_id))
                 if stored is None:
                     return None
-                found = decode_profile(stored)
+                found = decode(Profile, stored)
                 self._remember(profile_id, found, len(stored))
         return found
 
-    def receipt(self, key: bytes) -> Receipt | None:
+    def find(self, kind: type[Kept], key: bytes) -> Kept | None:
+        """What is remembered under a key; of a type that goes with the key."""
         found = self._others.get(key)
         if found is None:
             stored = self._store.get(key)
-            return None if stored is None else decode_receipt(stored)
-        if not isinstance(found, Receipt):
-            raise TypeError(f"{key!r} is no receipt's key")
-        return found
-
-    def used_lot(self, key: bytes) -> Lot | None:
-        found = self._others.get(key)
-        if found is None:
-            stored = self._store.get(key)
-            return None if stored is None else decode_lot(stored)
-        if not isinstance(found, Lot):
-            raise TypeError(f"{key!r} is no lot's key")
+            return None if stored is None else decode(kind, stored)
+        if not isinstance(found, kind):
+            raise TypeError(f"{key!r} is no key of a {kind.__name__}")
         return found
 
     def _remember(self, profile_id: str, profile: Profile, stored_bytes: int) -> None:
@@ -103,7 +108,7 @@ class Table:
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Every profile that was flushed, sorted by the bytes of its id, read past the cache."""
         for key, stored in self._store.states(_PROFILE):
-            yield key[1:].decode(), decode_profile(stored)
+            yield key[1:].decode(), decode(Profile, stored)
 
     def meta(self, name: bytes) -> bytes | None:
         return self._store.meta(name)
@@ -121,11 +126,8 @@ class Table:
             if due_at is not None:
                 heappush(self._due_heap, (due_at, profile_id))
 
-    def put_receipt(self, key: bytes, receipt: Receipt) -> None:
-        self._others[key] = receipt
-
-    def put_used_lot(self, key: bytes, lot: Lot) -> None:
-        self._others[key] = lot
+    def put(self, key: bytes, state: Remembered) -> None:
+        self._others[key] = state
 
     # what is due
 
@@ -216,4 +218,4 @@ def _due_at(profile: Profile | None) -> Instant | None:
 
 
 def _stored_due_at(stored: bytes | None) -> Instant | None:
-    return None if stored is None else _due_at(decode_profile(stored))
+    return None if stored is None else _due_at(decode(Profile, stored))

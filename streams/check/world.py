@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from agents.balances import balance_rows
-from agents.core import Core, Incoming
+from agents.core import Core
+from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.amounts import format_points
 from schemas.events import BalanceRow, encode

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 
 from agents.balances import balance_rows
-from agents.core import Core, Incoming
+from agents.core import Core
+from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.events import encode
 from schemas.instants import Instant, parse_instant

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agents.core import Incoming
+from agents.incoming import Incoming
 from schemas.instants import Instant
 from streams.errors import WrongUsage
 from streams.worker.logic import PartitionTable, Reactions

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from agents.core import Incoming
+from agents.incoming import Incoming
 from agents.outbox import Effect, Outbox
 from schemas.instants import Instant
 from schemas.topics import LEDGER_ENTRIES

@@ -15,7 +15,8 @@ import msgspec
 from confluent_kafka import Producer
 
 from agents.balances import profile_balances
-from agents.core import Core, Incoming
+from agents.core import Core
+from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.events import encode
 from schemas.instants import format_instant, parse_instant

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from agents.balances import LOTS_MAX, profile_balances
-from agents.core import Core, Incoming
+from agents.core import Core
+from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.events import DeadLetter
 from schemas.instants import parse_instant

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from agents.core import Core, Incoming
+from agents.core import Core
+from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.document import read_document
 from schemas.instants import parse_instant

@@ -6,7 +6,8 @@ from itertools import islice
 from pathlib import Path
 
 from agents.balances import profile_balances
-from agents.core import Core, Incoming
+from agents.core import Core
+from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.events import encode
 from schemas.instants import Instant

@@ -1,0 +1,93 @@
+"""Admission: which versions of which programs a record counts for, and whether its time lies within what they accept.
+
+A record of a till or a site counts for the programs that name its application; a redemption or an adjustment for the one that it
+names; a profile record for none in particular. Nothing here changes anything: a record that is refused settles nothing.
+"""
+
+from agents.programs import Programs, Version
+from schemas.instants import Instant, format_instant
+from schemas.outcomes import Refused
+from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+
+
+def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, at: Instant, arrived_at: Instant) -> list[Version]:
+    """The versions in force at the record's time, of the programs that it counts for. A pixel without application counts for all.
+
+    Raises `Refused` where there is none: `unknown-application`, `unknown-program`, or a bound of the record's time.
+    """
+    application = record.application
+    names = programs.names() if application is None else programs.of_application(application)
+    if not names:
+        raise Refused("unknown-application", f"no program counts records of {application}", "application")
+    if isinstance(record, Sale) and record.program is not None:
+        if record.program not in programs:
+            raise Refused("unknown-program", f"there is no program {record.program}", "program")
+        if record.program not in names:
+            raise Refused("unknown-application", f"{record.program} does not count {application}", "application")
+        names = [record.program]
+    field = time_field(record)
+    found: list[Version] = []
+    refusal: Refused | None = None
+    for name in names:
+        try:
+            version = _version(programs, name, field, at, arrived_at)
+            if application is not None and application not in version.program.applications:
+                message = f"{application} is no application of {name} at {format_instant(at)}"
+                raise Refused("unknown-application", message, "application")
+            found.append(version)
+        except Refused as refused:
+            refusal = refusal or refused
+    if not found and refusal is not None:
+        raise refusal
+    return found
+
+
+def of_program(programs: Programs, record: Redemption | Adjustment, at: Instant, arrived_at: Instant) -> Version:
+    """The version in force of the program that the record names. Raises `Refused`: `unknown-program`, or a bound of its time."""
+    if record.program not in programs:
+        raise Refused("unknown-program", f"there is no program {record.program}", "program")
+    return _version(programs, record.program, time_field(record), at, arrived_at)
+
+
+def check_profile_record(programs: Programs, record: ProfileRecord, arrived_at: Instant) -> None:
+    """A profile is of no program: its record is accepted where any program would accept its time. Raises `Refused`."""
+    if record.application is not None and not programs.of_application(record.application):
+        raise Refused("unknown-application", f"no program counts records of {record.application}", "application")
+    refusal: Refused | None = None
+    for name in programs.names():
+        try:
+            _check_bounds(
+                programs.version(name, record.updated_at) or programs.first(name), "updated_at", record.updated_at, arrived_at
+            )
+            return
+        except Refused as refused:
+            refusal = refusal or refused
+    if refusal is not None:
+        raise refusal
+
+
+def time_field(record: Record) -> str:
+    """The name of the field that says when it happened."""
+    if isinstance(record, (Sale, Cancel, Return)):
+        return "closed_at"
+    if isinstance(record, ProfileRecord):
+        return "updated_at"
+    return "requested_at" if isinstance(record, Redemption) else "occurred_at"
+
+
+def _version(programs: Programs, name: str, field: str, at: Instant, arrived_at: Instant) -> Version:
+    version = programs.version(name, at)
+    _check_bounds(version or programs.first(name), field, at, arrived_at)
+    if version is None:
+        raise Refused("before-program", f"{field} {format_instant(at)} is before the first version of {name}", field)
+    return version
+
+
+def _check_bounds(version: Version, field: str, at: Instant, arrived_at: Instant) -> None:
+    bounds = version.program
+    if at > arrived_at + bounds.ahead_us:
+        raise Refused("future-event-time", f"{field} {format_instant(at)} is ahead of its arrival", field)
+    if at < arrived_at - bounds.remember_us:
+        raise Refused("too-late", f"{field} {format_instant(at)} is longer ago than the program remembers", field)
+    if bounds.late_us is not None and at < arrived_at - bounds.late_us:
+        raise Refused("too-late", f"{field} {format_instant(at)} is later than the program accepts", field)

@@ -1,0 +1,40 @@
+"""Dead letters: a record that could not be used, as it came, with the reason, the field and a sentence."""
+
+from base64 import b64encode
+from typing import Final
+
+from agents.incoming import Incoming
+from agents.outbox import Effect
+from schemas.events import DeadLetter
+from schemas.outcomes import Refused
+from schemas.topics import DEAD_LETTERS
+
+_TRUNCATED_BYTES: Final = 64 * 1024
+
+
+def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
+    value, encoded = incoming.value, []
+    truncated = refused.reason == "too-large"
+    if value is not None and truncated:
+        value = value[:_TRUNCATED_BYTES]
+    texts: dict[str, str | None] = {}
+    for name, content in (("key", incoming.key), ("value", value)):
+        try:
+            texts[name] = None if content is None else content.decode()
+        except UnicodeDecodeError:
+            texts[name] = b64encode(content or b"").decode()
+            encoded.append(name)
+    letter = DeadLetter(
+        topic=incoming.topic,
+        partition=incoming.partition,
+        offset=incoming.offset,
+        reason=refused.reason,
+        message=refused.message,
+        key=texts["key"],
+        value=texts["value"],
+        field=refused.field,
+        base64=tuple(encoded),
+        truncated=truncated,
+    )
+    key = texts["key"] if texts["key"] is not None and "key" not in encoded else ""
+    return Effect(DEAD_LETTERS, key, letter)

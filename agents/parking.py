@@ -1,0 +1,87 @@
+"""Parking: a record that came before what it speaks of waits for it, as it came, and is a dead letter when its time is over.
+
+A return that overtakes its sale, for one. The record stands in its profile; when what it waits for has come, the core takes it
+out and applies it again, as a record of its own. The same record again while it waits is a duplicate.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from agents.dead_letters import dead_letter
+from agents.due import PARKED, Due
+from agents.incoming import Incoming
+from agents.visit import Visit
+from schemas.instants import Instant, format_instant
+from schemas.outcomes import DUPLICATE, Refused
+from schemas.outcomes import PARKED as PARKED_OUTCOME
+from tables.state import Parked, Profile
+
+PARKED_MAX: Final = 1_000
+"""Records that may wait at one profile: its state must stay small enough to be written with every change."""
+
+
+def park(visit: Visit, incoming: Incoming, waits_for: bytes, until: Instant, identity: bytes, content: bytes) -> str:
+    """Let a record wait. Returns its outcome: `parked`, or `duplicate` where it waits already.
+
+    Raises `Refused` with `conflicting-duplicate`, or with `unknown-receipt` where too many wait at this profile.
+    """
+    profile = visit.profile
+    for waiting in profile.parked:
+        if waiting.identity == identity:
+            if waiting.content != content:
+                raise Refused("conflicting-duplicate", "the same record waits already, with other content")
+            return DUPLICATE
+    if len(profile.parked) >= PARKED_MAX:
+        raise Refused("unknown-receipt", f"what it speaks of is not known, and {PARKED_MAX} records of the profile wait already")
+    value = incoming.value or b""
+    parked = Parked(
+        until,
+        waits_for,
+        identity,
+        content,
+        incoming.topic,
+        incoming.partition,
+        incoming.offset,
+        incoming.key,
+        value,
+        incoming.arrived_at,
+    )
+    profile.parked = (*profile.parked, parked)
+    visit.due_by(until)
+    visit.touch()
+    return PARKED_OUTCOME
+
+
+def take(profile: Profile, waits_for: bytes) -> list[Parked]:
+    """Take out of a draft what has waited for this, in order of arrival."""
+    found = [parked for parked in profile.parked if parked.waits_for == waits_for]
+    profile.parked = tuple([parked for parked in profile.parked if parked.waits_for != waits_for])
+    return found
+
+
+def incoming_of(parked: Parked) -> Incoming:
+    """The record as it came."""
+    return Incoming(parked.topic, parked.partition, parked.offset, parked.key, parked.value, parked.arrived_at)
+
+
+def due(profile: Profile) -> Iterator[Due]:
+    for parked in profile.parked:
+        yield parked.until, PARKED, f"{parked.topic}:{parked.offset:020}", "", ""
+
+
+def fire(visit: Visit, due: Due) -> Iterable[Due]:
+    """Its time is over: a dead letter."""
+    profile = visit.profile
+    for parked in profile.parked:
+        if parked.until == due[0] and f"{parked.topic}:{parked.offset:020}" == due[2]:
+            profile.parked = tuple([other for other in profile.parked if other is not parked])
+            message = f"what it speaks of did not come until {format_instant(due[0])}"
+            visit.effects.append(
+                dead_letter(incoming_of(parked), Refused(_REASONS.get(parked.waits_for[:1], "unknown-receipt"), message))
+            )
+            visit.count(("parked", "dead-letter"))
+            break
+    return ()
+
+
+_REASONS: Final = {b"r": "unknown-receipt"}
