@@ -35,6 +35,9 @@ from tables.state import Profile, StateFormatError
 from tables.table import Table
 
 _ROUTES: Final = 65_536
+_SWEEP_EVERY: Final = 256  # records of an input
+_SWEEP_KEYS: Final = 1_024  # that are looked at then: more than so many records can add
+_DAY_US: Final = 24 * 3600 * 1_000_000  # a clock that goes back a little must not ask for what is gone
 
 FATAL: Final = (OSError, MemoryError, StateFormatError, MissingProgramError)
 """What no record is to blame for: the caller drops the cycle and ends, and nothing of it is committed."""
@@ -54,6 +57,8 @@ class Core:
 
         Raises `FATAL`, and nothing else.
         """
+        if incoming.offset % _SWEEP_EVERY == 0:
+            table.sweep(incoming.arrived_at - self.programs.remember_us - _DAY_US, _SWEEP_KEYS)
         return self._apply(table, incoming, outbox)
 
     def _apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:

@@ -5,7 +5,7 @@ changed nothing. It numbers the output (`sequence`, `entry`), gives it ids, and 
 entry that brought it. It decides nothing about points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
@@ -17,7 +17,7 @@ from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
 from tables import tiers
-from tables.state import Ledger, Lot, Membership, Profile, Remembered, TierState, ledger_key
+from tables.state import Ledger, Lot, Membership, Profile, Remembered, TierState, UsedLot, ledger_key
 from tables.table import Kept, Table, lot_key
 
 Settle = Callable[["Visit", Instant], None]
@@ -67,7 +67,7 @@ class Visit:
         self._table = table
         self._settle = settle
         self._ordinals: dict[str, int] = {}
-        self._remembered: dict[bytes, Remembered] = {}
+        self._remembered: dict[bytes, Remembered | None] = {}
         self._counts: list[tuple[tuple[str, ...], int]] = []
         self._touched = False
 
@@ -102,21 +102,30 @@ class Visit:
         A record is known while its event time + `remember` is not before the arrival of the one that asks: so what is known
         depends on records alone, and never on when a sweep came by.
         """
-        found = self._remembered.get(key)
-        state = found if isinstance(found, kind) else self._table.find(kind, key)
-        if state is None or isinstance(state, Lot) or state.last_at + self.programs.remember_us >= self.arrived_at:
+        state = self._remembered[key] if key in self._remembered else self._table.find(kind, key)
+        if state is not None and not isinstance(state, kind):
+            raise TypeError(f"{key!r} is no key of a {kind.__name__}")
+        if state is None or state.last_at + self.programs.remember_us >= self.arrived_at:
             return state
         return None
 
     def remember(self, key: bytes, state: Remembered) -> None:
         self._remembered[key] = state
 
+    def forget(self, key: bytes) -> None:
+        self._remembered[key] = None
+
+    def keys(self) -> Iterator[bytes]:
+        """The keys of all that is remembered of this profile beside itself, as it was before this visit."""
+        return self._table.keys_of(self.profile_id)
+
     def remember_used(self, lot: Lot) -> None:
         """Remember a lot that has left the open lots, for what may still ask after it."""
-        self._remembered[lot_key(self.profile_id, lot.lot_id)] = lot
+        self._remembered[lot_key(self.profile_id, lot.lot_id)] = UsedLot(lot, self.profile.settled_at)
 
     def used_lot(self, lot_id: str) -> Lot | None:
-        return self.find(Lot, lot_key(self.profile_id, lot_id))
+        found = self.find(UsedLot, lot_key(self.profile_id, lot_id))
+        return None if found is None else found.lot
 
     @property
     def changed(self) -> bool:

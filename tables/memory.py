@@ -47,6 +47,9 @@ class MemoryStore:
     def states(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         return iter(sorted(item for item in self._states.items() if item[0].startswith(prefix)))
 
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        return iter(sorted([key for key in self._states if start <= key < end]))
+
     def meta(self, name: bytes) -> bytes | None:
         return self._meta.get(name)
 

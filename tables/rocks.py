@@ -112,6 +112,11 @@ class RocksStore:
                     yield key, value
             start = page[-1] + b"\x00"
 
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        while page := _page(self._db, start, end):
+            yield from page
+            start = page[-1] + b"\x00"
+
     def meta(self, name: bytes) -> bytes | None:
         found: bytes | None = self._meta.get(name)
         return found

@@ -205,6 +205,13 @@ class Receipt(Struct, gc=False, array_like=True, frozen=True):
     refunded: int = 0
 
 
+class UsedLot(Struct, gc=False, array_like=True, frozen=True):
+    """A lot that has left the open lots, and when it did."""
+
+    lot: Lot
+    last_at: Instant
+
+
 class Seen(Struct, gc=False, array_like=True, frozen=True):
     """The identity of a record of any other kind, and its event time, from which `remember` counts."""
 
@@ -240,7 +247,7 @@ class Redemption(Struct, gc=False, array_like=True, frozen=True):
     decisions: dict[str, Decision] = {}
 
 
-Remembered = Receipt | Lot | Seen | Redemption
+Remembered = Receipt | UsedLot | Seen | Redemption
 """What has a key of its own beside the profile."""
 
 
@@ -258,21 +265,31 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
 _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, Lot, Seen, Redemption)
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, UsedLot, Seen, Redemption)
 }
-State = TypeVar("State", Profile, Receipt, Lot, Seen, Redemption)
+State = TypeVar("State", Profile, Receipt, UsedLot, Seen, Redemption)
 
 
 def encode(value: Profile | Remembered) -> bytes:
     return _PREFIX + _ENCODER.encode(value)
 
 
+def last_at(kind: type[Remembered], stored: bytes) -> Instant:
+    """The event time from which `remember` counts."""
+    found: Instant = _checked(kind, stored).last_at
+    return found
+
+
 def decode(kind: type[State], stored: bytes) -> State:
     """Raises `StateFormatError` for what a newer version has written."""
+    state: State = _checked(kind, stored)
+    return state
+
+
+def _checked(kind: type[Any], stored: bytes) -> Any:
     if stored[0] not in _READABLE:
         raise StateFormatError(
             f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "
             "run the version that wrote it, or a newer one"
         )
-    state: State = _DECODERS[kind].decode(memoryview(stored)[1:])
-    return state
+    return _DECODERS[kind].decode(memoryview(stored)[1:])

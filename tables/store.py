@@ -27,6 +27,9 @@ class Store(Protocol):
     def states(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """States whose key begins with `prefix`, in order of key."""
 
+    def keys(self, start: bytes, end: bytes) -> Iterator[bytes]:
+        """Keys of states from `start` to before `end`, in order."""
+
     def meta(self, name: bytes) -> bytes | None: ...
 
     def close(self) -> None: ...

@@ -15,8 +15,11 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
-from tables.state import Lot, Profile, Receipt, Redemption, Remembered, Seen, decode, encode
+from tables.state import Profile, Receipt, Redemption, Remembered, Seen, UsedLot, decode, encode, last_at
 from tables.store import Store
+from tables.sweep import Sweep
+
+Change = tuple[bytes, bytes | None]
 
 _PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
@@ -45,7 +48,8 @@ def identity_key(profile_id: str, kind: str, application: str, business_key: str
     return b"i%b\x00%b\x00%b\x00%b" % (profile_id.encode(), kind.encode(), application.encode(), business_key.encode())
 
 
-Kept = TypeVar("Kept", Receipt, Lot, Seen, Redemption)
+Kept = TypeVar("Kept", Receipt, UsedLot, Seen, Redemption)
+KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = ((b"d", Redemption), (b"i", Seen), (b"l", UsedLot), (b"r", Receipt))
 
 
 class Table:
@@ -58,7 +62,8 @@ class Table:
         self._sizes: dict[str, int] = {}  # of the young generation, as stored
         self._young_bytes = 0
         self._profiles: dict[str, Profile] = {}  # changed since the last flush
-        self._others: dict[bytes, Remembered] = {}  # likewise; seldom read again, so not cached
+        self._others: dict[bytes, Remembered | None] = {}  # likewise, None: forgotten; seldom read again, so not cached
+        self._sweep = Sweep()
         self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
         self._due_now: dict[str, Instant | None] = {}
         self._due_heap: list[tuple[Instant, str]] = []
@@ -84,11 +89,11 @@ class Table:
 
     def find(self, kind: type[Kept], key: bytes) -> Kept | None:
         """What is remembered under a key; of a type that goes with the key."""
-        found = self._others.get(key)
-        if found is None:
+        if key not in self._others:
             stored = self._store.get(key)
             return None if stored is None else decode(kind, stored)
-        if not isinstance(found, kind):
+        found = self._others[key]
+        if found is not None and not isinstance(found, kind):
             raise TypeError(f"{key!r} is no key of a {kind.__name__}")
         return found
 
@@ -126,8 +131,40 @@ class Table:
             if due_at is not None:
                 heappush(self._due_heap, (due_at, profile_id))
 
-    def put(self, key: bytes, state: Remembered) -> None:
+    def put(self, key: bytes, state: Remembered | None) -> None:
+        """Remember, or (None) forget."""
         self._others[key] = state
+        if state is not None:
+            self._sweep.saw(state.last_at)
+
+    def keys_of(self, profile_id: str) -> Iterator[bytes]:
+        """The keys of all that is remembered of a profile beside itself, in order within each kind."""
+        for letter, _ in KINDS:
+            prefix = letter + profile_id.encode() + b"\x00"
+            waiting = {key: state for key, state in self._others.items() if key.startswith(prefix)}
+            stored = [key for key in self._store.keys(prefix, prefix[:-1] + b"\x01") if key not in waiting]
+            yield from sorted(stored + [key for key, state in waiting.items() if state is not None])
+
+    def sweep(self, before: Instant, at_most: int) -> None:
+        """Forget some of what is older than an instant: nobody can ask for it any more (`Visit.find`). Looks at so many keys."""
+        if not self._sweep.has_work(before):
+            return
+        for letter, kind in self._sweep.kinds(KINDS):
+            start = self._sweep.start(letter)
+            page = list(islice(self._store.keys(start, letter + b"\xff"), at_most))
+            for key, stored in zip(page, self._store.get_many(page) if page else [], strict=True):
+                if stored is None or key in self._others:
+                    continue
+                at = last_at(kind, stored)
+                if at < before:
+                    self._others[key] = None
+                else:
+                    self._sweep.saw(at)
+            at_most -= len(page)
+            if not at_most:
+                self._sweep.rest(letter, page[-1] + b"\x00")
+                return
+        self._sweep.done()
 
     # what is due
 
@@ -157,16 +194,16 @@ class Table:
 
     # the end of a cycle
 
-    def changes(self) -> list[tuple[bytes, bytes]]:
-        """What has changed since the last flush, encoded: one value a key."""
-        changed = [(profile_key(profile_id), encode(profile)) for profile_id, profile in self._profiles.items()]
-        changed += [(key, encode(state)) for key, state in self._others.items()]
+    def changes(self) -> list[Change]:
+        """What has changed since the last flush, encoded: one value a key; None where it is to be forgotten."""
+        changed: list[Change] = [(profile_key(profile_id), encode(profile)) for profile_id, profile in self._profiles.items()]
+        changed += [(key, None if state is None else encode(state)) for key, state in self._others.items()]
         return changed
 
     def changed_profiles(self) -> list[str]:
         return list(self._profiles)
 
-    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes]] | None = None) -> int:
+    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[Change] | None = None) -> int:
         """Write everything that changed, the due index and the named values, all or nothing. Returns the bytes of the states.
 
         `changes`: what `changes()` gave, where it was encoded already.
@@ -176,12 +213,13 @@ class Table:
         written = self.changes() if changes is None else changes
         self._store.write(written, moved, meta)
         for (profile_id, profile), (_, value) in zip(self._profiles.items(), written, strict=False):  # profiles come first
-            self._remember(profile_id, profile, len(value))
+            self._remember(profile_id, profile, len(value or b""))
         self._forget_changes()
-        return sum([len(value) for _, value in written])
+        return sum([len(value) for _, value in written if value is not None])
 
     def drop_changes(self) -> None:
         """The cycle failed: what was not flushed never was. Readers see the store again."""
+        self._sweep = Sweep()
         self._forget_changes()
 
     def _forget_changes(self) -> None:

@@ -32,7 +32,7 @@ class Parcel:
     """All that one partition publishes in one cycle."""
 
     partition: Partition
-    changes: list[tuple[bytes, bytes]]
+    changes: list[tuple[bytes, bytes | None]]
     effects: list[Effect]
     balances: list[tuple[bytes, bytes]]
     cycle: bytes

@@ -46,10 +46,10 @@ class CountingTable:
         self._dirty[key] = before + 1
         return before + 1
 
-    def changes(self) -> list[tuple[bytes, bytes]]:
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
         return [(key, b"%d" % count) for key, count in self._dirty.items()]
 
-    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes]] | None = None) -> None:
+    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes | None]] | None = None) -> None:
         self._store.write(self.changes() if changes is None else changes, [], meta)
         self._dirty.clear()
 

@@ -1,0 +1,101 @@
+"""What is remembered is bounded by `remember`: it is known so long and no longer, and then it goes."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.core import Core
+from agents.incoming import Incoming
+from agents.outbox import Outbox
+from schemas.document import read_document
+from schemas.program_file import build_catalog
+from tables.memory import MemoryStore
+from tables.rocks import RocksStore
+from tables.store import Store
+from tables.table import Table
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+PROGRAM = {
+    "program": "club",
+    "timezone": "UTC",
+    "environment": "live",
+    "effective_from": "2000-01-01T00:00:00Z",
+    "applications": ["pos"],
+    "currency": "EUR",
+    "remember": "10 days",
+    "points": [{"sid": "pts", "returns": "within-balance", "expiration": "1 day"}],
+    "earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}],
+}
+
+
+class Shop:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.core = Core(build_catalog([read_document(json.dumps(PROGRAM), "club.json")]))
+        self.table = Table(store)
+        self.outbox = Outbox()
+        self.offset = 0
+
+    def deliver(self, day: float, **record: Any) -> str:
+        at = START + timedelta(seconds=round(day * 86_400))
+        moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        value = json.dumps({"application": "pos", "profile_id": "p1", "closed_at": moment, **record}).encode()
+        incoming = Incoming("purchases", 0, self.offset, b"p1", value, 0)
+        self.offset += 1
+        arrived_at = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return self.core.apply(self.table, incoming._replace(arrived_at=arrived_at), self.outbox)
+
+    def sale(self, day: float, receipt_id: str) -> str:
+        lines = [{"sku": "A", "quantity": 1, "unit_price": "10.00"}]
+        return self.deliver(day, receipt_id=receipt_id, currency="EUR", lines=lines)
+
+    def cancel(self, day: float, receipt_id: str) -> str:
+        return self.deliver(day, kind="cancel", receipt_id=receipt_id)
+
+    def stored(self) -> int:
+        self.table.flush({})
+        return sum(1 for letter in (b"r", b"l", b"i", b"d") for _ in self.store.keys(letter, letter + b"\xff"))
+
+
+@pytest.fixture(params=["memory", "rocks"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    return Shop(MemoryStore() if request.param == "memory" else RocksStore(tmp_path / "state", None))
+
+
+def test_a_receipt_is_known_for_remember_and_not_a_second_longer(shop: Shop) -> None:
+    shop.sale(0, "R1")
+    shop.sale(0, "R2")
+    assert shop.cancel(10, "R1") == "applied"
+    shop.outbox.clear()
+    assert shop.cancel(10 + 1 / 86_400, "R2") == "parked" or _reason(shop) == "unknown-receipt"
+
+
+def _reason(shop: Shop) -> str | None:
+    letters = [effect.record for effect in shop.outbox.effects if effect.topic == "dead-letters"]
+    return getattr(letters[-1], "reason", None) if letters else None
+
+
+def test_what_nobody_can_ask_for_any_more_is_swept_away(shop: Shop) -> None:
+    for n in range(3_000):  # a hundred a day
+        shop.sale(n / 100, f"R{n}")
+        if n % 100 == 0:
+            shop.table.flush({})
+    remembered = shop.stored()
+    assert 2 * 1_000 < remembered < 2 * 1_000 * 2, "receipts and used lots of about ten days, not of thirty"
+
+
+def test_a_sweep_looks_again_at_what_a_failed_cycle_gave_back(shop: Shop) -> None:
+    for n in range(1_000):
+        shop.sale(n / 1_000, f"R{n}")
+    shop.table.flush({})
+    for n in range(1_000):
+        shop.sale(30 + n / 1_000, f"S{n}")
+    shop.table.drop_changes()
+    for n in range(6_000):
+        shop.sale(30 + n / 6_000, f"S{n}")
+        if n % 100 == 0:
+            shop.table.flush({})
+    assert shop.stored() < 2 * 6_000 + 500, "the first thousand receipts and their lots are gone"
