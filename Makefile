@@ -12,7 +12,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 CHECKS ?= $(shell grep -ls '^tests:' docs/examples/*.yaml tests/checks/*.yaml ../shared/checks/talon-one-schedules.yaml)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test bench golden-update picture lock clean
+.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test returns bench golden-update picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ test-quick: $(VENV)/.installed-dev ## likewise without the slow ones
 
 kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, rebalances, exact counts
 	@$(BIN)/python -m pytest -m kafka $(ARGS)
+
+returns: $(VENV)/.installed-dev ## a shop's 2,618 real returns under each policy, against an independent reckoning
+	@$(BIN)/python -m pytest tests/online_retail/test_returns.py -n 0 $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -66,7 +66,9 @@ def balances_in(state: Path) -> list[dict[str, Any]]:
     for path in sorted(state.glob("partition-*")):
         table = Table(RocksStore(path))
         for profile_id, profile in table.profiles():
-            found += [(profile_id.encode(), json.loads(encode(row))) for row in balance_rows(programs, profile_id, profile)]
+            found += [
+                (profile_id.encode(), json.loads(encode(row))) for row in balance_rows(programs, profile_id, profile, table)
+            ]
         table.close()
     return [row for _, row in sorted(found, key=lambda item: item[0])]
 
