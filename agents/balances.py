@@ -1,7 +1,6 @@
 """Balances: a profile as the world may read it, from its state alone."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
 
 from agents.programs import Programs
 from schemas.amounts import format_points
@@ -10,13 +9,13 @@ from schemas.instants import format_instant
 from schemas.program import PointType
 from tables.ledger import spending_order
 from tables.state import Ledger, Lot, Membership, Profile, split_ledger_key
-
-LOTS_MAX: Final = 1_000
-"""Of one ledger in one record of `balances`: a profile of very many lots must not outgrow the topic's records."""
+from tables.table import Table
 
 
 def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
-    """The record of the topic `balances`."""
+    """The record of the topic `balances`: of a ledger with thousands of open lots those that are next to be spent, and how many more
+    there are, so that it costs no more to tell than to change.
+    """
     return ProfileBalances(
         profile_id=profile_id,
         programs=tuple(
@@ -24,35 +23,36 @@ def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> P
                 program=name,
                 sequence=membership.sequence,
                 joined_at=None if membership.joined_at is None else format_instant(membership.joined_at),
-                balances=tuple(_rows(programs, profile_id, name, membership, profile, LOTS_MAX)),
+                balances=tuple(_rows(programs, profile_id, name, membership, profile, None)),
             )
             for name, membership in sorted(profile.programs.items())
         ),
     )
 
 
-def balance_rows(programs: Programs, profile_id: str, profile: Profile) -> Iterator[BalanceRow]:
-    """The rows of `balances.jsonl`: one a ledger, sorted by program, point and subledger."""
+def balance_rows(programs: Programs, profile_id: str, profile: Profile, table: Table) -> Iterator[BalanceRow]:
+    """The rows of `balances.jsonl`: one a ledger with all of its open lots, sorted by program, point and subledger."""
     for name, membership in sorted(profile.programs.items()):
-        yield from _rows(programs, profile_id, name, membership, profile, None)
+        yield from _rows(programs, profile_id, name, membership, profile, table)
 
 
 def _rows(
-    programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, lots_max: int | None
+    programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, table: Table | None
 ) -> Iterator[BalanceRow]:
     places = sorted((*split_ledger_key(key), key) for key in membership.ledgers)
     for sid, subledger, key in places:
         point = programs.point(name, sid, profile.settled_at)
         tier = membership.tiers.get(subledger)
-        yield _row(profile_id, name, point, subledger, membership.ledgers[key], None if tier is None else tier.tier, lots_max)
+        ledger = membership.ledgers[key]
+        lots = ledger.lots if table is None or not ledger.pages else table.lots_of(profile_id, name, key, ledger)
+        yield _row(profile_id, name, point, subledger, ledger, None if tier is None else tier.tier, lots)
 
 
 def _row(
-    profile_id: str, program: str, point: PointType, subledger: str, ledger: Ledger, tier: str | None, lots_max: int | None
+    profile_id: str, program: str, point: PointType, subledger: str, ledger: Ledger, tier: str | None, lots: Sequence[Lot]
 ) -> BalanceRow:
     scale = point.scale
-    lots = open_lots(ledger, point)
-    shown = lots if lots_max is None else lots[:lots_max]
+    omitted = len(ledger.lots) + sum([page.count for page in ledger.pages]) - len(lots)
     return BalanceRow(
         profile_id=profile_id,
         program=program,
@@ -69,15 +69,15 @@ def _row(
         debt=format_points(ledger.debt, scale),
         lifetime=format_points(ledger.issued, scale),
         tier=tier,
-        lots=tuple([_lot(lot, scale) for lot in shown]),
-        lots_omitted=len(lots) - len(shown),
+        lots=tuple([_lot(lot, scale) for lot in open_lots(lots, point)]),
+        lots_omitted=omitted,
     )
 
 
-def open_lots(ledger: Ledger, point: PointType) -> list[Lot]:
+def open_lots(lots: Sequence[Lot], point: PointType) -> list[Lot]:
     """Active lots in spending order, then pending ones by activation."""
-    active = spending_order([lot for lot in ledger.lots if lot.active], point.spend_order)
-    pending = spending_order([lot for lot in ledger.lots if not lot.active], point.spend_order)
+    active = spending_order([lot for lot in lots if lot.active], point.spend_order)
+    pending = spending_order([lot for lot in lots if not lot.active], point.spend_order)
     return active + sorted(pending, key=lambda lot: (lot.activates_at is None, lot.activates_at or 0))
 
 

@@ -31,6 +31,7 @@ from schemas.outcomes import ANONYMOUS, DEAD_LETTER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from tables.pages import HEAD_MAX
 from tables.state import Profile, StateFormatError
 from tables.table import Table
 
@@ -44,10 +45,13 @@ FATAL: Final = (OSError, MemoryError, StateFormatError, MissingProgramError)
 
 
 class Core:
-    """`partitions`: how many each input topic has, to refuse what is misrouted; None where records come from files."""
+    """`partitions`: how many each input topic has, to refuse what is misrouted; None where records come from files.
 
-    def __init__(self, catalog: Catalog, partitions: int | None = None) -> None:
-        self.programs = Programs(catalog)
+    `head_lots`: so many open lots lie in a ledger's own record, the others in pages; nothing that comes out depends on it.
+    """
+
+    def __init__(self, catalog: Catalog, partitions: int | None = None, head_lots: int = HEAD_MAX) -> None:
+        self.programs = Programs(catalog, head_lots)
         self._partitions = partitions
         self._route = lru_cache(maxsize=_ROUTES)(self._route_of)
         self._decoded: tuple[str, bytes | None, Record] | None = None  # what `event_time` read last

@@ -68,7 +68,7 @@ def credit(
         join(visit, version, at, cause)
     parts = tuple([(lot, lot.issued) for lot in lots])
     alike = len(lots) == 1 or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
-    accrued = ledger.accrue(visit.ledger(program, point.sid, subledger), lots)
+    accrued = ledger.accrue(visit.head(program, point.sid, subledger), lots)
     visit.say(
         program,
         "points.accrued",
@@ -91,7 +91,7 @@ def credit(
         visit.qualify(version, subledger, accrued.issued, cause)
     for lot in lots:
         if _born_expired(lot, at):
-            expired = ledger.expire(visit.ledger(program, point.sid, subledger), lot)
+            expired = ledger.expire(visit.head(program, point.sid, subledger), lot)
             visit.remember_used(expired)
             visit.say(
                 program,

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
 from tables.earning import Rulebook
+from tables.pages import HEAD_MAX
 
 
 class MissingProgramError(Exception):
@@ -21,7 +22,10 @@ class Version:
 
 
 class Programs:
-    def __init__(self, catalog: Catalog) -> None:
+    """`head_lots`: so many open lots a ledger's own record may hold (`tables.pages`)."""
+
+    def __init__(self, catalog: Catalog, head_lots: int = HEAD_MAX) -> None:
+        self.head_lots = head_lots
         self._versions = {name: tuple(Version(program) for program in programs) for name, programs in catalog.programs.items()}
         self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
         self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)

@@ -14,6 +14,7 @@ from agents import lots, parking
 from agents.due import ACTIVATION, EXPIRY, PARKED, Due
 from agents.visit import Visit
 from schemas.instants import Instant
+from tables import pages
 from tables.state import Profile
 
 
@@ -36,6 +37,10 @@ def settle(visit: Visit, until: Instant) -> None:
     profile = visit.profile
     if profile.due_at is None or profile.due_at > until:
         return
+    for program, membership in profile.programs.items():
+        for key, held in membership.ledgers.items():
+            if held.pages:
+                pages.open_due(held, until, visit.fetch(program, key))
     waiting = [due for due in _all_due(profile) if due[0] <= until]
     heapify(waiting)
     while waiting:
@@ -44,9 +49,15 @@ def settle(visit: Visit, until: Instant) -> None:
         for brought in _FIRE[due[1]](visit, due):
             if brought[0] <= until:
                 heappush(waiting, brought)
-    profile.due_at = min([due[0] for due in _all_due(profile)], default=None)
+    profile.due_at = min([*[due[0] for due in _all_due(profile)], *_due_of_pages(profile)], default=None)
 
 
 def _all_due(profile: Profile) -> Iterator[Due]:
     for timers in _TIMERS:
         yield from timers.due(profile)
+
+
+def _due_of_pages(profile: Profile) -> Iterator[Instant]:
+    for membership in profile.programs.values():
+        for held in membership.ledgers.values():
+            yield from [page.due_at for page in held.pages if page.due_at is not None]

@@ -16,9 +16,9 @@ from schemas.events import BalanceView, Cause, LedgerEntry, LotView, RuleView, T
 from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
-from tables import tiers
-from tables.state import Ledger, Lot, Membership, Profile, Remembered, TierState, UsedLot, ledger_key
-from tables.table import Kept, Table, lot_key
+from tables import pages, tiers
+from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, TierState, UsedLot, ledger_key
+from tables.table import Kept, Table, lot_key, page_key
 
 Settle = Callable[["Visit", Instant], None]
 
@@ -77,13 +77,45 @@ class Visit:
             programs[program] = Membership()
         return programs[program]
 
-    def ledger(self, program: str, point: str, subledger: str) -> Ledger:
+    def head(self, program: str, point: str, subledger: str) -> Ledger:
+        """A ledger as it lies in its profile: what is asked for next, and not what lies in pages."""
         ledgers = self.membership(program).ledgers
         key = ledger_key(point, subledger)
         found = ledgers.get(key)
         if found is None:
             found = ledgers[key] = Ledger()
         return found
+
+    def ledger(self, program: str, point: str, subledger: str) -> Ledger:
+        """A ledger with all of its open lots. Of thousands, ask for fewer: `head` and `pages` together."""
+        found = self.head(program, point, subledger)
+        if found.pages:
+            pages.open_all(found, self.fetch(program, ledger_key(point, subledger)))
+        return found
+
+    def fetch(self, program: str, key: str) -> pages.Fetch:
+        """How a page of a ledger is opened."""
+
+        def take(page: PageRef) -> tuple[Lot, ...]:
+            stored_at = page_key(self.profile_id, program, key, page.number)
+            found = self.find(LotPage, stored_at)
+            if found is None:
+                raise OSError(
+                    f"a page of lots is not there ({program} {key} {page.number}): rebuild the state from the changelog"
+                )
+            self.forget(stored_at)
+            return found.lots
+
+        return take
+
+    def _seal(self) -> None:
+        """Put what is asked for last of ledgers that have grown too large into pages."""
+        head_lots = self.programs.head_lots
+        for program, membership in self.profile.programs.items():
+            for key, ledger in membership.ledgers.items():
+                if len(ledger.lots) > head_lots:
+                    for ref, page in pages.seal(ledger, head_lots):
+                        self.remember(page_key(self.profile_id, program, key, ref.number), page)
 
     def settle_to(self, at: Instant) -> None:
         """What is due up to and including an instant comes before what happens at it; a late record moves nothing back."""
@@ -146,6 +178,7 @@ class Visit:
 
     def commit(self, outbox: Outbox) -> None:
         """Make it so: the profile as drafted, what goes with it, and the effects."""
+        self._seal()
         self._table.put_profile(self.profile_id, self.profile)
         for key, state in self._remembered.items():
             self._table.put(key, state)
@@ -196,6 +229,7 @@ class Visit:
         legal_entity: str | None = None,
         description: str | None = None,
         reason: str | None = None,
+        actor: str | None = None,
         withheld: int = 0,
         debt_added: int = 0,
         debt_paid: int = 0,
@@ -227,6 +261,7 @@ class Visit:
             legal_entity=legal_entity,
             description=description,
             reason=reason,
+            actor=actor,
             withheld=format_points(withheld, scale) if withheld else None,
             debt_added=format_points(debt_added, scale) if debt_added else None,
             debt_paid=format_points(debt_paid, scale) if debt_paid else None,

@@ -68,6 +68,7 @@ class LedgerEntry(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tru
     legal_entity: str | None = None
     description: str | None = None
     reason: str | None = None
+    actor: str | None = None
     withheld: str | None = None
     debt_added: str | None = None
     debt_paid: str | None = None
@@ -110,6 +111,31 @@ class Notification(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tr
     not_before: str | None = None
 
 
+class RedemptionDecision(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
+    """What a redemption request got: `redemption.accepted` or `redemption.declined`. Asked again, it is told again as it was.
+
+    `points` are those taken, held, let go or given back, 0 where it was declined; `money` is their worth, rounded down to the
+    currency's minor unit. `held_until`: when the hold of a `reserve` runs out.
+    """
+
+    id: str
+    type: str
+    program: str
+    profile_id: str
+    occurred_at: str
+    recorded_at: str
+    cause: Cause
+    redemption_id: str
+    kind: str
+    point: str
+    points: str
+    part: str | None = None
+    subledger: str | None = None
+    money: str | None = None
+    reason: str | None = None
+    held_until: str | None = None
+
+
 class DeadLetter(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A record that could not be used, as it came. `base64` names the fields that are base64 because they are not UTF-8.
 
@@ -147,7 +173,8 @@ class LotBalance(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
 class BalanceRow(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """One ledger of one profile, as `replay` writes it to balances.jsonl.
 
-    In the topic `balances` at most the first 1,000 lots in spending order stand in `lots`; `lots_omitted` counts the rest.
+    In the topic `balances` a ledger of very many lots shows about a hundred, the next to be spent and the newest; `lots_omitted`
+    counts the rest.
     """
 
     profile_id: str

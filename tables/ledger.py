@@ -9,8 +9,8 @@ are checked, in production too (U1):
 with `debt` beside the equation, and debt > 0 only where active = 0: whatever becomes active pays debt first, in the same move.
 """
 
-from collections.abc import Sequence
-from typing import Final, Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Literal, TypeVar
 
 from msgspec import Struct, structs
 
@@ -22,8 +22,11 @@ from tables.state import Ledger, Lot
 Policy = Literal["pending-only", "within-balance", "allow-debt"]
 SpendOrder = Literal["earliest-expiry", "earliest-earned"]
 
+Parts = tuple[tuple[Lot, int], ...]
+Move = TypeVar("Move")
+
 _NEVER: Final = 1 << 62
-_LOTS_CHECKED: Final = 64
+_LOTS_CHECKED: Final = 256
 
 
 class InvariantViolated(Exception):
@@ -42,10 +45,29 @@ class Activated(Struct, gc=False, frozen=True):
     debt_paid: int
 
 
+class Spent(Struct, gc=False, frozen=True):
+    """`parts`: how much of which lot, as it stood before, in the order of spending; `used`: the lots that are used up by it."""
+
+    parts: Parts
+    used: tuple[Lot, ...]
+
+
+class GivenBack(Struct, gc=False, frozen=True):
+    """`parts`: how much came back to which lot, as it stands after; `debt_paid`; `used`: the lots that debt used up."""
+
+    parts: Parts
+    debt_paid: int
+    used: tuple[Lot, ...]
+
+    @property
+    def points(self) -> int:
+        return sum(points for _, points in self.parts)
+
+
 class TakenBack(Struct, gc=False, frozen=True):
     """`parts`: how much came out of which lot (as it stood before); `debt_added`; `kept`: what could not be taken."""
 
-    parts: tuple[tuple[Lot, int], ...]
+    parts: Parts
     debt_added: int
     kept: int
 
@@ -107,6 +129,63 @@ def expire(ledger: Ledger, lot: Lot) -> Lot:
     return expired
 
 
+def redeem(ledger: Ledger, points: int, order: SpendOrder) -> Spent:
+    """Active points are spent, lot by lot in spending order."""
+    spent = _spend(ledger, points, order)
+    ledger.redeemed += points
+    return _proved(ledger, spent)
+
+
+def write_off(ledger: Ledger, points: int, order: SpendOrder) -> Spent:
+    """Active points are taken by hand, lot by lot in spending order."""
+    spent = _spend(ledger, points, order)
+    ledger.written_off += points
+    return _proved(ledger, spent)
+
+
+def reserve(ledger: Ledger, points: int, order: SpendOrder) -> Spent:
+    """Active points are held, lot by lot in spending order. They stay in their lots and keep their dates."""
+    spent = _spend(ledger, points, order, held=True)
+    ledger.reserved += points
+    return _proved(ledger, spent)
+
+
+def commit(ledger: Ledger, parts: Parts) -> Spent:
+    """What was reserved is spent. `parts`: what `reserve` told; the lots may have changed since."""
+    now = _as_they_stand(ledger, parts)
+    changed = {lot.lot_id: structs.replace(lot, reserved=lot.reserved - points) for lot, points in now}
+    points = sum(points for _, points in now)
+    ledger.reserved -= points
+    ledger.redeemed += points
+    return _proved(ledger, Spent(now, _replace_all(ledger, changed)))
+
+
+def release(ledger: Ledger, parts: Parts) -> GivenBack:
+    """What was reserved is active again, and pays debt first; what is past its date is for the caller to expire."""
+    points = sum(points for _, points in parts)
+    ledger.reserved -= points
+    given = [(structs.replace(lot, reserved=lot.reserved - part), part) for lot, part in _as_they_stand(ledger, parts)]
+    return _give_back(ledger, given)
+
+
+def reinstate(ledger: Ledger, parts: Parts, at: Instant, reinstate_expired_us: int) -> GivenBack:
+    """What was redeemed is active again in the same lots, and pays debt first.
+
+    `parts`: the lots as they were when they were last open. What expired no longer than so long before `at` comes back until as
+    long after it; what is past its date otherwise is for the caller to expire.
+    """
+    points = sum(points for _, points in parts)
+    ledger.redeemed -= points
+    still_open = {lot.lot_id: lot for lot in ledger.lots}
+    given: list[tuple[Lot, int]] = []
+    for then, part in parts:
+        lot = still_open.get(then.lot_id, then)
+        if lot.expires_at is not None and at - reinstate_expired_us <= lot.expires_at <= at and reinstate_expired_us:
+            lot = structs.replace(lot, expires_at=at + reinstate_expired_us)
+        given.append((lot, part))
+    return _give_back(ledger, given)
+
+
 def take_back(ledger: Ledger, points: int, own: frozenset[str], policy: Policy, order: SpendOrder) -> TakenBack:
     """Take back what a receipt earned, from where the policy allows, in LEDGER's order of sources:
 
@@ -146,9 +225,14 @@ def _sources(ledger: Ledger, own: frozenset[str], policy: Policy, order: SpendOr
 
 def spending_order(lots: Sequence[Lot], order: SpendOrder) -> list[Lot]:
     """Earliest expiry first, never-expiring last, then earliest earned, then id; or earliest earned first."""
+    return sorted(lots, key=spending_key(order))
+
+
+def spending_key(order: SpendOrder) -> Callable[[Lot], tuple[int, int, str]]:
+    """What a lot is sorted by when points are spent."""
     if order == "earliest-earned":
-        return sorted(lots, key=lambda lot: (lot.earned_at, _NEVER if lot.expires_at is None else lot.expires_at, lot.lot_id))
-    return sorted(lots, key=lambda lot: (_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id))
+        return lambda lot: (lot.earned_at, _NEVER if lot.expires_at is None else lot.expires_at, lot.lot_id)
+    return lambda lot: (_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)
 
 
 def due_at(lot: Lot) -> Instant | None:
@@ -180,6 +264,9 @@ def check_lots(ledger: Ledger) -> None:
     if len(ledger.lots) > _LOTS_CHECKED:
         return
     active = pending = reserved = 0
+    for page in ledger.pages:
+        active += page.active
+        pending += page.pending
     for lot in ledger.lots:
         if lot.active:
             active += lot.remaining
@@ -201,6 +288,60 @@ def _pay_debt(ledger: Ledger, lot: Lot) -> Lot:
     ledger.active -= paid
     ledger.debt_paid += paid
     return structs.replace(lot, remaining=lot.remaining - paid)
+
+
+def _spend(ledger: Ledger, points: int, order: SpendOrder, *, held: bool = False) -> Spent:
+    """Take so many points out of active lots; the caller says where they go."""
+    _require(0 < points <= ledger.active, "what is spent is there", points)
+    parts: list[tuple[Lot, int]] = []
+    changed: dict[str, Lot] = {}
+    left = points
+    for lot in spending_order([lot for lot in ledger.lots if lot.active and lot.remaining], order):
+        part = min(left, lot.remaining)
+        left -= part
+        parts.append((lot, part))
+        reserved = lot.reserved + part if held else lot.reserved
+        changed[lot.lot_id] = structs.replace(lot, remaining=lot.remaining - part, reserved=reserved)
+        if not left:
+            break
+    ledger.active -= points
+    return Spent(tuple(parts), _replace_all(ledger, changed))
+
+
+def _as_they_stand(ledger: Ledger, parts: Parts) -> Parts:
+    """The same parts with the open lots as they are now."""
+    still_open = {lot.lot_id: lot for lot in ledger.lots}
+    for lot, points in parts:
+        held = still_open.get(lot.lot_id)
+        _require(held is not None and 0 < points <= held.reserved, "what is held is in its lot", lot)
+    return tuple([(still_open[lot.lot_id], points) for lot, points in parts])
+
+
+def _give_back(ledger: Ledger, given: Iterable[tuple[Lot, int]]) -> GivenBack:
+    debt_before = ledger.debt
+    changed: dict[str, Lot] = {}
+    parts: list[tuple[Lot, int]] = []
+    for lot, points in given:
+        ledger.active += points
+        lot = _pay_debt(ledger, structs.replace(lot, remaining=lot.remaining + points))
+        changed[lot.lot_id] = lot
+        parts.append((lot, points))
+    used = _replace_all(ledger, changed)
+    return _proved(ledger, GivenBack(tuple(parts), debt_before - ledger.debt, used))
+
+
+def _replace_all(ledger: Ledger, changed: dict[str, Lot]) -> tuple[Lot, ...]:
+    """Put the new forms of lots in the old ones' places, and those that are open again behind them. Returns what is used up."""
+    used = tuple([lot for lot in changed.values() if not (lot.remaining or lot.reserved)])
+    lots = [changed.pop(lot.lot_id, lot) for lot in ledger.lots]
+    ledger.lots = [lot for lot in (*lots, *changed.values()) if lot.remaining or lot.reserved]
+    return used
+
+
+def _proved(ledger: Ledger, move: Move) -> Move:
+    check(ledger)
+    check_lots(ledger)
+    return move
 
 
 def _replace(ledger: Ledger, old: Lot, new: Lot) -> None:

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 from msgspec import Struct
 
-from schemas.instants import Instant
+from schemas.events import RedemptionDecision
+from schemas.instants import LATEST, Instant
 
 FORMAT: Final = 2
 """The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
@@ -44,8 +45,27 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
     description: str | None = None
 
 
+class PageRef(Struct, gc=False, array_like=True, frozen=True):
+    """What a ledger knows of a page of its lots (`pages.py`): how many, their sums (minor), when the first of them is due, bounds.
+
+    None of its lots is due before `due_at`, expires before `first_expiry` or was earned outside `earned_from` to `earned_to`.
+    """
+
+    number: int
+    count: int
+    active: int
+    pending: int
+    due_at: Instant | None
+    first_expiry: Instant
+    earned_from: Instant
+    earned_to: Instant
+
+
 class Ledger(Struct, gc=False, array_like=True):
-    """The totals of one point type and subledger, minor units, and the open lots in order of birth."""
+    """The totals of one point type and subledger, minor units, and the open lots: in `lots` what is asked for next, and in pages.
+
+    A ledger of few open lots has no pages. `pages` is never changed in place.
+    """
 
     active: int = 0
     pending: int = 0
@@ -58,6 +78,8 @@ class Ledger(Struct, gc=False, array_like=True):
     debt: int = 0
     issued: int = 0
     lots: list[Lot] = []
+    pages: tuple[PageRef, ...] = ()
+    pages_made: int = 0
 
     def draft(self) -> "Ledger":
         return Ledger(
@@ -72,15 +94,43 @@ class Ledger(Struct, gc=False, array_like=True):
             self.debt,
             self.issued,
             self.lots.copy(),
+            self.pages,
+            self.pages_made,
         )
 
 
+class Past(Struct, gc=False, array_like=True, frozen=True):
+    """A time that was reviewed: what counted from `since` (None: the beginning) up to, not including, `until`.
+
+    `held` is the tier at its end, `became` the one after it. `review` False: no review ended it, but a rise (under `tier-join`).
+    """
+
+    since: Instant | None
+    until: Instant
+    amount: int
+    held: str | None = None
+    became: str | None = None
+    review: bool = True
+
+
 class TierState(Struct, gc=False, array_like=True, frozen=True):
-    """The tier held (None: none yet), the qualifying points, and since when each tier was held, oldest first."""
+    """The standing in one subledger: the tier held (None: none), and all that is needed to judge it again.
+
+    `qualifying`: what counts now (points minor, or money nano), where it is a sum from `since` on (None: the beginning).
+    `history`: since when each tier was held, oldest first. `review_at`: the next review; `fall_at`: when the fall that the last
+    review decided takes place, where there is grace. `past`: what earlier reviews judged. `recent`: what counts, by instant, where
+    only the last days do. `latest`: the newest instant that counted, and how much did then (kept under `tier-join` only).
+    """
 
     tier: str | None = None
     qualifying: int = 0
     history: tuple[tuple[Instant, str | None], ...] = ()
+    since: Instant | None = None
+    review_at: Instant | None = None
+    fall_at: Instant | None = None
+    past: tuple[Past, ...] = ()
+    recent: tuple[tuple[Instant, int], ...] = ()
+    latest: tuple[Instant, int] | None = None
 
 
 class Membership(Struct, gc=False, array_like=True):
@@ -205,6 +255,16 @@ class Receipt(Struct, gc=False, array_like=True, frozen=True):
     refunded: int = 0
 
 
+class LotPage(Struct, gc=False, array_like=True, frozen=True):
+    """Open lots of one ledger, out of its own record. Never forgotten by age."""
+
+    lots: tuple[Lot, ...]
+
+    @property
+    def last_at(self) -> Instant:
+        return LATEST
+
+
 class UsedLot(Struct, gc=False, array_like=True, frozen=True):
     """A lot that has left the open lots, and when it did."""
 
@@ -220,21 +280,18 @@ class Seen(Struct, gc=False, array_like=True, frozen=True):
 
 
 class Decision(Struct, gc=False, array_like=True, frozen=True):
-    """What one request of a redemption got; told again when it comes again. `points` minor, `money` as it was told."""
+    """What one request of a redemption got, as it was told, to be told again when it comes again."""
 
     content: bytes
-    id: str
-    accepted: bool
-    points: int
-    occurred_at: Instant
-    money: str | None = None
-    reason: str | None = None
+    told: RedemptionDecision
 
 
 class Redemption(Struct, gc=False, array_like=True, frozen=True):
-    """A redemption: what it took or holds, lot by lot as they stood then, in the order of spending, and its decisions by kind.
+    """A redemption: what it took or holds, lot by lot as they stood then, in the order of spending, and its decisions.
 
-    `reinstated`: how much of it was rolled back (minor). `last_at`: the latest event time, from which `remember` counts.
+    `status`: `declined`, `reserved`, `redeemed` (also by a commit), `released`, `hold-over`. `taken_at`: by whose ratio its worth is
+    told; `reinstated`: how much of it was rolled back (minor); `decisions`: by kind, those of a rollback by kind and part.
+    `last_at`: the latest event time, and no earlier than its hold runs out; from it `remember` counts.
     """
 
     program: str
@@ -242,12 +299,18 @@ class Redemption(Struct, gc=False, array_like=True, frozen=True):
     subledger: str
     last_at: Instant
     status: str
+    taken_at: Instant
     parts: tuple[tuple[Lot, int], ...] = ()
     reinstated: int = 0
     decisions: dict[str, Decision] = {}
 
+    @property
+    def points(self) -> int:
+        """What it took or holds (minor), before anything was rolled back."""
+        return sum(points for _, points in self.parts)
 
-Remembered = Receipt | UsedLot | Seen | Redemption
+
+Remembered = Receipt | LotPage | UsedLot | Seen | Redemption
 """What has a key of its own beside the profile."""
 
 
@@ -265,9 +328,9 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
 _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, UsedLot, Seen, Redemption)
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption)
 }
-State = TypeVar("State", Profile, Receipt, UsedLot, Seen, Redemption)
+State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption)
 
 
 def encode(value: Profile | Remembered) -> bytes:

@@ -4,7 +4,8 @@ One writer. What is read stays decoded in a bounded cache of two generations; wh
 The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
 commit, or calls `drop_changes()` and goes on from the store.
 
-Keys: `p` profile, `r` receipt, `l` a lot that is used up, `d` a redemption, `i` the identity of any other record. A profile id
+Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `i` the identity of any
+other record. A profile id
 holds no control character, so 0 ends it.
 """
 
@@ -15,7 +16,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
-from tables.state import Profile, Receipt, Redemption, Remembered, Seen, UsedLot, decode, encode, last_at
+from tables.state import Ledger, Lot, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot, decode, encode, last_at
 from tables.store import Store
 from tables.sweep import Sweep
 
@@ -48,7 +49,11 @@ def identity_key(profile_id: str, kind: str, application: str, business_key: str
     return b"i%b\x00%b\x00%b\x00%b" % (profile_id.encode(), kind.encode(), application.encode(), business_key.encode())
 
 
-Kept = TypeVar("Kept", Receipt, UsedLot, Seen, Redemption)
+def page_key(profile_id: str, program: str, ledger_key: str, number: int) -> bytes:
+    return b"q%b\x00%b\x00%b\x00%d" % (profile_id.encode(), program.encode(), ledger_key.encode(), number)
+
+
+Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption)
 KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = ((b"d", Redemption), (b"i", Seen), (b"l", UsedLot), (b"r", Receipt))
 
 
@@ -136,6 +141,14 @@ class Table:
         self._others[key] = state
         if state is not None:
             self._sweep.saw(state.last_at)
+
+    def lots_of(self, profile_id: str, program: str, ledger_key: str, ledger: Ledger) -> list[Lot]:
+        """All open lots of a ledger, those in pages too."""
+        lots = ledger.lots.copy()
+        for page in ledger.pages:
+            found = self.find(LotPage, page_key(profile_id, program, ledger_key, page.number))
+            lots += found.lots if found is not None else ()
+        return lots
 
     def keys_of(self, profile_id: str) -> Iterator[bytes]:
         """The keys of all that is remembered of a profile beside itself, in order within each kind."""

@@ -123,7 +123,7 @@ class World:
     def _rows(self, profile_id: str) -> list[BalanceRow]:
         """The profile's ledgers, those of one program in the order of its point types."""
         profile = self._table.profile(profile_id)
-        rows = [] if profile is None else list(balance_rows(self._core.programs, profile_id, profile))
+        rows = [] if profile is None else list(balance_rows(self._core.programs, profile_id, profile, self._table))
         return sorted(rows, key=lambda row: (row.program, self._place(row)))
 
     def _place(self, row: BalanceRow) -> int:

@@ -220,7 +220,7 @@ class _Run:
     def _balances(self) -> Iterator[bytes]:
         for profile_id, profile in self._table.profiles():
             self.summary.profiles += 1
-            for row in balance_rows(self._core.programs, profile_id, profile):
+            for row in balance_rows(self._core.programs, profile_id, profile, self._table):
                 yield encode(row)
 
 

@@ -1,7 +1,7 @@
 """The product under the properties: the pure core over a table in memory, fed with plain values.
 
-A step is a record of `purchases` (a mapping) or a tick (an aware datetime). What comes back are plain values again, so that
-nothing of the product's own types reaches the claims.
+A step is a record (a mapping; of `purchases` unless another topic is named) or a tick (an aware datetime). What comes back are
+plain values again, so that nothing of the product's own types reaches the claims.
 """
 
 import json
@@ -60,7 +60,10 @@ class Product:
     def flush(self) -> None:
         self.table.flush({})
 
-    def step(self, step: Step, tick_size: int | None = None) -> Told:
+    def step(
+        self, step: Step, tick_size: int | None = None, topic: str = "purchases", arrival: datetime | None = None
+    ) -> Told:
+        """Without an `arrival` a record arrives as one of a file does: at the greatest event time so far."""
         outbox = Outbox()
         outcome = None
         if isinstance(step, datetime):
@@ -69,10 +72,10 @@ class Product:
         else:
             value = json.dumps(step).encode()
             key = step.get("profile_id")
-            incoming = Incoming("purchases", 0, self._offset, None if key is None else str(key).encode(), value, 0)
+            incoming = Incoming(topic, 0, self._offset, None if key is None else str(key).encode(), value, 0)
             self._offset += 1
-            event_time = self.core.event_time(incoming)
-            self._arrived_at = max(self._arrived_at, event_time or 0)
+            came_at = self.core.event_time(incoming) if arrival is None else instant(arrival)
+            self._arrived_at = max(self._arrived_at, came_at or 0)
             outcome = self.core.apply(self.table, incoming._replace(arrived_at=self._arrived_at), outbox)
         assert not outbox.errors, outbox.errors
         return Told(outcome, [(effect.topic, json.loads(encode(effect.record))) for effect in outbox.effects])
@@ -90,7 +93,7 @@ class Product:
         self.flush()
         rows: list[Json] = []
         for profile_id, profile in self.table.profiles():
-            rows += [json.loads(encode(row)) for row in balance_rows(self.core.programs, profile_id, profile)]
+            rows += [json.loads(encode(row)) for row in balance_rows(self.core.programs, profile_id, profile, self.table)]
         return rows
 
 
