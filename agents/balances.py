@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from agents import standing
 from agents.programs import Programs
 from schemas.amounts import format_points
 from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
 from schemas.instants import format_instant
 from schemas.program import PointType
 from tables.ledger import spending_order
-from tables.state import Ledger, Lot, Membership, Profile, split_ledger_key
+from tables.state import Ledger, Lot, Membership, Profile, ledger_key, split_ledger_key
 from tables.table import Table
 
 
@@ -39,17 +40,32 @@ def balance_rows(programs: Programs, profile_id: str, profile: Profile, table: T
 def _rows(
     programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, table: Table | None
 ) -> Iterator[BalanceRow]:
-    places = sorted((*split_ledger_key(key), key) for key in membership.ledgers)
+    version = programs.version(name, profile.settled_at) if name in programs else None
+    keys = set(membership.ledgers)
+    if version is not None and version.ladder is not None:  # a tier may be held where no points ever were
+        keys |= {ledger_key(version.ladder.point, subledger) for subledger, state in membership.tiers.items() if state.tier}
+    places = sorted((*split_ledger_key(key), key) for key in keys)
     for sid, subledger, key in places:
         point = programs.point(name, sid, profile.settled_at)
-        tier = membership.tiers.get(subledger)
-        ledger = membership.ledgers[key]
+        ledger = membership.ledgers.get(key) or Ledger()
         lots = ledger.lots if table is None or not ledger.pages else table.lots_of(profile_id, name, key, ledger)
-        yield _row(profile_id, name, point, subledger, ledger, None if tier is None else tier.tier, lots)
+        tier = membership.tiers.get(subledger)
+        held = None if tier is None else tier.tier
+        view = None
+        if version is not None and version.ladder is not None and version.ladder.point == sid:
+            view = standing.view(version, membership, subledger, profile.settled_at)
+        yield _row(profile_id, name, point, subledger, ledger, held, view, lots)
 
 
 def _row(
-    profile_id: str, program: str, point: PointType, subledger: str, ledger: Ledger, tier: str | None, lots: Sequence[Lot]
+    profile_id: str,
+    program: str,
+    point: PointType,
+    subledger: str,
+    ledger: Ledger,
+    tier: str | None,
+    view: standing.TierView | None,
+    lots: Sequence[Lot],
 ) -> BalanceRow:
     scale = point.scale
     omitted = len(ledger.lots) + sum([page.count for page in ledger.pages]) - len(lots)
@@ -69,6 +85,10 @@ def _row(
         debt=format_points(ledger.debt, scale),
         lifetime=format_points(ledger.issued, scale),
         tier=tier,
+        qualifying_points=None if view is None else view.qualifying_points,
+        next_review_at=None if view is None else view.next_review_at,
+        points_to_next=None if view is None else view.points_to_next,
+        points_to_keep=None if view is None else view.points_to_keep,
         lots=tuple([_lot(lot, scale) for lot in open_lots(lots, point)]),
         lots_omitted=omitted,
     )

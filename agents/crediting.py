@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from agents import standing
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import Cause
@@ -59,10 +60,12 @@ def credit(
     withheld: int = 0,
     cause: Cause | None = None,
     reason: str | None = None,
+    adjusted_by: str | None = None,
 ) -> tuple[str, ...]:
-    """Accrue, joining first where that joins. Returns the ids of the lots."""
+    """Accrue, joining first where that joins; by hand where `adjusted_by` names an actor. Returns the ids of the lots."""
     program = version.program.program
-    entry_id = visit.effect_id(program, "points.accrued", f"{point.sid}:{subledger}:{source}", cause)
+    kind = "points.accrued" if adjusted_by is None else "points.adjusted"
+    entry_id = visit.effect_id(program, kind, f"{point.sid}:{subledger}:{source}", cause)
     lots = _lots(version, point, portions, at, entry_id, sale)
     if visit.membership(program).joined_at is None and joins(version, point, portions, at):
         join(visit, version, at, cause)
@@ -71,7 +74,7 @@ def credit(
     accrued = ledger.accrue(visit.head(program, point.sid, subledger), lots)
     visit.say(
         program,
-        "points.accrued",
+        kind,
         at,
         point,
         subledger,
@@ -83,12 +86,13 @@ def credit(
         legal_entity=lots[0].legal_entity if alike else None,
         description=lots[0].description if alike else None,
         reason=reason,
+        actor=adjusted_by,
+        direction=None if adjusted_by is None else "credit",
         withheld=withheld,
         debt_paid=accrued.debt_paid,
     )
-    tiers = version.program.tiers
-    if tiers.definitions and tiers.point == point.sid and source in tiers.counts:
-        visit.qualify(version, subledger, accrued.issued, cause)
+    if version.ladder is not None:
+        standing.credited(visit, version, point.sid, subledger, accrued.issued, at, source, lots, cause)
     for lot in lots:
         if _born_expired(lot, at):
             expired = ledger.expire(visit.head(program, point.sid, subledger), lot)
@@ -114,9 +118,7 @@ def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> No
     membership = visit.membership(version.program.program)
     membership.joined_at = at
     visit.say_joined(version, at, cause)
-    if version.program.tiers.definitions:
-        for subledger in dict.fromkeys(("", *membership.tiers)):
-            visit.rise(version, subledger, cause)
+    standing.joined(visit, version, cause)
     for point in version.program.points:
         if point.initial_balance_minor:
             initial = [portion(point.initial_balance_minor, point)]

@@ -5,6 +5,7 @@ A pending lot that waits for an event and whose expiry comes first will never ac
 
 from collections.abc import Iterator
 
+from agents import standing
 from agents.crediting import join
 from agents.due import ACTIVATION, EXPIRY, Due
 from agents.visit import Visit
@@ -56,6 +57,8 @@ def fire(visit: Visit, due: Due) -> list[Due]:
     visit.say(
         program, "points.activated", due_at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid
     )
+    if version is not None:
+        standing.active_changed(visit, version, sid, subledger, cause)
     brought = [next_of(activated.lot, program, key)]  # nothing, where debt took all of it
     if joins:
         brought += [

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
 from tables.earning import Rulebook
+from tables.ladder import Ladder
 from tables.pages import HEAD_MAX
 
 
@@ -18,6 +19,7 @@ class Version:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.rulebook = Rulebook(program)
+        self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
 
 

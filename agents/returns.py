@@ -5,9 +5,11 @@ Pure. What is given back is taken now, at the profile's settled time, from where
 
 from msgspec import structs
 
+from agents import standing
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.visit import Visit
+from schemas.instants import Instant
 from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from tables import ledger
@@ -84,7 +86,7 @@ def take_back(visit: Visit, known: Receipt, record: Sale | Cancel, versions: lis
                 taken.parts,
                 debt_added=taken.debt_added,
             )
-        _disqualify(visit, earned, earned.points - taken.kept, versions)
+        _disqualify(visit, earned, earned.points - taken.kept, known.last_at, versions)
     if left:
         visit.due_by(visit.profile.settled_at)  # what was due of the lots taken back is reckoned anew
     return left
@@ -97,13 +99,11 @@ def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
     return still_open + sum([lot.expired for lot_id in lots if (lot := visit.used_lot(lot_id)) is not None])
 
 
-def _disqualify(visit: Visit, earned: Earned, points: int, versions: list[Version]) -> None:
+def _disqualify(visit: Visit, earned: Earned, points: int, at: Instant, versions: list[Version]) -> None:
     """Points that a receipt has given back, or that expired first, no longer count for a tier."""
     for version in versions:
-        tiers_of = version.program.tiers
-        counted = tiers_of.definitions and tiers_of.point == earned.point and "earning" in tiers_of.counts
-        if version.program.program == earned.program and counted and points:
-            visit.qualify(version, earned.subledger, -points, None)
+        if version.program.program == earned.program and points:
+            standing.earned(visit, version, earned.point, earned.subledger, -points, at, "earning")
 
 
 def use(visit: Visit, program: str, usage: tuple[tuple[str, int], ...], sign: int = 1) -> None:

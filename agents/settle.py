@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
-from agents import lots, parking
-from agents.due import ACTIVATION, EXPIRY, PARKED, Due
+from agents import holds, lots, parking, reviews
+from agents.due import ACTIVATION, EXPIRY, PARKED, REVIEW, Due
 from agents.visit import Visit
 from schemas.instants import Instant
 from tables import pages
@@ -28,8 +28,8 @@ class Timers(NamedTuple):
     fire: Callable[[Visit, Due], Iterable[Due]]
 
 
-_TIMERS: Final = (Timers(lots.due, lots.fire), Timers(parking.due, parking.fire))
-_FIRE: Final = {ACTIVATION: lots.fire, EXPIRY: lots.fire, PARKED: parking.fire}
+_TIMERS: Final = (Timers(lots.due, lots.fire), Timers(reviews.due, reviews.fire), Timers(parking.due, parking.fire))
+_FIRE: Final = {ACTIVATION: lots.fire, HOLD: holds.fire, EXPIRY: lots.fire, REVIEW: reviews.fire, PARKED: parking.fire}
 
 
 def settle(visit: Visit, until: Instant) -> None:
@@ -43,12 +43,17 @@ def settle(visit: Visit, until: Instant) -> None:
                 pages.open_due(held, until, visit.fetch(program, key))
     waiting = [due for due in _all_due(profile) if due[0] <= until]
     heapify(waiting)
+    visit.brought.clear()  # what stands there is in the profile already
     while waiting:
         due = heappop(waiting)
         profile.settled_at = max(profile.settled_at, due[0])
         for brought in _FIRE[due[1]](visit, due):
             if brought[0] <= until:
                 heappush(waiting, brought)
+        for brought in visit.brought:
+            if brought[0] <= until:
+                heappush(waiting, brought)
+        visit.brought.clear()
     profile.due_at = min([*[due[0] for due in _all_due(profile)], *_due_of_pages(profile)], default=None)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from agents.due import Due
 from agents.outbox import Effect, Outbox
 from agents.programs import Programs, Version
 from schemas.amounts import format_points
@@ -16,8 +17,8 @@ from schemas.events import BalanceView, Cause, LedgerEntry, LotView, RuleView, T
 from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
-from tables import pages, tiers
-from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, TierState, UsedLot, ledger_key
+from tables import pages
+from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot, ledger_key
 from tables.table import Kept, Table, lot_key, page_key
 
 Settle = Callable[["Visit", Instant], None]
@@ -32,6 +33,7 @@ class Visit:
     __slots__ = (
         "arrived",
         "arrived_at",
+        "brought",
         "cause",
         "effects",
         "profile",
@@ -64,6 +66,7 @@ class Visit:
         self.recorded_at = format_instant(recorded_at)
         self.effects: list[Effect] = []
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
+        self.brought: list[Due] = []  # timers that were set while others fired; the queue takes them
         self._table = table
         self._settle = settle
         self._ordinals: dict[str, int] = {}
@@ -128,18 +131,28 @@ class Visit:
         if at is not None and (profile.due_at is None or at < profile.due_at):
             profile.due_at = at
 
+    def bring(self, due: Due) -> None:
+        """A new timer, for the queue that is being worked off as well."""
+        self.brought.append(due)
+        self.due_by(due[0])
+
     def find(self, kind: type[Kept], key: bytes) -> Kept | None:
         """What is remembered under a key, as this visit has left it.
 
         A record is known while its event time + `remember` is not before the arrival of the one that asks: so what is known
         depends on records alone, and never on when a sweep came by.
         """
-        state = self._remembered[key] if key in self._remembered else self._table.find(kind, key)
-        if state is not None and not isinstance(state, kind):
-            raise TypeError(f"{key!r} is no key of a {kind.__name__}")
+        state = self.recall(kind, key)
         if state is None or state.last_at + self.programs.remember_us >= self.arrived_at:
             return state
         return None
+
+    def recall(self, kind: type[Kept], key: bytes) -> Kept | None:
+        """What is remembered under a key, however old: for a timer, which speaks of what it was set for."""
+        state = self._remembered[key] if key in self._remembered else self._table.find(kind, key)
+        if state is not None and not isinstance(state, kind):
+            raise TypeError(f"{key!r} is no key of a {kind.__name__}")
+        return state
 
     def remember(self, key: bytes, state: Remembered) -> None:
         self._remembered[key] = state
@@ -269,44 +282,42 @@ class Visit:
         )
         self.effects.append(Effect(LEDGER_ENTRIES, self.profile_id, entry))
 
-    def qualify(self, version: Version, subledger: str, points: int, cause: Cause | None) -> None:
-        """Qualifying points of the tiers' point type change; a rise happens now, falling only at a review."""
-        membership = self.membership(version.program.program)
-        state = membership.tiers.get(subledger) or TierState()
-        membership.tiers[subledger] = TierState(state.tier, state.qualifying + points, state.history)
-        if membership.joined_at is not None:
-            self.rise(version, subledger, cause)
-
-    def rise(self, version: Version, subledger: str, cause: Cause | None) -> None:
-        """Enter or rise to the tier that the qualifying points reach, where that is higher."""
-        program = version.program
-        membership = self.membership(program.program)
-        before = membership.tiers.get(subledger) or TierState()
-        now = self.profile.settled_at
-        after = tiers.risen(program.tiers, before, now)
-        if after is None:
-            return
-        membership.tiers[subledger] = after
+    def say_tier(
+        self,
+        program: str,
+        kind: str,
+        at: Instant,
+        subledger: str,
+        *,
+        from_tier: str | None,
+        to_tier: str | None,
+        reason: str,
+        qualifying_points: str,
+        next_review_at: str | None,
+        points_to_next: str | None,
+        points_to_keep: str | None,
+        cause: Cause | None = None,
+    ) -> None:
+        """A tier change; it comes right after the entry that brought it."""
+        membership = self.membership(program)
         membership.sequence += 1
-        scale = version.points[program.tiers.point].scale
-        kind = "tier.joined" if before.tier is None else "tier.upgraded"
-        missing, keep = tiers.points_to_next(program.tiers, after), tiers.points_to_keep(program.tiers, after)
         change = TierChange(
-            id=self.effect_id(program.program, kind, f"{subledger}:{after.tier}", cause),
+            id=self.effect_id(program, kind, f"{subledger}:{to_tier}", cause),
             type=kind,
-            program=program.program,
+            program=program,
             profile_id=self.profile_id,
-            occurred_at=format_instant(now),
+            occurred_at=format_instant(at),
             recorded_at=self.recorded_at,
             sequence=membership.sequence,
             cause=cause or self.cause,
-            from_tier=before.tier,
-            to_tier=after.tier,
-            reason="threshold-reached",
-            qualifying_points=format_points(after.qualifying, scale),
+            from_tier=from_tier,
+            to_tier=to_tier,
+            reason=reason,
+            qualifying_points=qualifying_points,
             subledger=subledger or None,
-            points_to_next=None if missing is None else format_points(missing, scale),
-            points_to_keep=None if keep is None else format_points(keep, scale),
+            next_review_at=next_review_at,
+            points_to_next=points_to_next,
+            points_to_keep=points_to_keep,
         )
         self.effects.append(Effect(TIER_CHANGES, self.profile_id, change))
 

@@ -115,7 +115,7 @@ class RedemptionDecision(Struct, gc=False, frozen=True, kw_only=True, omit_defau
     """What a redemption request got: `redemption.accepted` or `redemption.declined`. Asked again, it is told again as it was.
 
     `points` are those taken, held, let go or given back, 0 where it was declined; `money` is their worth, rounded down to the
-    currency's minor unit. `held_until`: when the hold of a `reserve` runs out.
+    currency's minor unit. `hold_ends_at`: when the hold of a `reserve` runs out.
     """
 
     id: str
@@ -133,7 +133,7 @@ class RedemptionDecision(Struct, gc=False, frozen=True, kw_only=True, omit_defau
     subledger: str | None = None
     money: str | None = None
     reason: str | None = None
-    held_until: str | None = None
+    hold_ends_at: str | None = None
 
 
 class DeadLetter(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
@@ -174,7 +174,7 @@ class BalanceRow(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
     """One ledger of one profile, as `replay` writes it to balances.jsonl.
 
     In the topic `balances` a ledger of very many lots shows about a hundred, the next to be spent and the newest; `lots_omitted`
-    counts the rest.
+    counts the rest. The figures of the tier stand in the rows of the point type that the tiers measure.
     """
 
     profile_id: str
@@ -192,6 +192,10 @@ class BalanceRow(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
     debt: str
     lifetime: str
     tier: str | None
+    qualifying_points: str | None = None
+    next_review_at: str | None = None
+    points_to_next: str | None = None
+    points_to_keep: str | None = None
     lots: tuple[LotBalance, ...]
     lots_omitted: int = 0
 

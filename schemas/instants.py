@@ -206,6 +206,26 @@ def start_of_period(at: Instant, zone: ZoneInfo, period: Period) -> Instant:
     return start_of(period, to_local(at, zone).date(), zone)
 
 
+def round_up(at: Instant, zone: ZoneInfo, grid_us: int) -> Instant:
+    """The first instant from `at` on at which the zone's wall clock shows a multiple of the grid (counted from midnight)."""
+    since = (to_local(at, zone) - _EPOCH_NAIVE) // MICROSECOND
+    while True:
+        since = -(-since // grid_us) * grid_us
+        try:
+            found = from_local(_EPOCH_NAIVE + timedelta(microseconds=since), zone)
+        except OverflowError:
+            return LATEST
+        if found >= at:
+            return found
+        since += 1  # the wall clock shows this hour twice, and it is the second time
+
+
+def days_before(at: Instant, zone: ZoneInfo, days: int) -> Instant:
+    """The same time of the day, so many days earlier on the zone's calendar."""
+    local = to_local(at, zone)
+    return from_local(datetime.combine(add_days(local.date(), -days), local.time()), zone)
+
+
 _plain_days: dict[ZoneInfo, tuple[Instant, Instant, date]] = {}
 
 

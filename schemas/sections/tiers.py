@@ -35,8 +35,6 @@ def read_tiers(top: Section, points: tuple[PointType, ...], calendar: Calendar) 
     if section.raw("counts") == []:
         section.fault("counts", "must name at least one of earning, promotions, initial and adjustments")
     section.done()
-    if tiers.definitions:
-        _note_later(section, tiers)
     return tiers
 
 
@@ -91,20 +89,3 @@ def _window(text: str) -> Any:
     if schedule is None or schedule.unit != "day" or schedule.edge or schedule.count < 1:
         raise ValueError(f"must be review, lifetime or a number of days like `365 days`, is {shown_value(text)}")
     return schedule
-
-
-def _note_later(section: Section, tiers: Tiers) -> None:
-    """Asked only where there are tiers: without them the other keys say nothing."""
-    later = {
-        "measure": tiers.measure != "earned",
-        "window": isinstance(tiers.window, Schedule),
-        "counts": set(tiers.counts) != set(_COUNTS),
-        "review": True,
-        "review_grid": tiers.review_grid_us is not None,
-        "lasts": tiers.lasts != "next-period",
-        "downgrade": tiers.downgrade != "hard",
-        "grace": tiers.grace.count != 0 or bool(tiers.grace.edge),
-    }
-    for key, says_something in later.items():
-        if says_something:
-            section.reading.later((*section.path, key))

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agents import standing
 from agents.balances import balance_rows
 from agents.core import Core
 from agents.incoming import Incoming
@@ -17,11 +18,10 @@ from schemas.events import BalanceRow, encode
 from schemas.instants import LATEST, Instant, parse_instant
 from schemas.program import Catalog, Program
 from schemas.topics import DEAD_LETTERS, LEDGER_ENTRIES, NOTIFICATIONS, REDEMPTION_DECISIONS, TIER_CHANGES
-from streams.check.model import FIGURES
+from streams.check.model import FIGURES, TIER_FIGURES
 from tables.memory import MemoryStore
-from tables.state import TierState
+from tables.state import Membership
 from tables.table import Table
-from tables.tiers import points_to_keep, points_to_next
 
 Record = dict[str, Any]
 EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
@@ -109,16 +109,12 @@ class World:
         version = self._version(program)
         profile = self._table.profile(profile_id)
         membership = profile.programs.get(version.program) if profile else None
-        state = (membership.tiers.get(subledger or "") if membership else None) or TierState()
-        scale = next((point.scale for point in version.points if point.sid == version.tiers.point), 0)
-        missing, keep = points_to_next(version.tiers, state), points_to_keep(version.tiers, state)
-        return {
-            "name": state.tier,
-            "qualifying_points": format_points(state.qualifying, scale),
-            "next_review_at": None,
-            "points_to_next": None if missing is None else format_points(missing, scale),
-            "points_to_keep": None if keep is None else format_points(keep, scale),
-        }
+        at = self._now or 0
+        found = self._core.programs.version(version.program, at) or self._core.programs.first(version.program)
+        view = standing.view(found, membership or Membership(), subledger or "", at)
+        if view is None:
+            return dict.fromkeys(TIER_FIGURES)
+        return dict(zip(TIER_FIGURES, view, strict=True))
 
     def _rows(self, profile_id: str) -> list[BalanceRow]:
         """The profile's ledgers, those of one program in the order of its point types."""
