@@ -11,29 +11,30 @@ from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Re
 
 
 def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, at: Instant, arrived_at: Instant) -> list[Version]:
-    """The versions in force at the record's time, of the programs that it counts for. A pixel without application counts for all.
+    """The versions in force at the record's time, of the programs that it counts for. A pixel without application counts for all (live) ones.
 
     Raises `Refused` where there is none: `unknown-application`, `unknown-program`, or a bound of the record's time.
     """
     application = record.application
-    names = programs.names() if application is None else programs.of_application(application)
+    names = programs.of_nobody() if application is None else programs.of_application(application)
     if not names:
         raise Refused("unknown-application", f"no program counts records of {application}", "application")
-    if isinstance(record, Sale) and record.program is not None:
-        if record.program not in programs:
-            raise Refused("unknown-program", f"there is no program {record.program}", "program")
-        if record.program not in names:
-            raise Refused("unknown-application", f"{record.program} does not count {application}", "application")
-        names = [record.program]
+    sale = record if isinstance(record, Sale) else None
+    if sale is not None and sale.program is not None:
+        if sale.program not in programs:
+            raise Refused("unknown-program", f"there is no program {sale.program}", "program")
+        if sale.program not in names:
+            raise Refused("unknown-application", f"{sale.program} does not count {application}", "application")
+        names = [sale.program]
     field = time_field(record)
     found: list[Version] = []
     refusal: Refused | None = None
     for name in names:
         try:
             version = _version(programs, name, field, at, arrived_at)
-            if application is not None and application not in version.program.applications:
-                message = f"{application} is no application of {name} at {format_instant(at)}"
-                raise Refused("unknown-application", message, "application")
+            _check_counts(version, application, at, earns=sale is not None)
+            if sale is not None and sale.subledger is not None:
+                _check_subledger(version)
             found.append(version)
         except Refused as refused:
             refusal = refusal or refused
@@ -42,11 +43,35 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
     return found
 
 
+def _check_counts(version: Version, application: str | None, at: Instant, *, earns: bool) -> None:
+    """A draft counts nothing; a program that has ended earns nothing, and settles what is there."""
+    program = version.program
+    if application is not None and application not in program.applications:
+        message = f"{application} is no application of {program.program} at {format_instant(at)}"
+        raise Refused("unknown-application", message, "application")
+    if program.status != "active" and (earns or program.status == "draft"):
+        message = f"{program.program} counts no record of {format_instant(at)}: its status is {program.status}"
+        raise Refused("unknown-application", message, "application")
+
+
+def _check_subledger(version: Version) -> None:
+    if not version.program.subledgers_enabled:
+        raise Refused("invalid-field", f"{version.program.program} has no subledgers", "subledger")
+
+
 def of_program(programs: Programs, record: Redemption | Adjustment, at: Instant, arrived_at: Instant) -> Version:
-    """The version in force of the program that the record names. Raises `Refused`: `unknown-program`, or a bound of its time."""
+    """The version in force of the program that the record names.
+
+    Raises `Refused`: `unknown-program`, `not-a-member`, `invalid-field`, or a bound of its time.
+    """
     if record.program not in programs:
         raise Refused("unknown-program", f"there is no program {record.program}", "program")
-    return _version(programs, record.program, time_field(record), at, arrived_at)
+    version = _version(programs, record.program, time_field(record), at, arrived_at)
+    if record.subledger is not None:
+        _check_subledger(version)
+    if version.program.status == "draft" and isinstance(record, Adjustment):
+        raise Refused("not-a-member", f"{record.program} is a draft at {format_instant(at)}: it has no members", "program")
+    return version
 
 
 def check_profile_record(programs: Programs, record: ProfileRecord, arrived_at: Instant) -> None:

@@ -11,7 +11,7 @@ from agents.dead_letters import dead_letter
 from agents.due import PARKED, Due
 from agents.incoming import Incoming
 from agents.visit import Visit
-from schemas.instants import Instant, format_instant
+from schemas.instants import LATEST, Instant, format_instant
 from schemas.outcomes import DUPLICATE, Refused
 from schemas.outcomes import PARKED as PARKED_OUTCOME
 from tables.state import Parked, Profile
@@ -66,15 +66,19 @@ def incoming_of(parked: Parked) -> Incoming:
 
 def due(profile: Profile) -> Iterator[Due]:
     for parked in profile.parked:
-        yield parked.until, PARKED, f"{parked.topic}:{parked.offset:020}", "", ""
+        if parked.until != LATEST:  # waits for an answer, which comes
+            yield parked.until, PARKED, f"{parked.topic}:{parked.offset:020}", "", ""
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
-    """Its time is over: a dead letter."""
+    """Its time is over: a dead letter; but one that waited for its profile to join was simply of no member."""
     profile = visit.profile
     for parked in profile.parked:
         if parked.until == due[0] and f"{parked.topic}:{parked.offset:020}" == due[2]:
             profile.parked = tuple([other for other in profile.parked if other is not parked])
+            if parked.waits_for[:1] == b"j":  # for joining, or for consent
+                visit.count(("parked", "not-a-member"))
+                break
             message = f"what it speaks of did not come until {format_instant(due[0])}"
             visit.effects.append(
                 dead_letter(incoming_of(parked), Refused(_REASONS.get(parked.waits_for[:1], "unknown-receipt"), message))

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
 from tables.earning import Rulebook
+from tables.facts import asked_fields
 from tables.ladder import Ladder
 from tables.pages import HEAD_MAX
 
@@ -21,6 +22,7 @@ class Version:
         self.rulebook = Rulebook(program)
         self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
+        self.asked_fields = asked_fields(program)
 
 
 class Programs:
@@ -35,6 +37,8 @@ class Programs:
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):
                 self._by_application.setdefault(application, []).append(name)
+        live = [name for name, found in catalog.programs.items() if found[0].environment == "live"]
+        self._of_nobody = live or list(self._versions)
 
     def __contains__(self, name: str) -> bool:
         return name in self._versions
@@ -45,6 +49,10 @@ class Programs:
     def of_application(self, application: str) -> list[str]:
         """The programs that count an application's records, in order of name."""
         return self._by_application.get(application, [])
+
+    def of_nobody(self) -> list[str]:
+        """The programs that count what no application says it sent: live ones do not share it with sandboxes."""
+        return self._of_nobody
 
     def version(self, name: str, at: Instant) -> Version | None:
         """The version in force at an instant; None before the first."""

@@ -9,12 +9,13 @@ from fractions import Fraction
 
 from msgspec import structs
 
+from agents import consent, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.returns import Place, seen_again, take_back, use
 from agents.visit import Visit
-from schemas.outcomes import APPLIED, NOT_A_MEMBER, STALE_REVISION, Refused
+from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
 from tables import limits, tiers
 from tables.basis import Basis, basis_of
@@ -23,6 +24,7 @@ from tables.facts import Situation
 from tables.rounding import apportion
 from tables.state import Earned, Receipt, ledger_key
 from tables.table import receipt_key
+from tables.timelines import fields_at
 
 
 def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str:
@@ -31,15 +33,14 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     Returns the outcome. Raises `Refused` with `conflicting-duplicate`,
     `wrong-currency` or `invalid-field`.
     """
-    if sale.subledger and not any(version.program.subledgers_enabled for version in versions):
-        raise Refused("invalid-field", "the program has no subledgers", "subledger")
     key = receipt_key(visit.profile_id, sale.application, sale.receipt_id)
     known = visit.find(Receipt, key)
     mark = f"sale:{sale.revision}"
     content = fingerprint(sale)
     if known is not None:
         if mark in known.seen:
-            return seen_again(known.seen[mark] == content, f"revision {sale.revision} of receipt {sale.receipt_id}")
+            seen_again(known.seen[mark] == content, f"revision {sale.revision} of receipt {sale.receipt_id}")
+            return _count_later(visit, sale, incoming, versions, known, key)
         if sale.revision <= known.revision:
             return STALE_REVISION
     judged = _bases(sale, versions)
@@ -48,24 +49,62 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     visit.settle_to(sale.closed_at)
     left = take_back(visit, known, sale, versions) if known is not None else {}
     earned: list[Earned] = []
-    counted = False
-    for version, basis in judged:
-        situation = _situation(visit, version, sale)
-        if situation is not None:
-            counted = True
-            for award in version.rulebook.earn(sale, basis, situation):
-                _gain(visit, version, sale, award, left, earned)
+    uncounted = _earn(visit, sale, judged, left, earned)
     earned += [structs.replace(kept, usage=()) for kept in left.values() if kept.points]
-    if known is None:
-        receipt = Receipt(sale.revision, sale.closed_at, {mark: content}, tuple(earned))
-    else:
-        receipt = Receipt(sale.revision, max(known.last_at, sale.closed_at), known.seen | {mark: content}, tuple(earned))
-    visit.remember(key, receipt)
+    seen = {mark: content} if known is None else known.seen | {mark: content}
+    waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
+    seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
+    visit.remember(
+        key,
+        Receipt(sale.revision, sale.closed_at if known is None else max(known.last_at, sale.closed_at), seen, tuple(earned)),
+    )
     if visit.profile.parked:
         visit.arrived.append(key)
     if not all([basis.consistent for _, basis in judged]):
         visit.count(("inconsistent-total",))
-    return APPLIED if counted else NOT_A_MEMBER
+    if len(uncounted) < len(judged):
+        return APPLIED
+    return PARKED if waiting else NOT_A_MEMBER
+
+
+def _earn(
+    visit: Visit, sale: Sale, judged: list[tuple[Version, Basis]], left: dict[Place, Earned], earned: list[Earned]
+) -> list[Version]:
+    """What the sale earns of each program goes to `earned`. Returns the programs that it does not count for."""
+    uncounted: list[Version] = []
+    for version, basis in judged:
+        situation = _situation(visit, version, sale)
+        if situation is None:
+            uncounted.append(version)
+            continue
+        for award in version.rulebook.earn(sale, basis, situation):
+            _gain(visit, version, sale, award, left, earned)
+        if version.ladder is not None and version.ladder.measure == "spend":
+            standing.spent(visit, version, sale.subledger or "", standing.gross_nano(basis), sale.closed_at)
+    return uncounted
+
+
+def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version], known: Receipt, key: bytes) -> str:
+    """A sale that waited for its profile to join, or to consent: it counts now for the programs that it waited for.
+
+    Not if the receipt has been cancelled, opened, replaced or returned from since; and one that has not waited is a duplicate.
+    """
+    waited = [
+        version
+        for version in versions
+        if consent.still_waits(known.seen.get(consent.waiting_mark(version, sale.revision)), incoming)
+        and consent.counts(visit.profile, version.program, sale.closed_at)
+    ]
+    marks = known.seen.keys() & {f"cancel:{sale.revision}", f"reopen:{sale.revision}"}
+    if not waited or marks or sale.revision != known.revision:
+        return DUPLICATE
+    visit.settle_to(sale.closed_at)
+    earned: list[Earned] = []
+    uncounted = _earn(visit, sale, _bases(sale, waited), {}, earned)
+    done = {consent.waiting_mark(version, sale.revision) for version in waited if version not in uncounted}
+    seen = {mark: content for mark, content in known.seen.items() if mark not in done}
+    visit.remember(key, structs.replace(known, seen=seen, earned=known.earned + tuple(earned)))
+    return APPLIED
 
 
 def _bases(sale: Sale, versions: list[Version]) -> list[tuple[Version, Basis]]:
@@ -92,14 +131,18 @@ def _check_same_place(sale: Sale, known: Receipt) -> None:
 
 
 def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
-    """The profile at the sale's own time; None where the sale does not count, for it is no member of an explicit program."""
+    """The profile at the sale's own time; None where the sale does not count (`consent.counts`)."""
+    if not consent.counts(visit.profile, version.program, sale.closed_at):
+        return None
+    asked = version.asked_fields
+    fields = fields_at(visit.profile.fields, asked, sale.closed_at) if asked else {}
     membership = visit.profile.programs.get(version.program.program)
     if membership is None or membership.joined_at is None:
-        return None if version.program.membership.join == "explicit" else Situation(sale.closed_at, None, False)
+        return Situation(sale.closed_at, None, False, fields)
     held = None
     if version.program.tiers.definitions:
         held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
-    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at)
+    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields)
 
 
 def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[Place, Earned], earned: list[Earned]) -> None:

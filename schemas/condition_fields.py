@@ -74,6 +74,6 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {  # by field or by kind
 
 
 def waits_for_later(field: str) -> bool:
-    """Whether a field speaks of profiles, segments or derived figures, which are not in force yet."""
+    """Whether a field speaks of segments or derived figures, which are not in force yet."""
     plain = field.partition("[")[0]
-    return plain in DERIVED or plain == "segment" or plain.startswith("profile.")
+    return plain in DERIVED or plain == "segment"

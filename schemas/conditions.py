@@ -95,7 +95,7 @@ class Condition:
 
     @property
     def waits_for_later(self) -> bool:
-        """Whether it speaks of something that is not in force yet: profile fields, segments, derived figures."""
+        """Whether it speaks of something that is not in force yet: segments, derived figures."""
         return any(waits_for_later(field) for field in self.fields)
 
     def __eq__(self, other: object) -> bool:

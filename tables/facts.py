@@ -3,7 +3,9 @@
 Pure. A fact is computed when it is asked for. Numbers are given as decimals, every digit of them.
 """
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -15,15 +17,29 @@ from schemas.records import Line, Sale
 from tables.basis import ATTO, Basis
 from tables.rounding import Exact
 
+_PROFILE: Final = "profile."
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 class Situation(Struct, gc=False, frozen=True):
-    """What a condition may ask of the profile, as it stood before the record's own effect."""
+    """What a condition may ask of the profile, as it stood before the record's own effect.
+
+    `fields`: by name, what those that `asked_fields` tells of held at that instant.
+    """
 
     at: Instant
     tier: str | None
     member: bool
+    fields: Mapping[str, Any] = {}
+
+
+def asked_fields(program: Program) -> tuple[str, ...]:
+    """The profile fields that the program's conditions on receipts and lines ask for, without `profile.`, in order."""
+    conditions = [program.exclude]
+    for rule in program.earning:
+        conditions += [rule.when, rule.lines] if rule.enabled else ()
+    asked = {field for condition in conditions if condition is not None for field in condition.fields}
+    return tuple(sorted(field.removeprefix(_PROFILE) for field in asked if field.startswith(_PROFILE)))
 
 
 class Facts:
@@ -57,6 +73,8 @@ class Facts:
             return _WEEKDAYS[local.weekday()] if field == "weekday" else local.hour
         if field in _MONEY:
             return _nano_decimal(getattr(self.sale, field))
+        if field.startswith(_PROFILE):
+            return self.situation.fields.get(field.removeprefix(_PROFILE))
         if field.startswith("attributes."):
             found = _within(self.sale.attributes, field)
             if found is not None or not lines:

@@ -118,5 +118,3 @@ def _note_later(section: Section, rule: Rule) -> None:
     for key, condition in (("when", rule.when), ("lines", rule.lines)):
         if condition is not None and condition.waits_for_later:
             reading.later((*path, key))
-    if rule.activation is not None and rule.activation.kind == "on event":
-        reading.later((*path, "activation"))

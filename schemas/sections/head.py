@@ -113,15 +113,10 @@ def _late(text: str) -> int | None:
 
 
 def _note_later(top: Section, head: dict[str, Any]) -> None:
-    membership: Join = head["membership"]
     exclude = head["exclude"]
     later = {
-        ("status",): head["status"] != "active",
         ("receipts",): head["receipts"] != "per-profile",
-        ("membership", "consent"): membership.consent is not None,
-        ("membership", "before_join"): membership.before_join != "refuse",
         ("exclude",): exclude is not None and exclude.waits_for_later,
-        ("subledgers", "enabled"): head["subledgers_enabled"],
     }
     for path, says_something in later.items():
         if says_something:

@@ -183,11 +183,7 @@ def _anchors(activates: Schedule, expires: Schedule, calendar: Calendar) -> list
 def _note_later(section: Section, point: PointType) -> None:
     """What is valid here and not in force yet, where it says something else than the default."""
     reading, path = section.reading, section.path
-    if point.activation.kind == "on event":
-        reading.later((*path, "activation"))
     said = {
-        "activate_on": point.activate_on is not None,
-        "renew_on": bool(point.renew_on),
         "on_return": point.on_return != "recompute",
         "reinstate_expired": point.reinstate_expired_us != 0,
         "redeem": point.redeem != Redeem(minimum_minor=0, multiple_minor=1, max_share_nano=NANO, partial=False),

@@ -1,0 +1,81 @@
+"""Who counts: consent on its time line, membership of programs that ask for it, and records that wait until one of them comes.
+
+Consent is a Boolean field of the profile; where a program names one, nothing accrues and nobody joins without it, at the record's
+own time. Under `before_join: park` a sale or pixel that does not count yet waits at its profile, a copy for each program that it
+waits for. It counts when consent comes or the profile joins, and if that never does, it was simply of no member: no dead letter.
+"""
+
+from typing import Final
+
+from agents.incoming import Incoming
+from agents.parking import PARKED_MAX, park
+from agents.programs import Version
+from agents.visit import Visit
+from schemas.instants import Instant
+from schemas.program import Program
+from tables.state import Profile
+from tables.timelines import field_at
+
+_INSTANT_BYTES: Final = 8
+
+
+def waits_for(program: str) -> bytes:
+    """What a record waits for that came before its profile joined, or consented."""
+    return b"join:" + program.encode()
+
+
+def consents(profile: Profile, program: Program, at: Instant) -> bool:
+    """Whether points may accrue at an instant. Where records are kept until consent comes, consent by now is enough."""
+    name = program.membership.consent
+    if name is None or field_at(profile.fields, name, at) is True:
+        return True
+    return program.membership.before_join == "park" and field_at(profile.fields, name, profile.settled_at) is True
+
+
+def joins_at(profile: Profile, program: Program, at: Instant) -> Instant:
+    """When one becomes a member by what happened at an instant: then, or now where consent came only afterwards."""
+    name = program.membership.consent
+    return at if name is None or field_at(profile.fields, name, at) is True else profile.settled_at
+
+
+def counts(profile: Profile, program: Program, at: Instant) -> bool:
+    """Whether a sale or pixel of this profile counts: it consents, and is a member where the program asks for that first."""
+    join = program.membership
+    if join.consent is None and join.join != "explicit":
+        return True
+    if join.join == "explicit":
+        membership = profile.programs.get(program.program)
+        if membership is None or membership.joined_at is None:
+            return False
+    return consents(profile, program, at)
+
+
+def wait(visit: Visit, version: Version, incoming: Incoming, key: bytes, content: bytes) -> bool:
+    """Let a record that does not count wait, where the program says so. `key`: its identity. False: it does not wait."""
+    program = version.program
+    if program.membership.before_join != "park" or len(visit.profile.parked) >= PARKED_MAX:
+        return False
+    until = incoming.arrived_at + program.park_us
+    name = waits_for(program.program)
+    park(visit, incoming, name, until, b"%b\x00%b" % (name, key), content)
+    return True
+
+
+def waiting_mark(version: Version, revision: int) -> str:
+    """Beside the marks of what was seen of a receipt: this revision waits for that program."""
+    return f"wait:{version.program.program}:{revision}"
+
+
+def waiting_until(version: Version, incoming: Incoming) -> bytes:
+    return (incoming.arrived_at + version.program.park_us).to_bytes(_INSTANT_BYTES, "big", signed=True)
+
+
+def still_waits(until: bytes | None, incoming: Incoming) -> bool:
+    """Whether a waiting mark is there and its time was not over when the record came."""
+    return until is not None and incoming.arrived_at <= int.from_bytes(until, "big", signed=True)
+
+
+def has_come(visit: Visit, program: str) -> None:
+    """The profile has joined, or consents: what waited for that may go on."""
+    if visit.profile.parked:
+        visit.arrived.append(waits_for(program))

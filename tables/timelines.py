@@ -1,0 +1,55 @@
+"""Time lines: what the fields of a profile held at any instant, for as long as a late record may ask.
+
+Pure. A value holds from its instant on; None: the field was removed. Of two values of one instant the later arrival wins. A value
+that arrives late takes its own place in the line and changes nothing of what was said for later.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from schemas.instants import Instant
+from tables.state import TimeLine
+
+VALUES_MAX: Final = 256
+"""Of one field. A profile's state is written with every change; beyond that the oldest values are forgotten before their time."""
+
+
+def value_at(line: TimeLine, at: Instant) -> Any:
+    """The value at an instant; None where there was none."""
+    found = None
+    for since, value in line:
+        if since > at:
+            break
+        found = value
+    return found
+
+
+def with_value(line: TimeLine, at: Instant, value: Any, before: Instant) -> TimeLine:
+    """The line with one more value. What no instant from `before` on can ask for is forgotten."""
+    earlier = [entry for entry in line if entry[0] < at]
+    later = [entry for entry in line if entry[0] > at]
+    entries = [*earlier, (at, value), *later]
+    first = max([position for position, entry in enumerate(entries) if entry[0] <= before], default=0)
+    return tuple(entries[max(first, len(entries) - VALUES_MAX) :])
+
+
+def field_at(fields: Mapping[str, TimeLine], name: str, at: Instant) -> Any:
+    """A field by its name; `address.city` is the key `city` inside the field `address`, where no field has the whole name."""
+    line = fields.get(name)
+    if line is not None:
+        return value_at(line, at)
+    if "." not in name:
+        return None
+    outer, *path = name.split(".")
+    found: Any = value_at(fields.get(outer, ()), at)
+    for key in path:
+        if not isinstance(found, dict):
+            return None
+        found = found.get(key)
+    return found
+
+
+def fields_at(fields: Mapping[str, TimeLine], names: Iterable[str], at: Instant) -> dict[str, Any]:
+    """Those of the named fields that held something at an instant."""
+    found = {name: field_at(fields, name, at) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
