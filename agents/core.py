@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
-from agents import admission, parking
+from agents import admission, claims, parking
 from agents.adjustments import on_adjustment
 from agents.dead_letters import dead_letter
 from agents.incoming import Incoming
@@ -27,10 +27,12 @@ from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
-from schemas.outcomes import ANONYMOUS, DEAD_LETTER, Refused
+from schemas.messages import Reply, Request
+from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
-from schemas.records import Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from schemas.records import Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from schemas.topics import REPLIES
 from tables.pages import HEAD_MAX
 from tables.state import Profile, StateFormatError
 from tables.table import Table
@@ -54,7 +56,7 @@ class Core:
         self.programs = Programs(catalog, head_lots)
         self._partitions = partitions
         self._route = lru_cache(maxsize=_ROUTES)(self._route_of)
-        self._decoded: tuple[str, bytes | None, Record] | None = None  # what `event_time` read last
+        self._decoded: tuple[str, bytes | None, Record | Message] | None = None  # what `event_time` read last
 
     def apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
         """Apply one record. Returns its outcome (`schemas.outcomes.OUTCOMES`); effects and counts go to the outbox.
@@ -63,10 +65,36 @@ class Core:
         """
         if incoming.offset % _SWEEP_EVERY == 0:
             table.sweep(incoming.arrived_at - self.programs.remember_us - _DAY_US, _SWEEP_KEYS)
-        return self._apply(table, incoming, outbox)
+        outcome = self._apply(table, incoming, outbox)
+        if outbox.messages and self._partitions is None:
+            self._carry_messages(table, incoming.arrived_at, outbox)
+        return outcome
 
-    def _apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
-        record: Record | None = None
+    def _carry_messages(self, table: Table, arrived_at: Instant, outbox: Outbox) -> None:
+        """In files there is one table and no broker: what is asked is answered before the next record."""
+        while outbox.messages:
+            sent, outbox.messages = outbox.messages, []
+            for message in sent:
+                self._on_message(table, message.record, arrived_at, outbox)
+
+    def _on_message(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
+        """A request at the key that it asks, or a reply at the profile that asked."""
+        if isinstance(message, Request):
+            claims.on_request(table, message, arrived_at, self.programs.remember_us, outbox)
+        elif isinstance(message, Reply):
+            profile = table.profile(message.profile_id)
+            draft = Profile(message.at) if profile is None else profile.draft()
+            cause: Cause = {"topic": REPLIES, "kind": message.kind}
+            visit = Visit(self.programs, table, message.profile_id, draft, cause, arrived_at, settle)
+            released = claims.on_reply(visit, message)
+            if visit.changed:
+                visit.commit(outbox)
+            for incoming in released:
+                outbox.counts["parked", self._apply(table, incoming, outbox, message.profile_id)] += 1
+
+    def _apply(self, table: Table, incoming: Incoming, outbox: Outbox, owner: str | None = None) -> str:
+        """`owner`: whose record it is, where it does not say so itself."""
+        record: Record | Message | None = None
         profile_id: str | None = None
         try:
             known = self._decoded
@@ -74,10 +102,14 @@ class Core:
                 record = known[2]
             else:
                 record = records.decode(incoming.topic, incoming.value)
-            profile_id = record.profile_id
+            if isinstance(record, (Request, Reply)):
+                self._on_message(table, record, incoming.arrived_at, outbox)
+                return APPLIED
+            profile_id = record.profile_id or owner
             if profile_id is None:
-                return ANONYMOUS
-            self._check_route(incoming, profile_id)
+                return self._without_profile(record, incoming, outbox)
+            if owner is None:
+                self._check_route(incoming, profile_id)
             return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
             outbox.effects.append(dead_letter(incoming, refused))
@@ -91,6 +123,15 @@ class Core:
             if record is not None and profile_id is not None:
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
+
+    def _without_profile(self, record: Record, incoming: Incoming, outbox: Outbox) -> str:
+        """A sale is anonymous then; what gives a receipt back goes to the receipt's owner, where receipts are claimed."""
+        if not isinstance(record, (Return, Cancel)):
+            return ANONYMOUS
+        versions = admission.of_application(self.programs, record, record.closed_at, incoming.arrived_at)
+        if not claims.claimed(versions):
+            raise Refused("profile-required", "without a profile_id it is not known whose receipt it is", "profile_id")
+        return claims.forward(record, incoming, outbox)
 
     def tick(self, table: Table, at: Instant, outbox: Outbox, at_most: int | None = None) -> bool:
         """Everything due up to and including `at` happens, by (due instant, profile id).
@@ -177,6 +218,8 @@ class Core:
         programs, arrived_at = self.programs, incoming.arrived_at
         if isinstance(record, Sale):
             versions = admission.of_application(programs, record, at, arrived_at)
+            if claims.claimed(versions):
+                return lambda visit: claims.on_claimed_sale(visit, record, incoming, versions)
             return lambda visit: on_sale(visit, record, incoming, versions)
         if isinstance(record, Cancel):
             versions = admission.of_application(programs, record, at, arrived_at)

@@ -15,14 +15,18 @@ class Effect(NamedTuple):
 
 
 class Outbox:
-    """`counts`: figures for metrics by name and labels; `errors`: exceptions that stopped a profile, for the log."""
+    """`messages`: requests and replies, for the partition of their own key; `counts`: figures for metrics by name and labels;
+    `errors`: exceptions that stopped a profile, for the log.
+    """
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
+        self.messages: list[Effect] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
         self.errors: list[Exception] = []
 
     def clear(self) -> None:
         self.effects.clear()
+        self.messages.clear()
         self.counts.clear()
         self.errors.clear()

@@ -15,8 +15,9 @@ from agents.programs import Programs, Version
 from schemas.amounts import format_points
 from schemas.events import BalanceView, Cause, LedgerEntry, LotView, RuleView, TierChange, effect_id
 from schemas.instants import Instant, format_instant
+from schemas.messages import Request
 from schemas.program import PointType
-from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
+from schemas.topics import LEDGER_ENTRIES, REQUESTS, TIER_CHANGES
 from tables import pages
 from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot, ledger_key
 from tables.table import Kept, Table, lot_key, page_key
@@ -36,6 +37,7 @@ class Visit:
         "brought",
         "cause",
         "effects",
+        "messages",
         "profile",
         "profile_id",
         "programs",
@@ -67,6 +69,7 @@ class Visit:
         self.effects: list[Effect] = []
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
         self.brought: list[Due] = []  # timers that were set while others fired; the queue takes them
+        self.messages: list[Effect] = []
         self._table = table
         self._settle = settle
         self._ordinals: dict[str, int] = {}
@@ -189,6 +192,10 @@ class Visit:
         """An output record that is no entry and no tier change."""
         self.effects.append(Effect(topic, self.profile_id, record))
 
+    def ask(self, request: Request) -> None:
+        """A question to the key that it is about; the answer comes as a record of its own."""
+        self.messages.append(Effect(REQUESTS, request.key, request))
+
     def commit(self, outbox: Outbox) -> None:
         """Make it so: the profile as drafted, what goes with it, and the effects."""
         self._seal()
@@ -198,6 +205,8 @@ class Visit:
         for name, by in self._counts:
             outbox.counts[name] += by
         outbox.effects.extend(self.effects)
+        if self.messages:
+            outbox.messages.extend(self.messages)
 
     # what is said
 

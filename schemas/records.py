@@ -6,6 +6,7 @@ decodes, so that a wrong one names its path, and no number ever passes through a
 """
 
 import re
+from collections.abc import Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -14,7 +15,9 @@ from msgspec import Meta, Struct
 
 from schemas.amounts import INT_END, NANO, parse_decimal, parse_text
 from schemas.instants import Instant, parse_instant
+from schemas.messages import Reply, Request
 from schemas.outcomes import Refused
+from schemas.sections import values
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
 PROFILE_ID_BYTES_MAX: Final = 128
@@ -88,13 +91,16 @@ class Sale(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Cancel(Struct, kw_only=True, gc=False, omit_defaults=True):
-    """A receipt that counts no more (`cancel`), or is open again until a higher revision closes it (`reopen`)."""
+    """A receipt that counts no more (`cancel`), or is open again until a higher revision closes it (`reopen`).
+
+    Without `profile_id` it is sent on to the receipt's owner, where receipts are claimed.
+    """
 
     kind: Literal["cancel", "reopen"]
     receipt_id: Id
     application: Id
-    profile_id: Id
     closed_at: At
+    profile_id: Id | None = None
     revision: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
@@ -105,12 +111,14 @@ class ReturnedLine(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Return(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """Without `profile_id` it is sent on to the receipt's owner, where receipts are claimed."""
+
     kind: Literal["return"]
     return_id: Id
     receipt_id: Id
     application: Id
-    profile_id: Id
     closed_at: At
+    profile_id: Id | None = None
     lines: Annotated[list[ReturnedLine], Meta(max_length=LINES_MAX)] | None = None
     amount: Nano | None = None
 
@@ -168,6 +176,7 @@ class Adjustment(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 Purchase = Sale | Cancel | Return
 Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustment
+Message = Request | Reply
 
 
 def _read(wanted: Any, value: Any) -> Any:
@@ -197,13 +206,15 @@ _OTHERS: Final = {
     "profiles": _decoder(ProfileRecord),
     "redemptions": _decoder(Redemption),
     "adjustments": _decoder(Adjustment),
+    "requests": msgspec.json.Decoder(Request),
+    "replies": msgspec.json.Decoder(Reply),
 }
 _SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?$")
 _AT: Final = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
 
 
-def decode(topic: str, value: bytes | None) -> Record:
+def decode(topic: str, value: bytes | None) -> Record | Message:
     """The record in a value of an input topic.
 
     Raises `Refused` with `not-json`, `too-large`, `missing-field`, `invalid-field` or `negative-quantity`.
@@ -215,7 +226,11 @@ def decode(topic: str, value: bytes | None) -> Record:
     try:
         if topic == "purchases":
             return _purchase(value)
-        record: Record = _OTHERS[topic].decode(value)
+        record: Record | Message = _OTHERS[topic].decode(value)
+        if isinstance(record, Redemption):
+            _check_redemption(record)
+        elif isinstance(record, Adjustment):
+            _check_adjustment(record)
         return record
     except msgspec.ValidationError as error:
         raise _refusal(str(error)) from None
@@ -273,6 +288,42 @@ def _check_return(record: Return) -> None:
             raise Refused("missing-field", "a returned line names its line_id or its sku", f"lines.{number}.line_id")
 
 
+def _check_redemption(record: Redemption) -> None:
+    amounts = {"points": record.points, "money": record.money, "order_total": record.order_total}
+    for field, amount in amounts.items():
+        if amount is not None and (amount < 0 or (amount == 0 and field != "order_total")):
+            raise Refused("invalid-field", f"{field} is more than 0", field)
+    if record.kind in ("redeem", "reserve") and record.points is None and record.money is None:
+        raise Refused("missing-field", f"a {record.kind} names its points or its money", "points")
+    if record.kind in ("redeem", "reserve", "rollback") and record.points is not None and record.money is not None:
+        raise Refused("invalid-field", f"a {record.kind} names its points or its money, not both", "money")
+    _check_text("hold", record.hold, values.positive_duration)
+    _check_ids({"redemption_id": record.redemption_id, "subledger": record.subledger, "part": record.part})
+
+
+def _check_adjustment(record: Adjustment) -> None:
+    if record.points == 0:
+        raise Refused("invalid-field", "points are more or less than 0", "points")
+    _check_text("activation", record.activation, values.activation)
+    _check_text("expiration", record.expiration, values.expiration)
+    _check_ids({"adjustment_id": record.adjustment_id, "subledger": record.subledger})
+
+
+def _check_text(field: str, text: str | None, parse: Callable[[str], object]) -> None:
+    """Whether a text is what the program file would accept in its place."""
+    try:
+        if text is not None:
+            parse(text)
+    except ValueError as error:
+        raise Refused("invalid-field", f"{field} {error}", field) from None
+
+
+def _check_ids(ids: dict[str, str | None]) -> None:
+    for field, text in ids.items():
+        if text is not None and _SEPARATOR in text:
+            raise Refused("invalid-field", "an id holds a control character", field)
+
+
 def _refusal(message: str) -> Refused:
     """A msgspec sentence as a refusal with its field. `Expected ...` sentences read well once the path is taken off."""
     if missing := _MISSING.search(message):
@@ -309,12 +360,14 @@ def check_profile_id(profile_id: str) -> str | None:
     return None
 
 
-def event_time(record: Record) -> Instant:
-    """When it happened, by the record's own word."""
+def event_time(record: Record | Message) -> Instant:
+    """When it happened, by the record's own word; of a message, when what it speaks of did."""
     if isinstance(record, (Sale, Cancel, Return)):
         return record.closed_at
     if isinstance(record, ProfileRecord):
         return record.updated_at
     if isinstance(record, Redemption):
         return record.requested_at
+    if isinstance(record, (Request, Reply)):
+        return record.at
     return record.occurred_at

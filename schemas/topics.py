@@ -58,10 +58,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(name=DEAD_LETTERS, role="output", retention_days=30, max_message_bytes=LARGE),
     Topic(name=CYCLES, role="internal", retention_days=14, max_message_bytes=LARGE),
     Topic(name=CHANGELOG, role="internal", cleanup="compact", max_message_bytes=LARGE),
-    Topic(name=REQUESTS, role="internal", retention_days=14),
-    Topic(name=REPLIES, role="internal", retention_days=14),
+    Topic(name=REQUESTS, role="internal", retention_days=14, max_message_bytes=LARGE),
+    Topic(name=REPLIES, role="internal", retention_days=14, max_message_bytes=LARGE),
 )
 
 INPUTS: Final = tuple(topic.name for topic in TOPICS if topic.role == "input")
+MESSAGES: Final = (REQUESTS, REPLIES)
+"""From one key to another and back: what counts across profiles goes by these. Read like any input."""
+CONSUMED: Final = (*INPUTS, *MESSAGES)
 OUTPUTS: Final = tuple(topic.name for topic in TOPICS if topic.role == "output")
 BY_NAME: Final = {topic.name: topic for topic in TOPICS}

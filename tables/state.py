@@ -208,8 +208,9 @@ class Profile(Struct, gc=False, array_like=True):
 class Earned(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used.
 
-    `gone`: how much of these lots had expired when that was last reckoned up; it is in `points` no more. `given`: `points` as
-    they were before any return; `kept`: what could not be taken back, and is not asked for again.
+    `gone`: how much of what has expired of these lots counts as given back; it is in `points` no more. `given`: `points` as they
+    were before any return; `kept`: what could not be taken back, and is not asked for again; `kept_before`: what of that earlier
+    revisions kept, beyond which this one earned.
     """
 
     program: str
@@ -221,6 +222,7 @@ class Earned(Struct, gc=False, array_like=True, frozen=True):
     gone: int = 0
     given: int = 0
     kept: int = 0
+    kept_before: int = 0
 
 
 class Saw(Struct, gc=False, array_like=True, frozen=True):
@@ -279,6 +281,13 @@ class Seen(Struct, gc=False, array_like=True, frozen=True):
     last_at: Instant
 
 
+class Claim(Struct, gc=False, array_like=True, frozen=True):
+    """Whose receipt it is, at the key application/receipt; `last_at` from which `remember` counts."""
+
+    owner: str
+    last_at: Instant
+
+
 class Decision(Struct, gc=False, array_like=True, frozen=True):
     """What one request of a redemption got, as it was told, to be told again when it comes again."""
 
@@ -310,7 +319,7 @@ class Redemption(Struct, gc=False, array_like=True, frozen=True):
         return sum(points for _, points in self.parts)
 
 
-Remembered = Receipt | LotPage | UsedLot | Seen | Redemption
+Remembered = Receipt | LotPage | UsedLot | Seen | Redemption | Claim
 """What has a key of its own beside the profile."""
 
 
@@ -328,9 +337,9 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
 _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption)
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 }
-State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption)
+State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 
 
 def encode(value: Profile | Remembered) -> bytes:

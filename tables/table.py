@@ -4,7 +4,7 @@ One writer. What is read stays decoded in a bounded cache of two generations; wh
 The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
 commit, or calls `drop_changes()` and goes on from the store.
 
-Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `i` the identity of any
+Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `c` a claim, `i` the identity of any
 other record. A profile id
 holds no control character, so 0 ends it.
 """
@@ -16,7 +16,21 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
-from tables.state import Ledger, Lot, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot, decode, encode, last_at
+from tables.state import (
+    Claim,
+    Ledger,
+    Lot,
+    LotPage,
+    Profile,
+    Receipt,
+    Redemption,
+    Remembered,
+    Seen,
+    UsedLot,
+    decode,
+    encode,
+    last_at,
+)
 from tables.store import Store
 from tables.sweep import Sweep
 
@@ -49,12 +63,22 @@ def identity_key(profile_id: str, kind: str, application: str, business_key: str
     return b"i%b\x00%b\x00%b\x00%b" % (profile_id.encode(), kind.encode(), application.encode(), business_key.encode())
 
 
+def claim_key(application: str, receipt_id: str) -> bytes:
+    return b"c%b\x00%b" % (application.encode(), receipt_id.encode())
+
+
 def page_key(profile_id: str, program: str, ledger_key: str, number: int) -> bytes:
     return b"q%b\x00%b\x00%b\x00%d" % (profile_id.encode(), program.encode(), ledger_key.encode(), number)
 
 
-Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption)
-KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = ((b"d", Redemption), (b"i", Seen), (b"l", UsedLot), (b"r", Receipt))
+Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
+KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = (
+    (b"c", Claim),
+    (b"d", Redemption),
+    (b"i", Seen),
+    (b"l", UsedLot),
+    (b"r", Receipt),
+)
 
 
 class Table:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import faust
 from faust.app.base import BootStrategy
 
-from schemas.topics import INPUTS
+from schemas.topics import CONSUMED
 from streams.worker.reader import Fetched
 
 _FETCHED_WAITING: Final = 2  # polls a topic between reader and agent; with what librdkafka prefetches, enough to never wait
@@ -37,7 +37,7 @@ def build_app(app_id: str, servers: str, state: Path, react: Callable[[Fetched],
         topic_disable_leader=True,
     )
     channels: dict[str, Any] = {}
-    for topic in INPUTS:
+    for topic in CONSUMED:
         channels[topic] = app.channel(maxsize=_FETCHED_WAITING)
         app.agent(channels[topic], name=f"on-{topic}")(_agent(react))
     app.finalize()

@@ -9,13 +9,13 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
 
-from schemas.topics import BALANCES, CHANGELOG, CYCLES, INPUTS, OUTPUTS
+from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS
 from streams.errors import WrongUsage
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
-_SAME_PARTITIONS: Final = (*INPUTS, CHANGELOG, CYCLES, BALANCES)
-_NEEDED: Final = (*INPUTS, *OUTPUTS, CHANGELOG, CYCLES)
+_SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
+_NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: Final[Any] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 Place = tuple[str, int]  # topic, partition

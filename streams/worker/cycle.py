@@ -34,6 +34,7 @@ class Parcel:
     partition: Partition
     changes: list[tuple[bytes, bytes | None]]
     effects: list[Effect]
+    messages: list[Effect]
     balances: list[tuple[bytes, bytes]]
     cycle: bytes
     position: bytes
@@ -70,6 +71,7 @@ def pack(partition: Partition) -> Parcel:
         partition=partition,
         changes=partition.table.changes(),
         effects=partition.reactions.outbox.effects,
+        messages=partition.reactions.outbox.messages,
         balances=partition.reactions.balances(),
         cycle=msgspec.json.encode(record),
         position=msgspec.json.encode(position),

@@ -12,6 +12,7 @@ import msgspec
 
 from agents.incoming import Incoming
 from schemas.instants import Instant
+from schemas.topics import MESSAGES
 from streams.errors import WrongUsage
 from streams.worker.logic import PartitionTable, Reactions
 
@@ -105,9 +106,12 @@ class Partition:
         start, end = messages[0].offset(), messages[-1].offset() + 1
         if start < self.position.inputs.get(topic, 0):
             raise AssertionError(f"{topic} partition {number}: offset {start} came again and would be applied twice")
+        counted = topic not in MESSAGES  # what was asked and answered among ourselves is no input record
         for message in messages:
             incoming = Incoming(topic, number, message.offset(), message.key(), message.value(), message.timestamp()[1] * 1000)
-            outcomes[apply(incoming)] += 1
+            outcome = apply(incoming)
+            if counted:
+                outcomes[outcome] += 1
         last = self.steps[-1] if self.steps else None
         if isinstance(last, Records) and last.topic == topic:
             last.end = end

@@ -1,6 +1,7 @@
 """How a cycle's records are handed to librdkafka: shared by both ways to publish one.
 
-Records go to the partition that their inputs came from, so no partitioner is asked. Topics with CloudEvents headers go one by
+Records go to the partition that their inputs came from, so no partitioner is asked; a request or a reply goes to the partition of its
+own key (murmur2). Topics with CloudEvents headers go one by
 one (the batch call takes no headers), all others in one call. Nothing here waits for the broker.
 """
 
@@ -19,6 +20,7 @@ _EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
 _QUEUE_MESSAGES: Final = 200_000
 _QUEUE_KBYTES: Final = 256 * 1024
 _WAIT_SECONDS: Final = 10.0
+PARTITION_UA: Final = -1  # librdkafka's word for: ask the partitioner
 
 
 def producer_settings(settings: WorkerSettings) -> dict[str, Any]:
@@ -46,7 +48,7 @@ class Sender:
         self._on_delivery = on_delivery
 
     def outputs(self, parcel: Parcel) -> None:
-        """Effects in order of emission, then balances."""
+        """Effects in order of emission, then balances, then messages to other keys."""
         number = parcel.partition.number
         plain: dict[str, list[dict[str, Any]]] = {}
         for effect in parcel.effects:
@@ -60,6 +62,8 @@ class Sender:
         plain.setdefault(BALANCES, []).append({"key": POSITION_KEY, "value": parcel.position})
         for topic, records in plain.items():
             self._many(topic, records, number)
+        for message in parcel.messages:
+            self._one(message.topic, message.key.encode(), encode(message.record), PARTITION_UA)
 
     def cycle(self, parcel: Parcel) -> None:
         self._one(CYCLES, b"%d" % parcel.partition.position.cycle, parcel.cycle, parcel.partition.number)

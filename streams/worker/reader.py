@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from schemas.topics import INPUTS
+from schemas.topics import CONSUMED
 from streams.worker.settings import WorkerSettings
 
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
@@ -84,7 +84,7 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._consumer.subscribe(list(INPUTS), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+            self._consumer.subscribe(list(CONSUMED), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             while not self._ending.is_set():
                 while not self._orders.empty():
                     self._orders.get()()
@@ -137,7 +137,7 @@ class Reader(threading.Thread):
         consumer.assign([])
         self._assignment += 1
         self._numbers = sorted({place.partition for place in places})
-        uneven = [number for number in self._numbers if sum(place.partition == number for place in places) != len(INPUTS)]
+        uneven = [number for number in self._numbers if sum(place.partition == number for place in places) != len(CONSUMED)]
         if uneven:
             raise KafkaException(
                 KafkaError(KafkaError._CONFLICT, f"partition {uneven[0]} was not assigned with all inputs")  # noqa: SLF001

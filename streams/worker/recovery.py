@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from schemas.topics import CHANGELOG, CYCLES, INPUTS
+from schemas.topics import CHANGELOG, CONSUMED, CYCLES
 from streams.errors import WrongUsage
 from streams.worker.broker import Broker, Place
 from streams.worker.logic import Logic, Reactions
@@ -55,7 +55,7 @@ class Recovery:
 
         Raises `CancelledError`, `WrongUsage`, `StoreLockedError`, `OSError` or `KafkaException`; nothing stays open then.
         """
-        inputs = [(topic, number) for topic in INPUTS for number in numbers]
+        inputs = [(topic, number) for topic in CONSUMED for number in numbers]
         grouped = self._fence(inputs, cancelled)
         ends = self._broker.ends([(CHANGELOG, number) for number in numbers], committed=False)
         opened: dict[int, Reactions] = {}
@@ -138,7 +138,7 @@ class Recovery:
                 "its records are gone. Restore the topic, or take another --app-id to begin anew"
             )
         position = Position() if stored is None else decode_position(stored)
-        for topic in INPUTS:
+        for topic in CONSUMED:
             start, stop = starts[topic, number], stops[topic, number]
             offset = position.inputs.setdefault(topic, start)
             if not start <= offset <= stop:

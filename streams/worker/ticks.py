@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from schemas.instants import Instant
-from schemas.topics import INPUTS
+from schemas.topics import CONSUMED
 from streams.worker.broker import Broker, Place
 from streams.worker.partition import Partition
 
@@ -50,7 +50,7 @@ class Ticks:
     def note(self, at: Instant, numbers: Iterable[int], ends: dict[Place, int]) -> None:
         now = time.monotonic()
         for number in numbers:
-            self._notes[number] = Note(at, {topic: ends[topic, number] for topic in INPUTS}, now)
+            self._notes[number] = Note(at, {topic: ends[topic, number] for topic in CONSUMED}, now)
 
     def ready(self, partition: Partition) -> Instant | None:
         """The tick to apply now, if everything before it has been applied."""
@@ -76,4 +76,4 @@ class Ticks:
 
 
 def input_ends(broker: Broker, numbers: list[int]) -> dict[Place, int]:
-    return broker.ends([(topic, number) for number in numbers for topic in INPUTS])
+    return broker.ends([(topic, number) for number in numbers for topic in CONSUMED])

@@ -1,0 +1,121 @@
+"""Claims: where a program says `receipts: claimed`, a receipt belongs to the profile whose sale of it was first, and to no other.
+
+What counts across profiles is asked of the key that owns the count: here application/receipt. A sale of a receipt that its profile
+has not claimed yet waits, while the question goes there and the answer comes back; in files it is answered before the next record. A
+return, cancel or reopen that names no profile is sent on to the receipt's owner by the same way.
+"""
+
+from typing import Final
+
+from agents import parking
+from agents.dead_letters import dead_letter
+from agents.incoming import Incoming
+from agents.outbox import Effect, Outbox
+from agents.programs import Version
+from agents.purchases import on_sale
+from agents.visit import Visit
+from schemas.instants import LATEST, Instant
+from schemas.messages import Carried, Reply, Request
+from schemas.outcomes import PARKED, Refused
+from schemas.records import Cancel, Return, Sale, fingerprint
+from schemas.topics import REPLIES, REQUESTS
+from tables.state import Claim, Seen
+from tables.table import Table, claim_key, identity_key
+
+_CLAIM: Final = "claim"
+
+
+def claimed(versions: list[Version]) -> bool:
+    return any(version.program.receipts == "claimed" for version in versions)
+
+
+def on_claimed_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str:
+    """A sale of a receipt that is ours is applied; else it waits for the answer whether it is."""
+    if visit.find(Seen, identity_key(visit.profile_id, _CLAIM, sale.application, sale.receipt_id)) is not None:
+        return on_sale(visit, sale, incoming, versions)
+    waits_for = claim_key(sale.application, sale.receipt_id)
+    identity = b"sale:%d" % sale.revision + waits_for
+    outcome = parking.park(visit, incoming, waits_for, LATEST, identity, fingerprint(sale))
+    if outcome == PARKED:
+        visit.ask(
+            Request(
+                kind="claim",
+                application=sale.application,
+                receipt_id=sale.receipt_id,
+                at=sale.closed_at,
+                profile_id=visit.profile_id,
+            )
+        )
+    return outcome
+
+
+def forward(record: Return | Cancel, incoming: Incoming, outbox: Outbox) -> str:
+    """A record without a profile goes to the key that knows whose receipt it is."""
+    request = Request(
+        kind="forward",
+        application=record.application,
+        receipt_id=record.receipt_id,
+        at=record.closed_at,
+        carried=Carried(
+            topic=incoming.topic,
+            partition=incoming.partition,
+            offset=incoming.offset,
+            arrived_at=incoming.arrived_at,
+            value=(incoming.value or b"").decode(),
+            key=None if incoming.key is None else incoming.key.decode(errors="replace"),
+        ),
+    )
+    outbox.messages.append(Effect(REQUESTS, request.key, request))
+    return PARKED
+
+
+def on_request(table: Table, request: Request, arrived_at: Instant, remember_us: Instant, outbox: Outbox) -> None:
+    """At the key application/receipt: the first profile that asks owns the receipt, for as long as it is remembered."""
+    key = claim_key(request.application, request.receipt_id)
+    claim = table.find(Claim, key)
+    if claim is not None and claim.last_at + remember_us < arrived_at:
+        claim = None
+    if request.profile_id is not None:
+        owner = request.profile_id if claim is None else claim.owner
+        if owner == request.profile_id:
+            table.put(key, Claim(owner, request.at if claim is None else max(claim.last_at, request.at)))
+        _reply(outbox, request, "granted" if owner == request.profile_id else "refused", request.profile_id)
+    elif claim is not None:
+        _reply(outbox, request, "forwarded", claim.owner)
+    elif request.carried is not None:
+        message = f"receipt {request.receipt_id} of {request.application} belongs to nobody"
+        outbox.effects.append(dead_letter(incoming_of(request.carried), Refused("unknown-receipt", message, "receipt_id")))
+
+
+def _reply(outbox: Outbox, request: Request, kind: str, profile_id: str) -> None:
+    reply = Reply(
+        kind="granted" if kind == "granted" else "refused" if kind == "refused" else "forwarded",
+        application=request.application,
+        receipt_id=request.receipt_id,
+        at=request.at,
+        profile_id=profile_id,
+        carried=request.carried,
+    )
+    outbox.messages.append(Effect(REPLIES, profile_id, reply))
+
+
+def on_reply(visit: Visit, reply: Reply) -> list[Incoming]:
+    """At the profile: what may go on now. A sale that waited for a receipt of another profile is a dead letter."""
+    if reply.kind == "forwarded":
+        return [] if reply.carried is None else [incoming_of(reply.carried)]
+    waiting = parking.take(visit.profile, claim_key(reply.application, reply.receipt_id))
+    visit.touch()
+    if reply.kind == "granted":
+        visit.remember(identity_key(visit.profile_id, _CLAIM, reply.application, reply.receipt_id), Seen(b"", reply.at))
+        return [parking.incoming_of(parked) for parked in waiting]
+    for parked in waiting:
+        refused = Refused("claimed-by-another", f"receipt {reply.receipt_id} of {reply.application} belongs to another profile")
+        visit.effects.append(dead_letter(parking.incoming_of(parked), refused))
+        visit.count(("parked", "dead-letter"))
+    return []
+
+
+def incoming_of(carried: Carried) -> Incoming:
+    """The record as it came."""
+    key = None if carried.key is None else carried.key.encode()
+    return Incoming(carried.topic, carried.partition, carried.offset, key, carried.value.encode(), carried.arrived_at)

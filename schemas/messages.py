@@ -1,0 +1,48 @@
+"""Messages from one key to another and back: what counts across profiles is asked of the key that owns the count.
+
+Internal: `requests` is keyed by what is asked about, `replies` by the profile that is answered. A request carries all that its
+answer needs, so asking again is answered alike.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from schemas.instants import Instant
+
+
+class Carried(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """A record on its way to the profile that it belongs to, as it came."""
+
+    topic: str
+    partition: int
+    offset: int
+    arrived_at: Instant
+    value: str
+    key: str | None = None
+
+
+class Request(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """`claim`: may this profile have the receipt? `forward`: whose receipt is it? Then `carried` is sent on to that profile."""
+
+    kind: Literal["claim", "forward"]
+    application: str
+    receipt_id: str
+    at: Instant
+    profile_id: str | None = None
+    carried: Carried | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.application}/{self.receipt_id}"
+
+
+class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """To a profile: the receipt is its own (`granted`) or another's (`refused`), or a record that belongs to it (`forwarded`)."""
+
+    kind: Literal["granted", "refused", "forwarded"]
+    application: str
+    receipt_id: str
+    at: Instant
+    profile_id: str
+    carried: Carried | None = None
