@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
 from agents import holds, lots, parking, reviews
-from agents.due import ACTIVATION, EXPIRY, PARKED, REVIEW, Due
+from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REVIEW, Due
 from agents.visit import Visit
 from schemas.instants import Instant
 from tables import pages
@@ -28,7 +28,12 @@ class Timers(NamedTuple):
     fire: Callable[[Visit, Due], Iterable[Due]]
 
 
-_TIMERS: Final = (Timers(lots.due, lots.fire), Timers(reviews.due, reviews.fire), Timers(parking.due, parking.fire))
+_TIMERS: Final = (
+    Timers(lots.due, lots.fire),
+    Timers(holds.due, holds.fire),
+    Timers(reviews.due, reviews.fire),
+    Timers(parking.due, parking.fire),
+)
 _FIRE: Final = {ACTIVATION: lots.fire, HOLD: holds.fire, EXPIRY: lots.fire, REVIEW: reviews.fire, PARKED: parking.fire}
 
 

@@ -185,10 +185,6 @@ def _note_later(section: Section, point: PointType) -> None:
     reading, path = section.reading, section.path
     said = {
         "on_return": point.on_return != "recompute",
-        "reinstate_expired": point.reinstate_expired_us != 0,
-        "redeem": point.redeem != Redeem(minimum_minor=0, multiple_minor=1, max_share_nano=NANO, partial=False),
-        "hold": point.hold_us != DEFAULT_HOLD_US,
-        "max_hold": point.max_hold_us != DEFAULT_MAX_HOLD_US,
     }
     for key, other_than_default in said.items():
         if other_than_default:

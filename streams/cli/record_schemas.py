@@ -30,6 +30,7 @@ NAMES: Final[dict[str, tuple[str, tuple[type, ...]]]] = {
     "ledger-entries": ("output: how a balance changed", (events.LedgerEntry,)),
     "tier-changes": ("output: a tier was entered or left", (events.TierChange,)),
     "notifications": ("output: something to be said to somebody", (events.Notification,)),
+    "redemption-decisions": ("output: what a redemption request got", (events.RedemptionDecision,)),
     "balances": ("output: everything of one profile", (events.ProfileBalances,)),
     "dead-letters": ("output: a record that could not be used", (events.DeadLetter,)),
     "balances.jsonl": ("a line of the file that `replay` writes", (events.BalanceRow,)),
@@ -37,6 +38,7 @@ NAMES: Final[dict[str, tuple[str, tuple[type, ...]]]] = {
 _AMOUNTS: Final = frozenset(
     {
         *events.BalanceView.__struct_fields__,
+        "money",
         "points",
         "remaining",
         "withheld",

@@ -1,0 +1,75 @@
+"""Holds: points that wait for a commit, and what becomes of them when it does not come (a timer of `settle`).
+
+Also how points come back to their lots, by a release, by a hold that ran out or by a rollback: they are active again, pay debt
+first, and where their date has passed meanwhile they expire at once. Nothing that has expired becomes a new lot.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import structs
+
+from agents import lots
+from agents.due import HOLD, Due
+from agents.visit import Visit
+from schemas.events import Cause
+from schemas.instants import Instant, format_instant
+from tables import ledger
+from tables.ledger import GivenBack
+from tables.state import Profile, Redemption, ledger_key
+from tables.table import redemption_key
+
+
+def begin(visit: Visit, program: str, redemption_id: str, until: Instant) -> None:
+    membership = visit.membership(program)
+    membership.holds = membership.holds | {redemption_id: until}
+    visit.due_by(until)
+
+
+def end(visit: Visit, program: str, redemption_id: str) -> None:
+    membership = visit.membership(program)
+    membership.holds = {other: until for other, until in membership.holds.items() if other != redemption_id}
+
+
+def due(profile: Profile) -> Iterator[Due]:
+    for program, membership in profile.programs.items():
+        for redemption_id, until in membership.holds.items():
+            yield until, HOLD, redemption_id, program, ""
+
+
+def fire(visit: Visit, due: Due) -> Iterable[Due]:
+    """A hold runs out: what it held is let go."""
+    at, _, redemption_id, program, _ = due
+    key = redemption_key(visit.profile_id, redemption_id)
+    held = visit.recall(Redemption, key)
+    if held is None:
+        raise OSError(f"a redemption that holds points is not there ({redemption_id}): rebuild the state from the changelog")
+    end(visit, program, redemption_id)
+    visit.remember(key, structs.replace(held, status="hold-over"))
+    return let_go(visit, held, at, {"timer": "hold", "due_at": format_instant(at), "redemption_id": redemption_id})
+
+
+def let_go(visit: Visit, held: Redemption, at: Instant, cause: Cause | None = None) -> list[Due]:
+    """What was reserved is active again. Returns what falls due of the lots that had nothing remaining."""
+    there = visit.head(held.program, held.point, held.subledger)
+    return come_back(visit, "points.released", held, ledger.release(there, held.parts), at, cause)
+
+
+def come_back(visit: Visit, kind: str, held: Redemption, given: GivenBack, at: Instant, cause: Cause | None = None) -> list[Due]:
+    """Say that points are active again, and let those expire whose date has passed."""
+    program, sid, subledger = held.program, held.point, held.subledger
+    point = visit.programs.point(program, sid, at)
+    there = visit.head(program, sid, subledger)
+    visit.say(program, kind, at, point, subledger, given.points, given.parts, cause=cause, debt_paid=given.debt_paid)
+    for lot in given.used:
+        visit.remember_used(lot)
+    brought: list[Due] = []
+    for lot, points in given.parts:
+        if not 0 < lot.remaining <= points:
+            continue  # debt took it all, or something had remained, and has a timer already
+        if lot.expires_at is not None and lot.expires_at <= at:
+            visit.remember_used(ledger.expire(there, lot))
+            visit.say(program, "points.expired", at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause)
+        elif (next_due := lots.next_of(lot, program, ledger_key(sid, subledger))) is not None:
+            visit.due_by(next_due[0])
+            brought.append(next_due)
+    return brought
