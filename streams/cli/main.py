@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "demo": "demo",
     "worker": "worker",
     "replay": "replay",
+    "ledger": "ledger",
     "check": "check",
     "validate": "validate",
     "schema": "schema",

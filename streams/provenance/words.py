@@ -1,0 +1,61 @@
+"""Causes, origins and instants in words for people. Pure."""
+
+from streams.provenance.entries import Entry
+from streams.provenance.trace import Lot
+
+_TIMERS = {"expiry": "its time was over", "activation": "its time had come", "hold": "the hold ran out"}
+
+
+def when(instant: str | None) -> str:
+    """`2026-03-01 12:00`: an instant of a record (UTC) without what a reader does not need; seconds only where there are some."""
+    if instant is None:
+        return ""
+    day, _, time = instant.removesuffix("Z").partition("T")
+    return f"{day} {time.removesuffix(':00')}"
+
+
+def why(entry: Entry) -> str:
+    """What made the entry: `receipt R1`, `return T1 of receipt R1`, `redemption D1`, `its time was over`."""
+    reason = f" ({entry.reason.replace('-', ' ')})" if entry.reason else ""
+    return _cause(entry) + reason
+
+
+def origin(lot: Lot) -> str:
+    """Where a lot came from: `receipt R1, line 2; base 100, double 20`, `adjustment A1 (goodwill)`."""
+    entry = lot.born
+    parts = [why(entry) + (f", line {lot.part.line_id}" if lot.part.line_id else "")]
+    if entry.promotion:
+        parts.append(f"promotion {entry.promotion}")
+    if entry.scenario:
+        parts.append(f"scenario {entry.scenario}")
+    if entry.rules:
+        shared = f" (an entry of {len(entry.lots)} lots)" if len(entry.lots) > 1 else ""
+        parts.append(", ".join(f"{rule.rule} {rule.points:,f}" for rule in entry.rules) + shared)
+    if entry.withheld:
+        parts.append(f"{entry.withheld:,f} withheld by a limit")
+    parts += [text for text in (entry.description, entry.legal_entity) if text]
+    return "; ".join(parts)
+
+
+def _cause(entry: Entry) -> str:
+    cause = entry.cause
+    kind, receipt = cause.get("kind"), cause.get("receipt_id")
+    if "timer" in cause:
+        return _TIMERS.get(str(cause["timer"]), str(cause["timer"]))
+    if "return_id" in cause:
+        return f"return {cause['return_id']} of receipt {receipt}"
+    if kind in {"cancel", "reopen"}:
+        return f"{kind} of receipt {receipt}"
+    if receipt is not None:
+        revision = cause.get("revision", 1)
+        return f"receipt {receipt}" + (f", revision {revision}" if revision != 1 else "")
+    if "redemption_id" in cause:
+        named = f"redemption {cause['redemption_id']}" + (f", part {cause['part']}" if "part" in cause else "")
+        return named if kind in {None, "redeem"} else f"{kind} of {named}"
+    if "adjustment_id" in cause:
+        return f"adjustment {cause['adjustment_id']}"
+    if "event_id" in cause:
+        return f"pixel {kind} {cause['event_id']}"
+    if cause.get("topic") == "profiles":
+        return "erasure" if kind == "erase" else "profile record"
+    return ", ".join(f"{name} {value}" for name, value in cause.items())

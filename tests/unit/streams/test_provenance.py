@@ -1,0 +1,364 @@
+"""Where points came from and went: claims over hand-written entries, and the command as a user runs it over a replay."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.cli.main import run
+from streams.errors import WrongUsage
+from streams.provenance.entries import FILE, Entry, entries_of
+from streams.provenance.select import NothingThereError, Wanted, select
+from streams.provenance.trace import Ledger, Program, told, trace
+from streams.provenance.words import origin, when, why
+from tests.unit.streams.shop import line, program, sale, write_lines
+
+TERMS = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid", "debt", "lifetime")
+SALE = {"topic": "purchases", "kind": "sale", "application": "pos", "receipt_id": "R1", "revision": 1}
+RETURN = {"topic": "purchases", "kind": "return", "application": "pos", "receipt_id": "R1", "return_id": "T1"}
+EXPIRY = {"timer": "expiry", "due_at": "2024-01-09T00:00:00Z"}
+
+
+def redemption(kind: str = "redeem") -> dict[str, Any]:
+    return {"topic": "redemptions", "kind": kind, "redemption_id": "D1"}
+
+
+def part(lot_id: str, points: int, state: str = "active", **more: Any) -> dict[str, Any]:
+    return {"lot_id": lot_id, "points": str(points), "state": state, **more}
+
+
+def balance(**terms: int) -> dict[str, str]:
+    return {term: str(terms.get(term, 0)) for term in TERMS}
+
+
+class Told:
+    """Entries of p1, numbered as they are told."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def __call__(self, kind: str, cause: dict[str, Any], lots: list[dict[str, Any]], after: dict[str, str], **more: Any) -> None:
+        number = len(self.entries) + 1
+        points = str(sum(int(lot["points"]) for lot in lots))
+        told = {"type": f"points.{kind}", "cause": cause, "lots": lots, "balance": after, "points": points, "point": "pts"}
+        self.entries.append({**envelope(number), **told, **more})
+
+    def traced(self) -> dict[str, Program]:
+        return trace(entries(self.entries))
+
+
+def envelope(number: int, profile_id: str = "p1") -> dict[str, Any]:
+    at = f"2024-01-{number:02}T12:00:00Z"
+    names = {"id": f"e{number}", "program": "shop", "profile_id": profile_id, "occurred_at": at, "recorded_at": at}
+    return {**names, "sequence": number, "entry": number}
+
+
+def entries(records: list[dict[str, Any]]) -> Iterator[Entry]:
+    import msgspec
+
+    return iter(msgspec.json.decode(json.dumps(records), type=list[Entry]))
+
+
+@pytest.fixture
+def history() -> Told:
+    """Thirty points of a receipt and ten by hand, and everything that can happen to them."""
+    tell = Told()
+    rules = [{"rule": "base", "points": "20"}, {"rule": "gift", "points": "10"}]
+    tell(
+        "accrued",
+        SALE,
+        [part("L1", 20, receipt_id="R1"), part("L2", 10, "pending", receipt_id="R1", line_id="2")],
+        balance(active=20, pending=10, lifetime=30),
+        rules=rules,
+    )
+    tell("redeemed", redemption(), [part("L1", 15)], balance(active=5, pending=10, redeemed=15, lifetime=30))
+    tell(
+        "reversed",
+        RETURN,
+        [part("L2", 10, "pending"), part("L1", 5)],
+        balance(redeemed=15, reversed=15, debt=8, lifetime=30),
+        debt_added="8",
+    )
+    adjustment = {"topic": "adjustments", "kind": "adjustment", "adjustment_id": "A1"}
+    tell(
+        "adjusted",
+        adjustment,
+        [part("L3", 10)],
+        balance(active=2, redeemed=15, reversed=15, debt_paid=8, lifetime=40),
+        direction="credit",
+        reason="goodwill",
+        debt_paid="8",
+    )
+    tell(
+        "reserved",
+        redemption("reserve"),
+        [part("L3", 2)],
+        balance(reserved=2, redeemed=15, reversed=15, debt_paid=8, lifetime=40),
+    )
+    tell(
+        "redeemed", redemption("commit"), [part("L3", 1)], balance(reserved=1, redeemed=16, reversed=15, debt_paid=8, lifetime=40)
+    )
+    tell(
+        "released", redemption("release"), [part("L3", 1)], balance(active=1, redeemed=16, reversed=15, debt_paid=8, lifetime=40)
+    )
+    tell(
+        "reinstated",
+        redemption("rollback"),
+        [part("L1", 3)],
+        balance(active=4, redeemed=13, reversed=15, debt_paid=8, lifetime=40),
+    )
+    tell("expired", EXPIRY, [part("L1", 3)], balance(active=1, redeemed=13, expired=3, reversed=15, debt_paid=8, lifetime=40))
+    tell(
+        "extended",
+        SALE,
+        [part("L3", 1, expires_at="2025-01-01T00:00:00Z")],
+        balance(active=1, redeemed=13, expired=3, reversed=15, debt_paid=8, lifetime=40),
+    )
+    tell(
+        "adjusted",
+        adjustment,
+        [part("L3", 1)],
+        balance(redeemed=13, expired=3, reversed=15, written_off=1, debt_paid=8, lifetime=40),
+        direction="debit",
+    )
+    return tell
+
+
+def only(programs: dict[str, Program]) -> Ledger:
+    (ledger,) = programs["shop"].ledgers.values()
+    return ledger
+
+
+def test_every_point_of_every_lot_is_somewhere(history: Told) -> None:
+    ledger = only(history.traced())
+    assert ledger.faults == []
+    assert {name: told(lot.held) for name, lot in ledger.lots.items()} == {
+        "L1": "12 redeemed + 3 expired + 5 reversed",
+        "L2": "10 reversed",
+        "L3": "1 redeemed + 1 written off + 8 debt paid",
+    }
+
+
+def test_a_lot_tells_where_it_went_in_order(history: Told) -> None:
+    lots = only(history.traced()).lots
+    assert [(move.what, int(move.points), move.entry.entry) for move in lots["L1"].moves] == [
+        ("redeemed", 15, 2),
+        ("taken back", 5, 3),
+        ("reinstated", 3, 8),
+        ("expired", 3, 9),
+    ]
+    assert [(move.what, int(move.points), move.entry.entry) for move in lots["L3"].moves] == [
+        ("paid debt", 8, 4),
+        ("reserved", 2, 5),
+        ("committed", 1, 6),
+        ("released", 1, 7),
+        ("extended", 1, 10),
+        ("debited", 1, 11),
+    ]
+    assert lots["L3"].expires_at is None  # as the debit, the last entry, tells it
+
+
+def test_a_lot_tells_where_it_came_from(history: Told) -> None:
+    lots = only(history.traced()).lots
+    assert origin(lots["L2"]) == "receipt R1, line 2; base 20, gift 10 (an entry of 2 lots)"
+    assert origin(lots["L3"]) == "adjustment A1 (goodwill)"
+
+
+CAUSES = [
+    (SALE, "receipt R1"),
+    (SALE | {"revision": 2}, "receipt R1, revision 2"),
+    (SALE | {"kind": "cancel"}, "cancel of receipt R1"),
+    (RETURN, "return T1 of receipt R1"),
+    (redemption(), "redemption D1"),
+    (redemption("rollback") | {"part": "x"}, "rollback of redemption D1, part x"),
+    (EXPIRY, "its time was over"),
+    ({"timer": "activation", "due_at": "x"}, "its time had come"),
+    ({"topic": "pixels", "kind": "delivered", "event_id": "E1"}, "pixel delivered E1"),
+    ({"topic": "profiles", "kind": "erase", "updated_at": "x"}, "erasure"),
+    ({"a": "thing", "of": "tomorrow"}, "a thing, of tomorrow"),
+]
+
+
+@pytest.mark.parametrize(("cause", "words"), CAUSES, ids=[words for _, words in CAUSES])
+def test_a_cause_in_words(cause: dict[str, Any], words: str) -> None:
+    (entry,) = entries([{**envelope(1), "type": "points.accrued", "cause": cause}])
+    assert why(entry) == words
+
+
+def test_an_instant_keeps_its_seconds_only_where_there_are_some() -> None:
+    assert when("2024-01-02T03:04:00Z") == "2024-01-02 03:04"
+    assert when("2024-01-02T03:04:05.5Z") == "2024-01-02 03:04:05.5"
+    assert when(None) == ""
+
+
+def test_an_entry_that_is_missing_is_found(history: Told) -> None:
+    del history.entries[1]
+    programs = history.traced()
+    assert programs["shop"].faults == ["entry 3 follows entry 1: something is missing or doubled"]
+    assert only(programs).faults[0] == "entry 3: it states active 0, and the entries up to it sum to 15"
+
+
+WRONG: dict[str, tuple[int, dict[str, Any], str]] = {
+    "a lot that nobody made": (1, {"lots": [part("L9", 15)]}, "entry 2: no entry before it has made the lot L9"),
+    "a lot made twice": (3, {"lots": [part("L1", 10)]}, "entry 4: the lot L1 was there before"),
+    "parts that do not sum": (1, {"points": "16"}, "entry 2: its lots do not sum to its points"),
+    "debt paid out of nothing": (3, {"debt_paid": "11"}, "entry 4: it pays 1 more of the debt than its lots hold"),
+    "a type of tomorrow": (4, {"type": "points.gilded"}, "entry 5: points.gilded is of a newer version of pointstream"),
+    "a balance that differs": (10, {"balance": balance(active=1)}, "entry 11: it states active 1, and the entries up to it sum to 0"),
+    "more spent than a lot had": (
+        1,
+        {"lots": [part("L1", 25)], "points": "25"},
+        "the lot L1 issued 20 and is now -10 active + 22 redeemed + 3 expired + 5 reversed",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "fault", "sentence"), WRONG.values(), ids=WRONG.keys())
+def test_what_does_not_add_up_is_said(history: Told, place: int, fault: dict[str, Any], sentence: str) -> None:
+    history.entries[place].update(fault)
+    assert sentence in only(history.traced()).faults
+
+
+# what is shown
+
+
+def test_a_lot_is_found_by_the_beginning_of_its_id(history: Told) -> None:
+    (shown,) = select(history.traced(), Wanted(lot="L2"))
+    assert [entry.entry for entry in shown.entries] == [1, 3]
+    assert [lot.lot_id for lot in shown.lots] == ["L2"]
+    with pytest.raises(NothingThereError, match="3 lots that begin with L: L1, L2, L3"):
+        select(history.traced(), Wanted(lot="L"))
+    with pytest.raises(NothingThereError, match="no lot X"):
+        select(history.traced(), Wanted(lot="X"))
+
+
+def test_an_entry_is_shown_with_the_lots_that_it_speaks_of(history: Told) -> None:
+    (shown,) = select(history.traced(), Wanted(entry=3))
+    assert [entry.entry for entry in shown.entries] == [3]
+    assert [lot.lot_id for lot in shown.lots] == ["L1", "L2"]
+    with pytest.raises(NothingThereError, match="no entry 12 that moves points; its entries are 1 to 11"):
+        select(history.traced(), Wanted(entry=12))
+
+
+def test_a_program_that_it_has_no_entries_in(history: Told) -> None:
+    with pytest.raises(NothingThereError, match="no entry of program club, but of shop"):
+        select(history.traced(), Wanted(programs=("club",)))
+
+
+# the file
+
+
+def test_only_the_profiles_own_entries_are_decoded(tmp_path: Path) -> None:
+    others = ["not even JSON", json.dumps({**envelope(1, "p2"), "description": '"p1"'})]
+    mine = [{**envelope(n), "type": "membership.joined", "cause": SALE} for n in (1, 2)]
+    write_lines(tmp_path / FILE, others[0], json.dumps(mine[0]), json.dumps(mine[1]))
+    assert [entry.entry for entry in entries_of(tmp_path, "p1")] == [1, 2]
+    write_lines(tmp_path / FILE, json.dumps(mine[0]), '{"profile_id": "p1"}')
+    with pytest.raises(WrongUsage, match=f"{FILE}:2 is no ledger entry"):
+        [*entries_of(tmp_path, "p1")]
+
+
+@pytest.mark.parametrize("name", ["Zoë", 'a "quoted" one', "tab\\t", "日本"])
+def test_a_profile_is_found_however_its_name_is_spelled(tmp_path: Path, name: str) -> None:
+    record = {**envelope(1, name), "type": "membership.joined", "cause": SALE}
+    for ascii_only in (True, False):
+        write_lines(tmp_path / FILE, json.dumps(record, ensure_ascii=ascii_only))
+        assert len([*entries_of(tmp_path, name)]) == 1
+
+
+# the command
+
+
+@pytest.fixture
+def replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Two receipts of p1, the first of which expires after five days, and one of somebody else."""
+    records = [line(sale("R1")), line(sale("R9", profile_id="p[2]")), line(sale("R2", at="2024-01-04T09:30:15Z", price="7.00"))]
+    inputs = write_lines(tmp_path / "in.jsonl", *records)
+    arguments = [
+        "--program",
+        program(tmp_path),
+        "--input",
+        inputs,
+        "--output",
+        tmp_path / "out",
+        "--until",
+        "2024-01-07T00:00:00Z",
+    ]
+    assert run([str(argument) for argument in ("replay", *arguments)]) == 0
+    capsys.readouterr()
+    return tmp_path / "out"
+
+
+def say(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = run(["ledger", *(str(argument) for argument in arguments)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_the_ledger_for_people(replayed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = say(capsys, "p1", "--output", replayed)
+    assert (code, err) == (0, "")
+    rows = [" ".join(text.split()) for text in out.splitlines()]
+    assert rows[0] == "p1 in shop, a member since 2024-01-01 12:00; times are UTC"
+    assert "2 2024-01-01 12:00 accrued +10 10 receipt R1" in rows
+    assert "3 2024-01-04 09:30:15 accrued +7 17 receipt R2" in rows
+    assert "4 2024-01-06 12:00 expired −10 7 its time was over receipt R1" in rows
+    assert "│ ├── from receipt R1; base 10; 2024-01-01 12:00, entry 2" in rows
+    assert "│ └── 10 expired 2024-01-06 12:00, its time was over, entry 4" in rows
+    assert "├── from receipt R2; base 7; 2024-01-04 09:30:15, entry 3" in rows
+    assert rows[-1] == "2 lots: 17 issued = 7 active + 10 expired ✓ nothing is missing: so states entry 4, too"
+
+
+def test_a_name_with_brackets_is_shown_as_it_is(replayed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert say(capsys, "p[2]", "--output", replayed)[1].startswith("p[2] in shop")
+
+
+def test_the_ledger_for_a_machine(replayed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = say(capsys, "p1", "--output", replayed, "--json")
+    shown = json.loads(out)
+    ((ledger,),) = [found["ledgers"] for found in shown["programs"]]
+    assert (code, shown["faults"], ledger["sums"]["lifetime"]) == (0, [], "17")
+    assert [(entry["what"], entry["points"], entry["balance"]["active"]) for entry in ledger["entries"]] == [
+        ("accrued", "10", "10"),
+        ("accrued", "7", "17"),
+        ("expired", "10", "7"),
+    ]
+    (expired,) = ledger["entries"][-1]["lots"]
+    assert (expired["from"]["receipt_id"], expired["from"]["rules"]) == ("R1", [{"rule": "base", "points": "10"}])
+    first, second = ledger["lots"]
+    assert [move["what"] for move in first["moves"]] == ["expired"]
+    assert (second["moves"], second["now"]["active"]) == ([], "7")
+
+
+def test_a_program_is_named_by_its_name_or_its_file(replayed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    everything = say(capsys, "p1", "--output", replayed)
+    assert say(capsys, "p1", "--output", replayed, "--program", "shop") == everything
+    assert say(capsys, "p1", "--output", replayed, "--program", replayed.parent / "shop.yaml") == everything
+
+
+def test_books_that_do_not_add_up_end_with_1(replayed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = [text for text in (replayed / FILE).read_text(encoding="utf-8").splitlines() if '"R1"' not in text]
+    write_lines(replayed / FILE, *kept)
+    code, out, err = say(capsys, "p1", "--output", replayed)
+    assert code == 1
+    assert "wrong: " in out
+    assert err.splitlines()[0] == "pointstream: ledger: shop: entry 3 follows entry 0: something is missing or doubled"
+
+
+def test_what_is_not_there_is_one_sentence(replayed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    refusals = [
+        (1, ("nobody", "--output", replayed), f"{replayed} has no entry of a profile nobody"),
+        (2, ("p1", "--output", tmp_path / "nowhere"), f"there is no folder {tmp_path / 'nowhere'}"),
+        (2, ("p1", "--output", empty), f"there is no {FILE} in {empty}"),
+        (1, ("p1", "--output", replayed, "--lot", "x"), "p1 has no lot x"),
+        (1, ("p1", "--output", replayed, "--entry", "9"), "p1 has no entry 9 that moves points; its entries are 1 to 4"),
+        (1, ("p1", "--output", replayed, "--program", "club"), "p1 has no entry of program club, but of shop"),
+    ]
+    for code, arguments, sentence in refusals:
+        found, out, err = say(capsys, *arguments)
+        assert (found, out, err.count("\n")) == (code, "", 1), arguments
+        assert sentence in err
