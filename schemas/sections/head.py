@@ -115,7 +115,6 @@ def _late(text: str) -> int | None:
 def _note_later(top: Section, head: dict[str, Any]) -> None:
     exclude = head["exclude"]
     later = {
-        ("receipts",): head["receipts"] != "per-profile",
         ("exclude",): exclude is not None and exclude.waits_for_later,
     }
     for path, says_something in later.items():
