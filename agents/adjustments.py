@@ -4,6 +4,7 @@ Pure. A credit is an accrual like any other, at its own time: it joins, it gets 
 debt; it only meets no limits. A debit takes what is there now, and is refused where that is less.
 """
 
+from agents import consent
 from agents.crediting import Portion, credit, portion
 from agents.programs import Version
 from agents.visit import Visit
@@ -40,8 +41,9 @@ def on_adjustment(visit: Visit, record: Adjustment, version: Version) -> str:
 
 def _credit(visit: Visit, record: Adjustment, version: Version) -> None:
     point, points = _understood(record, version)
-    if version.program.membership.join == "explicit":
-        _check_member(visit, record)
+    if not consent.counts(visit.profile, version.program, record.occurred_at):
+        message = f"the profile is no member of {record.program}, or has not consented"
+        raise Refused("not-a-member", message, "profile_id")
     own = portion(points, point)
     part = Portion(
         points,

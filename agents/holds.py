@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import structs
 
-from agents import lots
+from agents import lots, standing
 from agents.due import HOLD, Due
 from agents.visit import Visit
 from schemas.events import Cause
@@ -45,31 +45,31 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
         raise OSError(f"a redemption that holds points is not there ({redemption_id}): rebuild the state from the changelog")
     end(visit, program, redemption_id)
     visit.remember(key, structs.replace(held, status="hold-over"))
-    return let_go(visit, held, at, {"timer": "hold", "due_at": format_instant(at), "redemption_id": redemption_id})
+    let_go(visit, held, at, {"timer": "hold", "due_at": format_instant(at), "redemption_id": redemption_id})
+    return ()
 
 
-def let_go(visit: Visit, held: Redemption, at: Instant, cause: Cause | None = None) -> list[Due]:
-    """What was reserved is active again. Returns what falls due of the lots that had nothing remaining."""
+def let_go(visit: Visit, held: Redemption, at: Instant, cause: Cause | None = None) -> None:
+    """What was reserved is active again."""
     there = visit.head(held.program, held.point, held.subledger)
-    return come_back(visit, "points.released", held, ledger.release(there, held.parts), at, cause)
+    come_back(visit, "points.released", held, ledger.release(there, held.parts), at, cause)
 
 
-def come_back(visit: Visit, kind: str, held: Redemption, given: GivenBack, at: Instant, cause: Cause | None = None) -> list[Due]:
+def come_back(visit: Visit, kind: str, of: Redemption, given: GivenBack, at: Instant, cause: Cause | None = None) -> None:
     """Say that points are active again, and let those expire whose date has passed."""
-    program, sid, subledger = held.program, held.point, held.subledger
-    point = visit.programs.point(program, sid, at)
+    program, sid, subledger = of.program, of.point, of.subledger
+    point, version = visit.programs.point(program, sid, at), visit.programs.version(program, at)
     there = visit.head(program, sid, subledger)
     visit.say(program, kind, at, point, subledger, given.points, given.parts, cause=cause, debt_paid=given.debt_paid)
     for lot in given.used:
         visit.remember_used(lot)
-    brought: list[Due] = []
     for lot, points in given.parts:
         if not 0 < lot.remaining <= points:
             continue  # debt took it all, or something had remained, and has a timer already
         if lot.expires_at is not None and lot.expires_at <= at:
             visit.remember_used(ledger.expire(there, lot))
             visit.say(program, "points.expired", at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause)
-        elif (next_due := lots.next_of(lot, program, ledger_key(sid, subledger))) is not None:
-            visit.due_by(next_due[0])
-            brought.append(next_due)
-    return brought
+        elif (due := lots.next_of(lot, program, ledger_key(sid, subledger))) is not None:
+            visit.bring(due)
+    if version is not None:
+        standing.active_changed(visit, version, sid, subledger, cause)
