@@ -1,0 +1,55 @@
+"""What expiry, tiers and returns cost: the real receipts of a shop under one rule, and under the whole ledger.
+
+The same file for both, 11,571 sales and 2,618 returns, and the same end, a month after the last of them. Rounds alternate, first
+one program and then the other, on one core; start of the process, RocksDB and all output files count. The receipts lie beside the
+project; without them there is nothing to measure, and it says so.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from benchmarks.measure import ROOT, Ran, Row, Say, pointstream, run_child, say
+
+SHARED: Final = ROOT.parent / "shared"
+DATA: Final = SHARED / "data" / "online_retail" / "online_retail_2010-12_2011-07.csv.gz"
+TOOL: Final = SHARED / "tools" / "online_retail.py"
+ONE_RULE: Final = ROOT / "benchmarks" / "retail-one-rule.yaml"
+WHOLE: Final = ROOT / "benchmarks" / "retail-whole.yaml"
+UNTIL: Final = "2011-09-01T00:00:00Z"
+RUNS: Final = 5
+
+
+def returns_rates(runs: int = RUNS, tell: Say = say) -> list[Row]:
+    """The rows of the table; none where the receipts are not there."""
+    if not (DATA.exists() and TOOL.exists()):
+        tell("returns: the Online Retail receipts are not beside the project (../shared/data, ../shared/tools): left out")
+        return []
+    with tempfile.TemporaryDirectory(prefix="pointstream-bench-") as name:
+        folder = Path(name)
+        records = folder / "records.jsonl"
+        with records.open("wb") as file:
+            subprocess.run([sys.executable, str(TOOL), "--returns", str(DATA)], check=True, stdout=file)
+        with records.open("rb") as lines:
+            count = sum(1 for _ in lines)
+        _replay(records, folder, ONE_RULE)  # the first run of all reads everything from a cold disk
+        one, whole = [], []
+        for run in range(runs):
+            one.append(_replay(records, folder, ONE_RULE))
+            whole.append(_replay(records, folder, WHOLE))
+            tell(f"returns {run + 1} of {runs}: {count / one[-1].seconds:,.0f} and {count / whole[-1].seconds:,.0f} records/s")
+    pairs = [*zip(one, whole, strict=True)]
+    note = f"{count:,} real records, process start included"
+    return [
+        Row("real receipts and returns, one rule", [count / ran.seconds for ran in one], "records/s", note),
+        Row("the same with expiry, tiers, returns", [count / ran.seconds for ran in whole], "records/s", "90 days, three tiers"),
+        Row("whole over one rule", [plain.seconds / full.seconds for plain, full in pairs], "×", "meant: at least 0.5"),
+        Row("the same, by CPU time", [plain.cpu_seconds / full.cpu_seconds for plain, full in pairs], "×"),
+    ]
+
+
+def _replay(records: Path, folder: Path, program: Path) -> Ran:
+    files = ("--program", str(program), "--input", str(records), "--output", str(folder / program.stem))
+    return run_child(pointstream("replay", *files, "--until", UNTIL, one_core=True))
