@@ -169,5 +169,18 @@ def _between_versions(parsed: list[tuple[Document, Program]]) -> list[Fault]:
             for path, value_of in _FIXED.items():
                 if value_of(program) != value_of(first):
                     found.append((path, f"must not differ between versions; in {first_document.file} it is {value_of(first)}"))
+            if earlier.status != "draft":  # a draft counts nothing, so nothing can have been entered under it
+                found += _frozen(before.file, earlier, program)
             faults += [Fault(document.file, document.line(tuple(path.split("."))), path, reason) for path, reason in found]
     return faults
+
+
+def _frozen(file: str, earlier: Program, program: Program) -> list[tuple[str, str]]:
+    """What never differs once a program has entries, and a version in force is taken to have some (R103, R108, C5)."""
+    found: list[tuple[str, str]] = []
+    reason = f"must stay as in {file}: it cannot change once there are entries"
+    if program.membership.join != earlier.membership.join:
+        found.append(("membership.join", reason))
+    if earlier.tiers.definitions and program.tiers != earlier.tiers:  # who had none may still make some
+        found.append(("tiers", reason))
+    return found

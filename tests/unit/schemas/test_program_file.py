@@ -143,15 +143,8 @@ LATER = ("promotions", "segments", "templates")
         ({"points.0.on_return": "by-amount", "points.0.returns": "allow-debt"}, ("points.0.on_return",)),
         ({"points.0.redeem": {"minimum": "100"}, "points.0.reinstate_expired": "5 days"}, ()),
         ({"points.0.hold": "1 hour", "points.0.max_hold": "8 days"}, ()),
-        ({"tiers.downgrade": "soft", "tiers.measure": "active"}, ()),  # without tiers it says nothing
-        ({"tiers.definitions": TIERS}, ("tiers.review",)),
-        (
-            {"tiers": {"definitions": TIERS, "measure": "spend", "window": "365 days", "counts": ["earning"], "review_grid": "30 minutes",
-                       "lasts": "period", "downgrade": "soft", "grace": "5 days"}},
-            ("tiers.measure", "tiers.window", "tiers.counts", "tiers.review", "tiers.review_grid", "tiers.lasts", "tiers.downgrade",
-             "tiers.grace"),
-        ),
-        ({"tiers": {"definitions": TIERS, "window": "lifetime", "counts": ["initial", "promotions", "earning"]}}, ("tiers.review",)),
+        ({"tiers": {"definitions": TIERS, "measure": "spend", "window": "365 days", "counts": ["earning"], "review_grid": "30 minutes",
+                    "lasts": "period", "downgrade": "soft", "grace": "5 days"}}, ()),
         ({"earning.0.when": {"segment": "new"}}, ("earning.0.when",)),
         ({"earning.0.when": {"not": {"days_since_registration": "3"}}}, ("earning.0.when",)),
         ({"earning.0.lines": {"attributes.color": "red"}, "earning.0.when": {"member": "true", "hour": "9"}}, ()),
@@ -197,6 +190,7 @@ def test_the_version_in_force_is_that_of_the_event_time() -> None:
         ({"timezone": "Europe/Paris"}, "timezone"),
         ({"environment": "live"}, "environment"),
         ({"subledgers__enabled": "true"}, "subledgers.enabled"),
+        ({"membership__join": "explicit"}, "membership.join"),
         ({"effective_from": "2024-01-01T01:00:00+01:00"}, "effective_from"),
     ],
 )
@@ -205,6 +199,26 @@ def test_some_things_never_differ_between_versions(changes: dict[str, str], path
     with pytest.raises(ProgramFileError) as caught:
         build_catalog([shop(), later])
     assert [fault.path for fault in caught.value.faults] == [path]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "refused"),
+    [
+        ([{"name": "A", "threshold": "1"}], [{"name": "A", "threshold": "1"}], False),
+        ([{"name": "A", "threshold": "1"}], [{"name": "A", "threshold": "2"}], True),
+        ([{"name": "A", "threshold": "1"}], [], True),
+        ([], [{"name": "A", "threshold": "1"}], False),  # R108: "you can create the tiers later"
+    ],
+)
+def test_tiers_never_change_between_versions(before: list[Any], after: list[Any], refused: bool) -> None:
+    documents = [shop().overlay({"tiers.definitions": before}), shop(effective_from="2024-06-01T00:00:00Z").overlay({"tiers.definitions": after})]
+    if not refused:
+        build_catalog(documents)
+        return
+    with pytest.raises(ProgramFileError) as caught:
+        build_catalog(documents)
+    assert [fault.path for fault in caught.value.faults] == ["tiers"]
+    build_catalog([documents[0].overlay({"status": "draft"}), documents[1]])  # under which nothing can have been entered
 
 
 def test_a_folder_is_read_whole_and_every_fault_of_every_file_is_told(tmp_path: Path) -> None:
@@ -278,6 +292,6 @@ def test_club_yaml_loads(shared_checks: Path) -> None:
     assert club.points[0].ratio == Ratio(points_minor=100, money_nano=NANO)
     assert club.points[0].expiration == parse_schedule("never")
     assert club.not_in_force == (
-        "tiers.review", "tiers.downgrade", "promotions", "segments", "scenarios", "reminders", "templates"
+        "promotions", "segments", "scenarios", "reminders", "templates"
     )  # fmt: skip
     assert warnings(club) == []
