@@ -44,9 +44,9 @@ _FIRST = parse_instant("2024-03-01T08:00:00Z")
 _APART_US = 90_000_000
 
 
-def program_file(folder: Path) -> Path:
+def program_file(folder: Path, text: str = PROGRAM) -> Path:
     path = folder / "club.yaml"
-    path.write_text(PROGRAM)
+    path.write_text(text)
     return path
 
 

@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from schemas.topics import CHANGELOG
 from tests.kafka.help import Process, create_topics, new_topics, processes, read_all
-from tests.kafka.receipts import applied, expected, program_file, published, records, send
+from tests.kafka.receipts import PROGRAM, applied, expected, program_file, published, records, send
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -21,9 +21,9 @@ PARTITIONS = 6
 COMMAND = "import sys; from streams.cli.main import run; sys.exit(run(sys.argv[1:]))"
 
 
-def worker(servers: str, folder: Path, name: str = "one", *rest: str) -> Process:
+def worker(servers: str, folder: Path, name: str = "one", *rest: str, text: str = PROGRAM) -> Process:
     arguments = f"worker --broker kafka://{servers} --backfill --session-timeout-ms 6000 --transaction-timeout-ms 10000".split()
-    program = str(program_file(folder))
+    program = str(program_file(folder, text))
     return Process(
         ["-c", COMMAND, *arguments, "--program", program, "--state", str(folder / name), *rest], folder / f"{name}.log"
     )
