@@ -1,0 +1,129 @@
+"""The books of the naive model: a ledger is the list of every move that was ever made; what stands is added up when asked for."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.properties.naive.program import Json, Program
+
+BUCKETS = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid")
+FOR_EVER = datetime(9999, 1, 1, tzinfo=UTC)
+Pieces = list[tuple["Lot", int]]
+
+
+@dataclass(eq=False)
+class Lot:
+    name: str
+    points: int
+    earned: datetime
+    activates: datetime | None
+    expires: datetime | None
+    receipt: str | None = None
+    born_expired: bool = False
+
+
+@dataclass
+class Move:
+    """`source` None: the points are new."""
+
+    lot: Lot
+    source: str | None
+    target: str
+    points: int
+
+
+@dataclass
+class Ledger:
+    """One point type, one subledger, one profile."""
+
+    lots: list[Lot] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    debts: list[int] = field(default_factory=list)
+
+    def held(self) -> Counter[tuple[Lot, str]]:
+        """How much of which lot is in which bucket."""
+        found: Counter[tuple[Lot, str]] = Counter()
+        for move in self.moves:
+            if move.source is not None:
+                found[move.lot, move.source] -= move.points
+            found[move.lot, move.target] += move.points
+        assert all(points >= 0 for points in found.values())
+        return found
+
+    def within(self, bucket: str, lots: Sequence[Lot] | None = None) -> Pieces:
+        held = self.held()
+        return [(lot, held[lot, bucket]) for lot in (self.lots if lots is None else lots) if held[lot, bucket]]
+
+    def total(self, bucket: str) -> int:
+        return sum(points for _, points in self.within(bucket))
+
+    def debt(self) -> int:
+        return sum(self.debts)
+
+    def move(self, pieces: Pieces, source: str | None, target: str) -> None:
+        self.moves += [Move(lot, source, target, points) for lot, points in pieces if points]
+
+    def activate(self, pieces: Pieces, source: str | None) -> int:
+        """What becomes active pays debt first; how much it paid."""
+        paid = 0
+        for lot, points in pieces:
+            due = min(points, self.debt())
+            self.move([(lot, due)], source, "debt_paid")
+            self.move([(lot, points - due)], source, "active")
+            self.debts.append(-due)
+            paid += due
+        return paid
+
+    def spendable(self, order: str, lots: Sequence[Lot] | None = None) -> Pieces:
+        return sorted(self.within("active", lots), key=lambda piece: spending(piece[0], order))
+
+    def waiting(self, order: str, lots: Sequence[Lot] | None = None) -> Pieces:
+        """Pending lots: by activation, then as they would be spent."""
+        return sorted(
+            self.within("pending", lots), key=lambda piece: (piece[0].activates or FOR_EVER, spending(piece[0], order))
+        )
+
+    def balance(self) -> dict[str, int]:
+        terms = dict.fromkeys(BUCKETS, 0)
+        for (_, bucket), points in self.held().items():
+            terms[bucket] += points
+        return {**terms, "debt": self.debt(), "lifetime": sum(terms.values())}
+
+
+def spending(lot: Lot, order: str) -> tuple[Any, ...]:
+    expires = lot.expires or FOR_EVER
+    return (lot.earned, expires, lot.name) if order == "earliest-earned" else (expires, lot.earned, lot.name)
+
+
+def taken(pieces: Pieces, points: int) -> Pieces:
+    """So many points, from the first pieces on."""
+    out: Pieces = []
+    for lot, there in pieces:
+        part = min(there, points)
+        if part:
+            out.append((lot, part))
+        points -= part
+    return out
+
+
+def size(pieces: Pieces) -> int:
+    return sum(points for _, points in pieces)
+
+
+@dataclass
+class Member:
+    """A profile in one program, member or not yet."""
+
+    program: Program
+    joined: datetime | None = None
+    ledgers: dict[tuple[str, str | None], Ledger] = field(default_factory=dict)
+    granted: list[tuple[str, datetime, int, object]] = field(default_factory=list)  # limit, event time, points, receipt
+    counted: list[tuple[str | None, datetime, int]] = field(default_factory=list)  # subledger, event time, qualifying points
+    tiers: dict[str | None, list[tuple[datetime, int]]] = field(default_factory=dict)  # by subledger: since when, which
+    entries: list[Json] = field(default_factory=list)
+    sequence: int = 0
+
+    def ledger(self, sid: str, subledger: str | None) -> Ledger:
+        return self.ledgers.setdefault((sid, subledger), Ledger())

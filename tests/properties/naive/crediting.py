@@ -1,0 +1,197 @@
+"""How points come to a profile in the naive model: limits, joining, lots with their dates, and tiers that rise."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from fractions import Fraction
+
+from tests.properties.naive.books import Lot, Member, spending
+from tests.properties.naive.calendar import falls_on, first_day
+from tests.properties.naive.earning import Rows, Situation, apportioned, earned
+from tests.properties.naive.people import Claim, Person, Rooms, Scene
+from tests.properties.naive.program import Json, Program, fraction
+from tests.properties.naive.tiers import count, enter
+
+Parts = Sequence[tuple[int, Json]]  # points, and the rule or record that may have dates of its own
+
+
+def dates(program: Program, sid: str, how: Json, at: datetime) -> tuple[datetime | None, datetime | None]:
+    point = program.points[sid]
+    activates = falls_on(how.get("activation") or point["activation"], at, program.zone, program.leap_day, through=False)
+    anchor = activates if point["expires_from"] == "activation" else at
+    lasts = how.get("expiration") or point["expiration"]
+    return activates, None if anchor is None else falls_on(lasts, anchor, program.zone, program.leap_day, through=True)
+
+
+def is_born_expired(activates: datetime | None, expires: datetime | None, at: datetime) -> bool:
+    return expires is not None and (expires <= at or (activates is not None and expires <= activates))
+
+
+def is_active_at_once(program: Program, sid: str, how: Json, at: datetime) -> bool:
+    activates, expires = dates(program, sid, how, at)
+    return activates is not None and activates <= at and not is_born_expired(activates, expires, at)
+
+
+def joins_with(program: Program, sid: str, parts: Parts, at: datetime) -> bool:
+    if program.join == "on-points-activated":
+        return any(is_active_at_once(program, sid, how, at) for points, how in parts if points)
+    return program.join == "on-points-earned"
+
+
+def become_member(scene: Scene, person: Person, member: Member, at: datetime) -> None:
+    member.joined = at
+    scene.say(person, member, "membership.joined", at)
+    for subledger in dict.fromkeys([None, *(where for where, _, _ in member.counted)]):
+        enter(scene, person, member, subledger)
+    for sid, point in member.program.points.items():
+        initial = member.program.minor(sid, point["initial_balance"])
+        if initial:
+            accrue(scene, person, member, sid, None, [(initial, {})], at, "initial")
+
+
+def accrue(
+    scene: Scene,
+    person: Person,
+    member: Member,
+    sid: str,
+    subledger: str | None,
+    parts: Parts,
+    at: datetime,
+    source: str,
+    receipt: str | None = None,
+    withheld: int = 0,
+) -> list[Lot]:
+    """One entry; a lot for each pair of dates."""
+    program, ledger = member.program, member.ledger(sid, subledger)
+    merged: dict[tuple[datetime | None, datetime | None], int] = {}
+    for points, how in parts:
+        if points:
+            pair = dates(program, sid, how, at)
+            merged[pair] = merged.get(pair, 0) + points
+    lots = []
+    for (activates, expires), points in merged.items():
+        name = scene.name(person, member, sid, subledger, points, expires)
+        lots.append(Lot(name, points, at, activates, expires, receipt, is_born_expired(activates, expires, at)))
+    ledger.lots += lots
+    paid = 0
+    for lot in sorted(lots, key=lambda lot: spending(lot, program.points[sid]["spend_order"])):
+        if lot.activates is not None and lot.activates <= at and not lot.born_expired:
+            paid += ledger.activate([(lot, lot.points)], None)
+        else:
+            ledger.move([(lot, lot.points)], None, "pending")
+    kind = "points.adjusted" if source == "adjustments" else "points.accrued"
+    direction = {"direction": "credit"} if source == "adjustments" else {}
+    pieces = [(lot, lot.points) for lot in lots]
+    scene.post(person, member, kind, at, sid, subledger, pieces, debt_paid=paid, withheld=withheld, **direction)
+    count(scene, person, member, sid, subledger, source, at, sum(lot.points for lot in lots))
+    for lot in lots:
+        if lot.born_expired:
+            ledger.move([(lot, lot.points)], "pending", "expired")
+            scene.post(person, member, "points.expired", at, sid, subledger, [(lot, lot.points)])
+    return lots
+
+
+# sales
+
+
+def sale_earns(
+    scene: Scene,
+    person: Person,
+    program: Program,
+    sid: str,
+    sale: Json,
+    saw: Situation,
+    before: Claim | None,
+    receipt: tuple[str, str],
+) -> Claim:
+    """Credit what a sale earns in one point type beyond what is kept of it already."""
+    kept = before.kept if before else 0
+    member = person.member(program)
+    subledger = sale.get("subledger") if program.subledgers else None
+    at = saw.at
+    left = [spread_of(line) for line in sale["lines"]]
+    rows = earned(program, sid, sale, saw, left)
+    rooms = rooms_of(person, program, sid, subledger, rows, at)
+    claim = Claim(program, sid, subledger, saw, rooms, kept, kept)
+    if before:
+        claim.lots, claim.expired_counted = before.lots, before.expired_counted
+    given = limited(rows, rooms)
+    total = sum(points for _, points in given)
+    granted = max(total - kept, 0)
+    withheld = sum(points for _, points in rows) - granted
+    given = shrunk(given, granted)
+    if not granted:
+        return claim
+    parts = [(points, rule) for rule, points in given]
+    if member.joined is None and joins_with(program, sid, parts, at):
+        become_member(scene, person, member, at)
+    for rule, points in given:
+        if points:
+            member.granted.append((f"rule {rule['rule']}", at, points, receipt))
+    member.granted.append((f"point {sid}", at, granted, receipt))
+    claim.given = claim.claims = granted
+    claim.lots = claim.lots + accrue(
+        scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], 0 if kept else withheld
+    )
+    return claim
+
+
+def spread_of(line: Json) -> Fraction:
+    return Fraction(1) if fraction(line["quantity"]) else Fraction(0)
+
+
+def rooms_of(
+    person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, at: datetime
+) -> Rooms:
+    """What each limit lets through at this moment; it goes by the period of the event's own time."""
+    member, point = person.member(program), program.points[sid]
+    rooms: Rooms = {}
+    for rule, _ in rows:
+        if "limit" in rule:
+            rooms[f"rule {rule['rule']}"] = room(member, rule["limit"], f"rule {rule['rule']}", sid, at)
+    if point["limit"] is not None:
+        rooms["point"] = room(member, point["limit"], f"point {sid}", sid, at)
+    if point["max_balance"] is not None:
+        given = limited(rows, rooms)
+        joins = member.joined is None and sum(p for _, p in given) > 0
+        joins = joins and joins_with(program, sid, [(points, rule) for rule, points in given], at)
+        ledger = member.ledger(sid, subledger)
+        held = ledger.total("active") + ledger.total("pending")
+        initial = program.minor(sid, point["initial_balance"]) if joins and subledger is None else 0
+        rooms["balance"] = (max(program.minor(sid, point["max_balance"]) - held - initial, 0), False)
+    return rooms
+
+
+def room(member: Member, limit: Json, name: str, sid: str, at: datetime) -> tuple[int | None, bool]:
+    same = [
+        points
+        for who, moment, points, _ in member.granted
+        if who == name and limit["per"] != "receipt" and in_one_period(member.program, limit["per"], moment, at)
+    ]
+    if "times" in limit:
+        return (None if len(same) < int(limit["times"]) else 0), False
+    return max(member.program.minor(sid, limit["points"]) - sum(same), 0), limit.get("on_cap") == "refuse"
+
+
+def in_one_period(program: Program, period: str, one: datetime, other: datetime) -> bool:
+    days: list[date] = [instant.astimezone(program.zone).date() for instant in (one, other)]
+    return period == "ever" or first_day(days[0], period) == first_day(days[1], period)
+
+
+def limited(rows: Rows, rooms: Rooms) -> Rows:
+    """What the limits leave of whole points by rule: the rules' own first, then the point type's, then the balance's."""
+    given = [(rule, fits(points, rooms.get(f"rule {rule['rule']}"))) for rule, points in rows]
+    for name in ("point", "balance"):
+        given = shrunk(given, fits(sum(points for _, points in given), rooms.get(name)))
+    return given
+
+
+def shrunk(rows: Rows, to: int) -> Rows:
+    """What is cut from a whole is cut from all its parts alike."""
+    whole = sum(points for _, points in rows)
+    return rows if whole == to else apportioned([(rule, Fraction(points * to, whole)) for rule, points in rows], to)
+
+
+def fits(points: int, bound: tuple[int | None, bool] | None) -> int:
+    if bound is None or bound[0] is None or points <= bound[0]:
+        return points
+    return 0 if bound[1] else bound[0]

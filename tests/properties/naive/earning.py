@@ -1,0 +1,149 @@
+"""What a sale is worth in the naive model: exact fractions of points, rule by rule and line by line, then one rounding."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+from math import floor
+
+from tests.properties.naive.program import Json, Program, fraction, rounded
+
+Rows = list[tuple[Json, int]]  # whole points by rule, in file order
+Exact = list[tuple[Json, list[Fraction]]]  # by rule: what each line brings, and last what the receipt brings as a whole
+
+
+@dataclass
+class Situation:
+    """What the receipt saw, so that what is left of it can be judged again as it was judged then."""
+
+    at: datetime
+    tier: str | None
+
+
+def gross_of(sale: Json) -> list[Fraction]:
+    """By line: the header discount is spread by amount."""
+    lines = [
+        fraction(line["quantity"]) * fraction(line["unit_price"]) - fraction(line.get("discount", "0")) for line in sale["lines"]
+    ]
+    return spread(lines, lines, -fraction(sale.get("discount", "0")))
+
+
+def spread(lines: list[Fraction], by: list[Fraction], more: Fraction) -> list[Fraction]:
+    whole = sum(by, Fraction(0))
+    return [line + (more * part / whole if whole else 0) for line, part in zip(lines, by, strict=True)]
+
+
+def basis_of(sale: Json, program: Program) -> list[Fraction]:
+    gross = gross_of(sale)
+    basis = gross
+    if program.basis == "net":
+        if any("tax" in line for line in sale["lines"]):
+            basis = [amount - fraction(line.get("tax", "0")) for amount, line in zip(gross, sale["lines"], strict=True)]
+        else:
+            basis = spread(gross, gross, -fraction(sale.get("tax", "0")))
+    elif program.basis == "total":
+        whole = sum(gross, Fraction(0))
+        total = fraction(sale["total"]) if "total" in sale else whole + fraction(sale.get("shipping", "0"))
+        basis = spread(gross, gross, total - whole)
+    if "paid_by_points" in sale and not program.earn_on_paid_by_points:
+        whole = sum(gross, Fraction(0))
+        paid = fraction(sale["paid_by_points"])
+        share = max(1 - paid / whole, Fraction(0)) if whole > 0 else Fraction(1)
+        basis = [amount * share for amount in basis]
+    return basis
+
+
+def exact(program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction]) -> Exact:
+    """`left`: of each line, which share of it still counts."""
+    point_unit = 10 ** program.scale(sid)
+    amounts = [amount * share for amount, share in zip(basis_of(sale, program), left, strict=True)]
+    gross = sum((amount * share for amount, share in zip(gross_of(sale), left, strict=True)), Fraction(0))
+    there = [share > 0 for share in left]
+    if sum(amounts) < 0:
+        return []
+    found: Exact = []
+    base = [Fraction(0)] * len(amounts)
+    rules = [rule for rule in program.rules if rule["point"] == sid and matches(rule, sale, saw, gross)]
+    for rule in rules:
+        on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
+        if "multiplier" in rule:
+            continue
+        parts = [Fraction(0)] * (len(amounts) + 1)
+        if "fixed" in rule:
+            worth = fraction(rule["fixed"]["points"]) * point_unit
+            match rule["fixed"]["per"]:
+                case "receipt":
+                    parts[-1] = worth if any(on) else Fraction(0)
+                case "line":
+                    parts[:-1] = [worth * yes for yes in on]
+                case _:
+                    units = [fraction(line["quantity"]) * share for line, share in zip(sale["lines"], left, strict=True)]
+                    parts[:-1] = [worth * yes * count for yes, count in zip(on, units, strict=True)]
+        else:
+            basis = sum((amount for amount, yes in zip(amounts, on, strict=True) if yes), Fraction(0))
+            if basis > 0:
+                steps = basis / fraction(rule["rate"]["per"])
+                if rule["rate"].get("steps") == "whole":
+                    steps = Fraction(floor(steps))
+                points = steps * fraction(rule["rate"]["points"]) * point_unit
+                parts[:-1] = [points * amount / basis * yes for amount, yes in zip(amounts, on, strict=True)]
+                base = [before + more for before, more in zip(base, parts, strict=False)]
+        found.append((rule, parts))
+    for rule in rules:
+        if "multiplier" in rule:
+            on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
+            more = [before * (fraction(rule["multiplier"]) - 1) * yes for before, yes in zip(base, on, strict=True)]
+            base = [before + added for before, added in zip(base, more, strict=True)]
+            found.append((rule, [*more, Fraction(0)]))
+    return sorted(found, key=lambda row: program.rules.index(row[0]))
+
+
+def earned(program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction]) -> Rows:
+    rows = exact(program, sid, sale, saw, left)
+    point = program.points[sid]
+    match point["round"]:
+        case "rule":
+            return [(rule, rounded(sum(parts, Fraction(0)), point["rounding"])) for rule, parts in rows]
+        case "line":
+            lines = range(len(sale["lines"]) + 1)
+            total = sum(rounded(sum((parts[n] for _, parts in rows), Fraction(0)), point["rounding"]) for n in lines)
+        case _:
+            total = rounded(sum((sum(parts, Fraction(0)) for _, parts in rows), Fraction(0)), point["rounding"])
+    return apportioned([(rule, sum(parts, Fraction(0))) for rule, parts in rows], total)
+
+
+def apportioned(rows: list[tuple[Json, Fraction]], total: int) -> Rows:
+    """Largest remainder first."""
+    whole = [floor(points) for _, points in rows]
+    order = sorted(range(len(rows)), key=lambda n: whole[n] - rows[n][1])
+    for turn in range(total - sum(whole)):
+        whole[order[turn % len(order)]] += 1
+    while sum(whole) > total:  # rounded line by line; which row loses it is open, and not compared
+        whole[max(order, key=lambda n: whole[n])] -= 1
+    return [(rule, points) for (rule, _), points in zip(rows, whole, strict=True)]
+
+
+def matches(rule: Json, sale: Json, saw: Situation, gross: Fraction) -> bool:
+    if "code" in rule and rule["code"] not in sale.get("promo_codes", []):
+        return False
+    for name, wanted in rule.get("when", {}).items():
+        match name:
+            case "tier":
+                if saw.tier != wanted:
+                    return False
+            case "channel":
+                if sale.get("channel") != wanted:
+                    return False
+            case "gross":
+                if gross < fraction(wanted["at_least"]):
+                    return False
+            case _:
+                raise NotImplementedError(name)
+    return True
+
+
+def applies(condition: Mapping[str, str] | None, line: Json) -> bool:
+    if condition is None:
+        return True
+    ((name, wanted),) = condition.items()
+    return wanted in line.get("tags", []) if name == "tags" else bool(line.get(name) == wanted)

@@ -1,0 +1,169 @@
+"""Who and what the naive model remembers of one profile, and the scene of one step: what was said in it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import NamedTuple
+
+from tests.properties.naive.books import Lot, Member, Pieces
+from tests.properties.naive.calendar import rfc3339
+from tests.properties.naive.earning import Situation
+from tests.properties.naive.program import Json, Program
+
+Rooms = dict[str, tuple[int | None, bool]]  # by limit: how much fits (None: all), and whether more is refused whole
+
+
+class Refused(Exception):
+    """A record that is a dead letter."""
+
+
+@dataclass
+class Claim:
+    """What one receipt claims of one ledger."""
+
+    program: Program
+    sid: str
+    subledger: str | None
+    saw: Situation
+    rooms: Rooms
+    kept_before: int = 0  # by earlier revisions
+    kept: int = 0  # altogether
+    given: int = 0
+    claims: int = 0
+    asked: int = 0  # over all returns
+    expired_counted: int = 0
+    lots: list[Lot] = field(default_factory=list)
+
+
+@dataclass
+class Receipt:
+    seen: dict[tuple[str, int], Json] = field(default_factory=dict)
+    revision: int = 0
+    closed: bool = False
+    sale: Json = field(default_factory=dict)
+    left: list[Fraction] = field(default_factory=list)  # quantities
+    returned: Fraction = Fraction(0)  # money
+    claims: list[Claim] = field(default_factory=list)
+
+
+@dataclass
+class Request:
+    """A redemption that was asked for: what it took, in the order of spending."""
+
+    member: Member
+    sid: str
+    subledger: str | None
+    state: str  # declined | redeemed | reserved | released | hold-over
+    pieces: Pieces
+    rolled_back: int = 0
+    hold_until: datetime | None = None
+
+
+@dataclass
+class Parked:
+    topic: str
+    record: Json
+    arrival: datetime
+    waits_for: tuple[str, str]
+    until: datetime
+    number: int
+
+
+@dataclass
+class Person:
+    name: str
+    settled: datetime | None = None
+    members: dict[str, Member] = field(default_factory=dict)
+    receipts: dict[tuple[str, str], Receipt] = field(default_factory=dict)
+    identities: dict[tuple[str, ...], Json] = field(default_factory=dict)
+    decided: dict[tuple[str, ...], Json] = field(default_factory=dict)
+    requests: dict[tuple[str, str], Request] = field(default_factory=dict)
+    parked: list[Parked] = field(default_factory=list)
+
+    def member(self, program: Program) -> Member:
+        return self.members.setdefault(program.name, Member(program))
+
+    def at_least(self, at: datetime) -> datetime:
+        return at if self.settled is None else max(self.settled, at)
+
+
+class Name(NamedTuple):
+    """What the product calls a new lot: ids are opaque, but lots that are otherwise alike go by them."""
+
+    profile_id: str
+    program: str
+    point: str
+    subledger: str | None
+    points: str
+    expires_at: str | None
+    lot_id: str
+
+
+class Scene:
+    """One record or tick: when it came, and what it had to say."""
+
+    def __init__(self, arrival: datetime, names: Sequence[Name]) -> None:
+        self.arrival = arrival
+        self.names = list(names)
+        self.entries: list[Json] = []
+        self.decisions: list[Json] = []
+        self.dead: list[str] = []
+
+    def name(self, person: Person, member: Member, sid: str, subledger: str | None, points: int, expires: datetime | None) -> str:
+        program = member.program
+        wanted = (person.name, program.name, sid, subledger, program.text(sid, points), text_of(expires))
+        for name in self.names:
+            if name[:-1] == wanted:
+                self.names.remove(name)
+                return name.lot_id
+        return f"lot-{len(member.entries)}-{points}"
+
+    def say(self, person: Person, member: Member, kind: str, at: datetime, **more: object) -> Json:
+        member.sequence += 1
+        entry = {
+            "type": kind,
+            "profile_id": person.name,
+            "program": member.program.name,
+            "occurred_at": rfc3339(at),
+            "recorded_at": rfc3339(self.arrival),
+            "sequence": member.sequence,
+            **{name: value for name, value in more.items() if value is not None},
+        }
+        member.entries.append(entry)
+        self.entries.append(entry)
+        return entry
+
+    def post(
+        self,
+        person: Person,
+        member: Member,
+        kind: str,
+        at: datetime,
+        sid: str,
+        subledger: str | None,
+        pieces: Pieces,
+        **more: int | str,
+    ) -> None:
+        """An entry about points: its lots, and the whole balance after it. Figures of 0 are left out."""
+        program, ledger = member.program, member.ledger(sid, subledger)
+        figures = {name: program.text(sid, value) if isinstance(value, int) else value for name, value in more.items() if value}
+        self.say(
+            person,
+            member,
+            kind,
+            at,
+            point=sid,
+            subledger=subledger,
+            points=program.text(sid, sum(points for _, points in pieces)),
+            lots=sorted(
+                (lot.name, program.text(sid, points), text_of(lot.activates), text_of(lot.expires), lot.receipt)
+                for lot, points in pieces
+            ),
+            balance={name: program.text(sid, value) for name, value in ledger.balance().items()},
+            **figures,
+        )
+
+
+def text_of(instant: datetime | None) -> str | None:
+    return None if instant is None else rfc3339(instant)

@@ -1,0 +1,225 @@
+"""Receipts of the naive model: sales and their revisions, returns, cancels, reopens, and what waits for a sale."""
+
+from datetime import datetime
+from fractions import Fraction
+from math import floor
+
+from tests.properties.naive.books import Ledger, Pieces, size, taken
+from tests.properties.naive.crediting import limited, sale_earns
+from tests.properties.naive.earning import Situation, basis_of, earned, exact, gross_of
+from tests.properties.naive.people import Claim, Parked, Person, Receipt, Refused, Scene
+from tests.properties.naive.program import Json, Program, fraction
+from tests.properties.naive.settling import settle
+from tests.properties.naive.tiers import held_at, uncount
+
+
+def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, at: datetime) -> str:
+    key = (sale["application"], sale["receipt_id"])
+    receipt = person.receipts.get(key, Receipt())
+    revision = sale.get("revision", 1)
+    if again := seen_again(receipt, "sale", revision, sale):
+        return again
+    if revision < receipt.revision:
+        return "stale-revision"
+    if any(sale["currency"] != program.currency for program in programs):
+        raise Refused("wrong-currency")
+    now = person.at_least(at)
+    settle(scene, person, now)
+    person.receipts[key] = receipt
+    give_back_all(scene, person, receipt, now)
+    before = {(claim.program.name, claim.sid, claim.subledger): claim for claim in receipt.claims}
+    for claim in receipt.claims:
+        count_expired(person, claim)
+    receipt.seen["sale", revision] = sale
+    receipt.revision, receipt.sale, receipt.closed = revision, sale, True
+    receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
+    receipt.returned, receipt.claims = Fraction(0), []
+    counted = False
+    for program in programs:
+        if program.join == "explicit":
+            continue
+        counted = True
+        subledger = sale.get("subledger") if program.subledgers else None
+        saw = Situation(at, held_at(person.member(program), subledger, at))  # before the record's own effect
+        for sid in program.points:
+            earlier = before.get((program.name, sid, subledger))
+            receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key))
+    settle(scene, person, now)
+    return "applied" if counted else "not-a-member"
+
+
+def seen_again(receipt: Receipt, kind: str, revision: int, record: Json) -> str | None:
+    before = receipt.seen.get((kind, revision))
+    if before is None:
+        return None
+    if before != record:
+        raise Refused("conflicting-duplicate")
+    return "duplicate"
+
+
+def on_cancel(scene: Scene, person: Person, record: Json, at: datetime) -> str:
+    """Cancel and reopen: a return of all that is left."""
+    receipt = person.receipts[record["application"], record["receipt_id"]]
+    revision = record.get("revision", receipt.revision)
+    if again := seen_again(receipt, record["kind"], revision, record):
+        return again
+    if revision < receipt.revision:
+        return "stale-revision"
+    now = person.at_least(at)
+    settle(scene, person, now)
+    receipt.seen[record["kind"], revision] = record
+    give_back_all(scene, person, receipt, now)
+    receipt.closed = False
+    return "applied"
+
+
+def give_back_all(scene: Scene, person: Person, receipt: Receipt, now: datetime) -> None:
+    for claim in receipt.claims:
+        take_back(scene, person, receipt, claim, claim.claims, now)
+    forget_use(person, receipt)
+
+
+def count_expired(person: Person, claim: Claim) -> None:
+    """What was kept and has expired since is given back after all."""
+    ledger = person.member(claim.program).ledger(claim.sid, claim.subledger)
+    gone = min(claim.kept, size(ledger.within("expired", claim.lots)) - claim.expired_counted)
+    claim.kept -= gone
+    claim.expired_counted += gone
+    uncount(person.member(claim.program), claim.sid, claim.subledger, claim.saw.at, gone)
+
+
+def forget_use(person: Person, receipt: Receipt) -> None:
+    """A receipt returned whole gives its use of a limit back."""
+    if receipt.sale:
+        key = (receipt.sale["application"], receipt.sale["receipt_id"])
+        for member in person.members.values():
+            member.granted = [use for use in member.granted if use[3] != key]
+
+
+# returns
+
+
+def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
+    identity = ("return", record["application"], record["return_id"])
+    if identity in person.identities:
+        if person.identities[identity] != record:
+            raise Refused("conflicting-duplicate")
+        return "duplicate"
+    receipt = person.receipts[record["application"], record["receipt_id"]]
+    if not receipt.closed:
+        raise Refused("over-returned")
+    gross = gross_of(receipt.sale)
+    if "lines" in record:
+        left = left_after(receipt, record)
+        returned = receipt.returned + sum(
+            (worth * (before - after) / fraction(line["quantity"]))
+            for worth, before, after, line in zip(gross, receipt.left, left, receipt.sale["lines"], strict=True)
+            if line["quantity"]
+        )
+    else:
+        left, returned = receipt.left, receipt.returned + fraction(record["amount"])
+        if returned > sum(gross):
+            raise Refused("over-returned")
+    now = person.at_least(at)
+    settle(scene, person, now)
+    person.identities[identity] = record
+    receipt.left, receipt.returned = left, Fraction(returned)
+    whole = not any(left) or receipt.returned == sum(gross)
+    for claim in receipt.claims:
+        owed = claim.claims if whole else min(owed_by(receipt, claim, by_amount="amount" in record), claim.claims)
+        take_back(scene, person, receipt, claim, max(owed, 0), now)
+    if whole:
+        forget_use(person, receipt)
+    return "applied"
+
+
+def left_after(receipt: Receipt, record: Json) -> list[Fraction]:
+    left = list(receipt.left)
+    for returned in record["lines"]:
+        quantity = fraction(returned["quantity"])
+        found = False
+        for n, line in enumerate(receipt.sale["lines"]):
+            if line.get("line_id", str(n + 1)) == returned["line_id"] if "line_id" in returned else line["sku"] == returned["sku"]:
+                found = True
+                part = min(left[n], quantity)
+                left[n] -= part
+                quantity -= part
+        if quantity or not found:
+            raise Refused("over-returned")
+    return left
+
+
+def owed_by(receipt: Receipt, claim: Claim, *, by_amount: bool) -> int:
+    """How much of its points a receipt no longer deserves, beyond what was asked for before."""
+    program, sid, sale = claim.program, claim.sid, receipt.sale
+    shares = [
+        after / fraction(line["quantity"]) if fraction(line["quantity"]) else Fraction(0)
+        for after, line in zip(receipt.left, sale["lines"], strict=True)
+    ]
+    policy = "by-amount" if by_amount else program.points[sid]["on_return"]
+    if policy == "recompute":
+        rest = sum(points for _, points in limited(earned(program, sid, sale, claim.saw, shares), claim.rooms))
+        return claim.claims - max(rest - claim.kept_before, 0)
+    if policy == "proportional":
+        rows = [parts for _, parts in exact(program, sid, sale, claim.saw, [Fraction(1)] * len(shares))]
+        full = sum((sum(parts, Fraction(0)) for parts in rows), Fraction(0))
+        gone = sum((part * (1 - share) for parts in rows for part, share in zip(parts, shares, strict=False)), Fraction(0))
+        return floor(claim.given * gone / full) - claim.asked if full else 0
+    gross = sum(gross_of(sale) if program.basis != "total" else basis_of(sale, program), Fraction(0))
+    return floor(claim.given * receipt.returned / gross) - claim.asked if gross > 0 else 0
+
+
+def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed: int, now: datetime) -> None:
+    """The sources in their order; what none of them has is debt, or stays with the receipt."""
+    if not owed:
+        return
+    claim.claims -= owed
+    claim.asked += owed
+    member = person.member(claim.program)
+    ledger = member.ledger(claim.sid, claim.subledger)
+    point = claim.program.points[claim.sid]
+    order, policy = point["spend_order"], point["returns"]
+    gone = min(owed, size(ledger.within("expired", claim.lots)) - claim.expired_counted)
+    claim.expired_counted += gone
+    wanted = owed - gone
+    pending, active = sources(ledger, claim, order, policy, wanted)
+    wanted -= size(pending) + size(active)
+    debt = wanted if policy == "allow-debt" else 0
+    claim.kept += wanted - debt
+    ledger.move(pending, "pending", "reversed")
+    ledger.move(active, "active", "reversed")
+    ledger.debts.append(debt)
+    uncount(member, claim.sid, claim.subledger, claim.saw.at, owed - (wanted - debt))  # what is kept still counts
+    if pending or active or debt:
+        scene.post(
+            person, member, "points.reversed", now, claim.sid, claim.subledger, [*pending, *active], debt_added=debt
+        )
+
+
+def sources(ledger: Ledger, claim: Claim, order: str, policy: str, wanted: int) -> tuple[Pieces, Pieces]:
+    own_pending = taken(ledger.waiting(order, claim.lots), wanted)
+    wanted -= size(own_pending)
+    own_active = taken(ledger.spendable(order, claim.lots), wanted) if policy != "pending-only" else []
+    wanted -= size(own_active)
+    others = [lot for lot in ledger.lots if lot not in claim.lots]
+    pending = taken(ledger.waiting(order, others), wanted)
+    wanted -= size(pending)
+    active = taken(ledger.spendable(order, others), wanted) if policy != "pending-only" else []
+    return [*own_pending, *pending], [*own_active, *active]
+
+
+def park(person: Person, topic: str, record: Json, arrival: datetime, until: datetime, number: int) -> str:
+    """A record that came before its sale waits; the same again while it waits is a duplicate."""
+    identity = identity_of(record)
+    for waiting in person.parked:
+        if identity_of(waiting.record) == identity:
+            if waiting.record != record:
+                raise Refused("conflicting-duplicate")
+            return "duplicate"
+    person.parked.append(Parked(topic, record, arrival, (record["application"], record["receipt_id"]), until, number))
+    return "parked"
+
+
+def identity_of(record: Json) -> tuple[object, ...]:
+    key = record["return_id"] if record["kind"] == "return" else (record["receipt_id"], record.get("revision"))
+    return (record["kind"], record["application"], key)

@@ -1,0 +1,93 @@
+"""Time in the naive model: everything that is due is looked for again after each thing that happened."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from tests.properties.naive.books import Lot, Member
+from tests.properties.naive.crediting import become_member
+from tests.properties.naive.people import Parked, Person, Request, Scene
+
+ACTIVATE, HOLD_RUNS_OUT, EXPIRE, REVIEW, PARKING_ENDS = range(5)
+
+
+class Due(NamedTuple):
+    moment: datetime
+    kind: int
+    name: str
+    member: Member | None
+    sid: str
+    subledger: str | None
+    what: Lot | Request | Parked
+
+
+def due(person: Person, until: datetime) -> list[Due]:
+    found: list[Due] = []
+    for member in person.members.values():
+        for (sid, subledger), ledger in member.ledgers.items():
+            for lot, _ in ledger.within("pending"):
+                if lot.activates is not None:
+                    found.append(Due(lot.activates, ACTIVATE, lot.name, member, sid, subledger, lot))
+                elif lot.expires is not None:  # it waits for an event that comes too late
+                    found.append(Due(lot.expires, EXPIRE, lot.name, member, sid, subledger, lot))
+            for lot, _ in ledger.within("active"):
+                if lot.expires is not None:
+                    found.append(Due(lot.expires, EXPIRE, lot.name, member, sid, subledger, lot))
+    for (_, name), request in person.requests.items():
+        if request.state == "reserved" and request.hold_until is not None:
+            found.append(
+                Due(request.hold_until, HOLD_RUNS_OUT, name, request.member, request.sid, request.subledger, request)
+            )
+    for waiting in person.parked:
+        found.append(Due(waiting.until, PARKING_ENDS, str(waiting.number), None, "", None, waiting))
+    return [item for item in found if item.moment <= until]
+
+
+def settle(scene: Scene, person: Person, until: datetime) -> None:
+    while waiting := due(person, until):
+        first = min(waiting, key=lambda item: (item.moment, item.kind, item.name))
+        person.settled = person.at_least(first.moment)
+        fire(scene, person, first)
+    person.settled = person.at_least(until)
+
+
+def fire(scene: Scene, person: Person, item: Due) -> None:
+    at, member, what = item.moment, item.member, item.what
+    if isinstance(what, Parked):
+        person.parked.remove(what)
+        scene.dead.append("unknown-receipt")
+        return
+    assert member is not None
+    if isinstance(what, Request):
+        what.state = "hold-over"
+        release(scene, person, what, at)
+        return
+    ledger = member.ledger(item.sid, item.subledger)
+    if item.kind == ACTIVATE:
+        if member.joined is None:
+            become_member(scene, person, member, at)
+        pieces = ledger.within("pending", [what])
+        paid = ledger.activate(pieces, "pending")
+        scene.post(person, member, "points.activated", at, item.sid, item.subledger, pieces, debt_paid=paid)
+    elif pieces := ledger.within("active", [what]):
+        expire(scene, person, member, item.sid, item.subledger, what, at)
+    else:
+        pieces = ledger.within("pending", [what])
+        ledger.move(pieces, "pending", "written_off")
+        scene.post(person, member, "points.cancelled", at, item.sid, item.subledger, pieces)
+
+
+def expire(scene: Scene, person: Person, member: Member, sid: str, subledger: str | None, lot: Lot, at: datetime) -> None:
+    pieces = member.ledger(sid, subledger).within("active", [lot])
+    if pieces:
+        member.ledger(sid, subledger).move(pieces, "active", "expired")
+        scene.post(person, member, "points.expired", at, sid, subledger, pieces)
+
+
+def release(scene: Scene, person: Person, request: Request, at: datetime) -> None:
+    """What was held is active again; what is past its date expires at once."""
+    member, sid, subledger = request.member, request.sid, request.subledger
+    paid = member.ledger(sid, subledger).activate(request.pieces, "reserved")
+    scene.post(person, member, "points.released", at, sid, subledger, request.pieces, debt_paid=paid)
+    for lot, _ in request.pieces:
+        if lot.expires is not None and lot.expires <= at:
+            expire(scene, person, member, sid, subledger, lot, at)

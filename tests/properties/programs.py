@@ -1,0 +1,93 @@
+"""Random programs for the state machine: every setting that decides what happens to points, drawn small and with many ties.
+
+What the design leaves open (which of several lots a cap or a rounding by line cuts) is not generated.
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.properties.harness import Json
+from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
+
+FLAVOURS = ("returns", "spending", "tiers", "mixed")
+
+
+@st.composite
+def spending(draw: st.DrawFn, point: Json) -> Json:
+    """How points of a type are spent: only where a ratio is known can a share of an order be asked about."""
+    more: Json = {
+        "spend_order": draw(st.sampled_from(("earliest-expiry", "earliest-expiry", "earliest-earned"))),
+        "hold": draw(st.sampled_from(("30 minutes", "6 hours", "2 days"))),
+        "reinstate_expired": draw(st.sampled_from(("0 days", "0 days", "3 days"))),
+    }
+    redeem: Json = {}
+    if draw(st.booleans()):
+        more["ratio"] = draw(st.sampled_from(({"points": "1", "money": "1.00"}, {"points": "3", "money": "0.10"})))
+        redeem["max_share"] = draw(st.sampled_from(("1", "1", "0.5")))
+    if draw(st.booleans()):
+        redeem["minimum"] = draw(st.sampled_from(("2", "5")))
+    if draw(st.booleans()):
+        redeem["multiple"] = draw(st.sampled_from(("2", "5")))
+    if draw(st.sampled_from((True, False, False))):
+        redeem["partial"] = "true"
+    return {**point, **more, **({"redeem": redeem} if redeem else {})}
+
+
+@st.composite
+def receipt_rules(draw: st.DrawFn, name: str, point: Json, tiers: bool) -> Json:
+    """A rule of `streams`, which may ask for a code, a channel or a minimum of the whole receipt as well."""
+    rule: Json = draw(rules(name, point, tiers))
+    if "when" not in rule:
+        when = draw(st.sampled_from((None, None, None, {"gross": {"at_least": "15.00"}}, {"channel": "online"})))
+        if when is not None:
+            rule["when"] = when
+    if draw(st.sampled_from((True, False, False, False, False))):
+        rule["code"] = "SPRING"
+    return rule
+
+
+@st.composite
+def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
+    types: list[Json] = []
+    for sid in ("pts", "miles")[: draw(st.sampled_from((1, 1, 2)))]:
+        point = draw(points(sid))
+        if flavour == "returns":
+            point["returns"] = draw(st.sampled_from(("within-balance", "allow-debt", "allow-debt", "pending-only")))
+            point["on_return"] = draw(st.sampled_from(("recompute", "recompute", "proportional", "by-amount")))
+        else:
+            point["expiration"] = draw(st.sampled_from((*EXPIRATIONS, "never", "10 days")))
+            point["activation"] = draw(st.sampled_from(("immediately", "immediately", "immediately", point["activation"])))
+        types.append(draw(spending(point)))
+    tiers = flavour == "tiers" or draw(st.sampled_from((True, False, False)))
+    earning = []
+    for point in types:
+        earning += [draw(receipt_rules(f"{point['sid']}-{n}", point, tiers)) for n in range(draw(st.integers(1, 3)))]
+    program: dict[str, Any] = {
+        "program": name,
+        "timezone": draw(st.sampled_from(ZONES)),
+        "environment": "sandbox",
+        "effective_from": "2020-01-01T00:00:00Z",
+        "applications": ["pos"],
+        "currency": "EUR",
+        "late": draw(st.sampled_from(("accept", "accept", "accept", "reject after 10 days"))),
+        "park": draw(st.sampled_from(("7 days", "1 day"))),
+        "membership": {"join": draw(st.sampled_from(("on-points-earned", "on-points-earned", "on-points-earned", "on-points-activated")))},
+        "points": types,
+        "earning": earning,
+        "subledgers": {"enabled": draw(st.sampled_from(("false", "false", "true")))},
+    }
+    if tiers:
+        program["tiers"] = {"definitions": [{"name": "Silver", "threshold": "10"}, {"name": "Gold", "threshold": "40"}]}
+        if draw(st.booleans()):
+            program["tiers"]["counts"] = ["earning", "adjustments"]
+    return program
+
+
+@st.composite
+def catalogues(draw: st.DrawFn, flavour: str) -> list[Json]:
+    """One program, or two that count the same tills."""
+    names = draw(st.sampled_from((("club",), ("club",), ("club", "guild"))))
+    return [draw(machine_programs(name, flavour)) for name in names]
+
+
