@@ -19,7 +19,6 @@ from rich.table import Table
 ROOT: Final = Path(__file__).resolve().parent.parent
 PROGRAM: Final = ROOT / "benchmarks" / "program.yaml"
 # Reviews come after a year and are not in force in every version; no benchmark lasts that long.
-WITHOUT: Final = ("--without", "tiers.review")
 Say = Callable[[str], None]
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measure import PROGRAM, WITHOUT, Ran, Row, Say, pointstream, run_child, say
+from benchmarks.measure import PROGRAM, Ran, Row, Say, pointstream, run_child, say
 from benchmarks.receipts import as_lines, receipts
 
 RECEIPTS: Final = 200_000
@@ -43,4 +43,4 @@ def replay_rates(count: int = RECEIPTS, runs: int = RUNS, tell: Say = say) -> li
 def replay_once(lines: Path, output: Path) -> Ran:
     """One replay of a file."""
     files = ("--program", str(PROGRAM), "--input", str(lines), "--output", str(output))
-    return run_child(pointstream("replay", *files, *WITHOUT, one_core=True))
+    return run_child(pointstream("replay", *files, one_core=True))

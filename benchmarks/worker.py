@@ -20,7 +20,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.measure import PROGRAM, ROOT, WITHOUT, Row, Say, pointstream, real_kafka, say
+from benchmarks.measure import PROGRAM, ROOT, Row, Say, pointstream, real_kafka, say
 from benchmarks.receipts import produce, receipts
 from schemas.topics import CYCLES, INPUTS, TOPICS
 
@@ -99,7 +99,7 @@ def _worker_round(address: str, number: int, folder: Path, count: int) -> Rate:
     _recreate_outputs(address)
     name = f"pointstream-{number}"
     command = pointstream("worker", "--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", name, "--backfill")
-    command += ["--state", str(folder / name), *WITHOUT]
+    command += ["--state", str(folder / name)]
     reader = Consumer(
         {"bootstrap.servers": address, "group.id": "bench", "enable.auto.commit": False, "isolation.level": "read_committed"}
     )

@@ -125,7 +125,6 @@ class _Demo:
             str(folder / "state"),
             "--backfill",
         ]
-        arguments += ["--without", "tiers.review"]  # which comes after a year, and the demo ends after six weeks
         self._worker: Child = stack.enter_context(child(arguments, folder / "worker.log"))
 
     def end(self) -> None:

@@ -200,7 +200,7 @@ def test_replay_ends_with_1_where_a_line_is_no_record_and_with_0_where_a_record_
 
 
 NOT_YET = (
-    PROGRAM + "promotions: [{promotion: gift, action: accrue, points: '1'}]\ntiers: {definitions: [{name: A, threshold: '1'}]}\n"
+    PROGRAM + "promotions: [{promotion: gift, action: accrue, points: '1'}]\nsegments: [{segment: all, where: {member: true}}]\n"
 )
 
 
@@ -217,12 +217,12 @@ def test_replay_refuses_what_is_not_in_force_unless_it_is_named(say: Caller, tmp
     said = say(*arguments)
     assert said.code == 2
     assert said.err == (
-        "pointstream: not in force yet: promotions, tiers.review; to run without it, add --without promotions --without tiers.review\n"
+        "pointstream: not in force yet: promotions, segments; to run without it, add --without promotions --without segments\n"
     )
     assert not (tmp_path / "out").exists()
-    assert "promotions" in say(*arguments, "--without", "tiers.review").err
-    assert say(*arguments, "--without", "promotions", "tiers.review").code == 0
-    assert say(*arguments, "--without", "promotions,tiers").code == 0
+    assert "promotions" in say(*arguments, "--without", "segments").err
+    assert say(*arguments, "--without", "promotions", "segments").code == 0
+    assert say(*arguments, "--without", "promotions,segments").code == 0
 
 
 def test_a_wrong_program_file_is_refused_with_every_fault(say: Caller, tmp_path: Path) -> None:
@@ -285,7 +285,7 @@ def test_check_for_a_machine(say: Caller, tmp_path: Path) -> None:
 def test_check_tells_in_one_line_a_file_what_is_not_in_force_yet(say: Caller, tmp_path: Path) -> None:
     file = check_file(tmp_path, "10")
     program(tmp_path, NOT_YET)
-    assert f"{file}: not in force yet: promotions, tiers.review\n" in say("check", file).out
+    assert f"{file}: not in force yet: promotions, segments\n" in say("check", file).out
 
 
 # validate and schema
@@ -295,7 +295,7 @@ def test_validate_says_what_a_program_does(say: Caller, tmp_path: Path) -> None:
     said = say("validate", program(tmp_path, NOT_YET))
     assert (said.code, said.err) == (0, "")
     assert "shop" in said.out
-    assert "not in force yet: promotions, tiers.review\n" in said.out
+    assert "not in force yet: promotions, segments\n" in said.out
     assert "warning: " in said.out
 
 
