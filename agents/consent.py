@@ -14,7 +14,7 @@ from agents.visit import Visit
 from schemas.instants import Instant
 from schemas.program import Program
 from tables.state import Profile
-from tables.timelines import field_at
+from tables.timelines import field_at, with_value
 
 _INSTANT_BYTES: Final = 8
 
@@ -73,6 +73,20 @@ def waiting_until(version: Version, incoming: Incoming) -> bytes:
 def still_waits(until: bytes | None, incoming: Incoming) -> bool:
     """Whether a waiting mark is there and its time was not over when the record came."""
     return until is not None and incoming.arrived_at <= int.from_bytes(until, "big", signed=True)
+
+
+def say(visit: Visit, field: str, at: Instant, value: object) -> None:
+    """A field of the profile holds this from an instant on; where that is consent, what waited for it may go on."""
+    profile = visit.profile
+    before = visit.arrived_at - visit.programs.remember_us
+    line = with_value(profile.fields.get(field, ()), at, value, before)
+    kept = {name: other for name, other in profile.fields.items() if name != field}
+    gone = len(line) == 1 and line[0][1] is None and line[0][0] <= before
+    profile.fields = kept if gone else kept | {field: line}
+    visit.touch()
+    if value and profile.parked:
+        for program in visit.programs.asking_consent(field):
+            has_come(visit, program)
 
 
 def has_come(visit: Visit, program: str) -> None:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from agents import standing
+from agents import consent, lifetimes, standing
+from agents.lifetimes import Dates
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import Cause
@@ -66,8 +67,8 @@ def credit(
     program = version.program.program
     kind = "points.accrued" if adjusted_by is None else "points.adjusted"
     entry_id = visit.effect_id(program, kind, f"{point.sid}:{subledger}:{source}", cause)
-    lots = _lots(version, point, portions, at, entry_id, sale)
-    if visit.membership(program).joined_at is None and joins(version, point, portions, at):
+    lots = _lots(_dated(visit, version, point, portions, at, sale), at, entry_id, sale)
+    if visit.membership(program).joined_at is None and _joins_by(visit, version, lots, at):
         join(visit, version, at, cause)
     parts = tuple([(lot, lot.issued) for lot in lots])
     alike = len(lots) == 1 or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
@@ -110,13 +111,18 @@ def credit(
             )
         else:
             visit.due_by(ledger.due_at(lot))
+    if point.renew_on and source != "initial":
+        if at < visit.profile.settled_at:
+            lifetimes.catch_up(visit, version, point, subledger, lots, cause)
+        lifetimes.renew(visit, version, point, subledger, "earning", at, cause)
     return (lots[0].lot_id,) if len(lots) == 1 else tuple([lot.lot_id for lot in lots])
 
 
 def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:
-    """Become a member: the entry, a tier at 0, then the initial balances."""
+    """Become a member: the entry, a tier at 0, then the initial balances. Consent that came only later makes a member only then."""
     membership = visit.membership(version.program.program)
-    membership.joined_at = at
+    membership.joined_at = at = consent.joins_at(visit.profile, version.program, at)
+    consent.has_come(visit, version.program.program)
     visit.say_joined(version, at, cause)
     standing.joined(visit, version, cause)
     for point in version.program.points:
@@ -126,36 +132,46 @@ def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> No
 
 
 def joins(version: Version, point: PointType, portions: Sequence[Portion], at: Instant) -> bool:
-    """Whether an accrual of these portions makes a member of one who is not."""
+    """Whether an accrual of these portions makes a member of one who is not, as far as their own dates tell."""
     policy = version.program.membership.join
     if policy == "on-points-activated":
-        return any(_usable(*_dates(version, point, part, at), at) for part in portions)
+        return any(_usable(lifetimes.dates(version, point, part.activation, part.expiration, at), at) for part in portions)
     return policy == "on-points-earned"
 
 
-def _dates(version: Version, point: PointType, part: Portion, at: Instant) -> tuple[Instant | None, Instant | None]:
-    """When points earned at an instant become active, and when they expire."""
-    zone, leap_day = version.program.timezone, version.program.leap_day
-    activates_at = part.activation.activates_at(at, zone, leap_day)
-    anchor = activates_at if point.expires_from == "activation" else at
-    return activates_at, None if anchor is None else part.expiration.expires_at(anchor, zone, leap_day)
+def _joins_by(visit: Visit, version: Version, lots: Sequence[Lot], at: Instant) -> bool:
+    """Whether these lots make a member of one who is not."""
+    program = version.program
+    policy = program.membership.join
+    if policy == "explicit" or program.status != "active" or not consent.consents(visit.profile, program, at):
+        return False
+    return policy == "on-points-earned" or any(lot.active for lot in lots)
 
 
-def _usable(activates_at: Instant | None, expires_at: Instant | None, at: Instant) -> bool:
+def _usable(dates: Dates, at: Instant) -> bool:
+    activates_at, expires_at, _ = dates
     return activates_at is not None and activates_at <= at and (expires_at is None or expires_at > at)
 
 
-def _lots(
-    version: Version, point: PointType, portions: Sequence[Portion], at: Instant, entry_id: str, sale: Sale | None
-) -> list[Lot]:
+def _dated(
+    visit: Visit, version: Version, point: PointType, portions: Sequence[Portion], at: Instant, sale: Sale | None
+) -> list[tuple[Portion, Dates]]:
+    """Each portion with its dates. What waits for an event may find that it has happened already."""
+    event_at = None
+    if point.activate_on is not None and any(part.activation.kind == "on event" for part in portions):
+        event_at = lifetimes.event_of(visit, version, point, None if sale is None else sale.receipt_id, at)
+    return [(part, lifetimes.dates(version, point, part.activation, part.expiration, at, event_at)) for part in portions]
+
+
+def _lots(dated: list[tuple[Portion, Dates]], at: Instant, entry_id: str, sale: Sale | None) -> list[Lot]:
     """One lot for each distinct (dates, labels), in order of first appearance."""
-    if len(portions) == 1:
-        only = portions[0]
-        grouped = {(*_dates(version, point, only, at), only.legal_entity, only.description): only.points}
+    if len(dated) == 1:
+        only, dates = dated[0]
+        grouped = {(dates, only.legal_entity, only.description): only.points}
     else:
         grouped = {}
-        for part in portions:
-            key = (*_dates(version, point, part, at), part.legal_entity, part.description)
+        for part, dates in dated:
+            key = (dates, part.legal_entity, part.description)
             grouped[key] = grouped.get(key, 0) + part.points
     application, receipt_id = (None, None) if sale is None else (sale.application, sale.receipt_id)
     return [
@@ -163,16 +179,17 @@ def _lots(
             f"{entry_id[:LOT_ID_DIGITS]}.{number}",
             points,
             points,
-            _usable(activates_at, expires_at, at),
+            _usable(dates, at),
             at,
-            activates_at,
-            expires_at,
+            dates.activates_at,
+            dates.expires_at,
             application=application,
             receipt_id=receipt_id,
             legal_entity=legal_entity,
             description=description,
+            expiration=dates.expiration,
         )
-        for number, ((activates_at, expires_at, legal_entity, description), points) in enumerate(grouped.items())
+        for number, ((dates, legal_entity, description), points) in enumerate(grouped.items())
         if points > 0
     ]
 

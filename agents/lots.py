@@ -5,12 +5,13 @@ A pending lot that waits for an event and whose expiry comes first will never ac
 
 from collections.abc import Iterator
 
-from agents import standing
+from agents import consent, standing
 from agents.crediting import join
 from agents.due import ACTIVATION, EXPIRY, Due
+from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import Cause
-from schemas.instants import format_instant
+from schemas.instants import Instant, format_instant
 from tables import ledger
 from tables.state import Lot, Profile, split_ledger_key
 
@@ -35,33 +36,54 @@ def next_of(lot: Lot, program: str, key: str) -> Due | None:
 def fire(visit: Visit, due: Due) -> list[Due]:
     """One thing happens. Returns what it brings with it: a lot's expiry behind its activation, the lots of joining."""
     due_at, kind, lot_id, program, key = due
-    membership = visit.profile.programs[program]
-    sid, subledger = split_ledger_key(key)
-    held = membership.ledgers[key]
+    held = visit.profile.programs[program].ledgers[key]
     lot = next(lot for lot in held.lots if lot.lot_id == lot_id)
-    point = visit.programs.point(program, sid, due_at)
     if kind == EXPIRY:
-        cause: Cause = {"timer": "expiry", "due_at": format_instant(due_at)}
-        visit.remember_used(ledger.expire(held, lot))
-        visit.say(program, "points.expired", due_at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause)
+        end(visit, program, key, lot, due_at, {"timer": "expiry", "due_at": format_instant(due_at)})
         return []
-    cause = {"timer": "activation", "due_at": format_instant(due_at)}
-    version = visit.programs.version(program, due_at)
+    return activate(visit, program, key, lot, due_at, {"timer": "activation", "due_at": format_instant(due_at)})
+
+
+def end(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause: Cause | None, reason: str | None = None) -> None:
+    """What remains of a lot expires; or, where it has waited for an event that does not come any more, it is cancelled."""
+    sid, subledger = split_ledger_key(key)
+    held = visit.profile.programs[program].ledgers[key]
+    point = visit.programs.point(program, sid, at)
+    if not lot.active and lot.activates_at is None:
+        kind, ended = "points.cancelled", ledger.cancel(held, lot)
+    else:
+        kind, ended = "points.expired", ledger.expire(held, lot)
+    visit.remember_used(ended)
+    visit.say(program, kind, at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause, reason=reason)
+
+
+def activate(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause: Cause | None) -> list[Due]:
+    """A pending lot becomes active, and makes a member where that does. Returns what falls due by it."""
+    sid, subledger = split_ledger_key(key)
+    membership = visit.profile.programs[program]
+    held = membership.ledgers[key]
+    version = visit.programs.version(program, at)
     known: set[str] = set()
-    joins = membership.joined_at is None and version is not None and version.program.membership.join == "on-points-activated"
-    if joins and version is not None:
+    joined = membership.joined_at is None and version is not None and _joins(visit, version, at)
+    if joined and version is not None:
         known = {lot.lot_id for held in membership.ledgers.values() for lot in held.lots}
-        join(visit, version, due_at, cause)
+        join(visit, version, at, cause)
     activated = ledger.activate(held, lot)
+    point = visit.programs.point(program, sid, at)
     parts = ((activated.lot, lot.remaining),)
-    visit.say(
-        program, "points.activated", due_at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid
-    )
+    visit.say(program, "points.activated", at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid)
     if version is not None:
         standing.active_changed(visit, version, sid, subledger, cause)
     brought = [next_of(activated.lot, program, key)]  # nothing, where debt took all of it
-    if joins:
+    if joined:
         brought += [
             next_of(lot, program, key) for key, held in membership.ledgers.items() for lot in held.lots if lot.lot_id not in known
         ]
     return [due for due in brought if due is not None]
+
+
+def _joins(visit: Visit, version: Version, at: Instant) -> bool:
+    program = version.program
+    if program.membership.join != "on-points-activated" or program.status != "active":
+        return False
+    return consent.consents(visit.profile, program, at)

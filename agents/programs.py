@@ -54,6 +54,14 @@ class Programs:
         """The programs that count what no application says it sent: live ones do not share it with sandboxes."""
         return self._of_nobody
 
+    def asking_consent(self, field: str) -> list[str]:
+        """The programs that call this field of the profile its consent, in any version."""
+        return [
+            name
+            for name, found in self._versions.items()
+            if any(version.program.membership.consent in (field, field.partition(".")[0]) for version in found)
+        ]
+
     def version(self, name: str, at: Instant) -> Version | None:
         """The version in force at an instant; None before the first."""
         position = bisect_right(self._starts[name], at)

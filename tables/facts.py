@@ -76,7 +76,7 @@ class Facts:
         if field.startswith(_PROFILE):
             return self.situation.fields.get(field.removeprefix(_PROFILE))
         if field.startswith("attributes."):
-            found = _within(self.sale.attributes, field)
+            found = within(self.sale.attributes, field)
             if found is not None or not lines:
                 return found
         elif field in Sale.__struct_fields__:
@@ -105,11 +105,11 @@ def _field_of_line(line: Line, number: int, field: str) -> object:
     if field == "line_id":
         return line.line_id or str(number + 1)
     if field.startswith("attributes."):
-        return _within(line.attributes, field)
+        return within(line.attributes, field)
     return None
 
 
-def _within(attributes: dict[str, object] | None, field: str) -> object:
+def within(attributes: dict[str, object] | None, field: str) -> object:
     """`attributes.a.b`: the key `a.b` where there is one, else the key b inside a."""
     path = field.removeprefix("attributes.")
     found: object = attributes

@@ -129,6 +129,45 @@ def expire(ledger: Ledger, lot: Lot) -> Lot:
     return expired
 
 
+def cancel(ledger: Ledger, lot: Lot) -> Lot:
+    """What remains of a pending lot will never activate. Returns the lot as it is then; for returns it counts as expired."""
+    _require(not lot.active and lot.remaining > 0, "only a pending lot is cancelled", lot)
+    ledger.pending -= lot.remaining
+    ledger.written_off += lot.remaining
+    cancelled = structs.replace(lot, remaining=0, expired=lot.expired + lot.remaining)
+    _replace(ledger, lot, cancelled)
+    check(ledger)
+    check_lots(ledger)
+    return cancelled
+
+
+def extend(ledger: Ledger, lot: Lot, expires_at: Instant) -> Lot:
+    """An open lot expires later."""
+    _require(lot.expires_at is not None and expires_at > lot.expires_at, "a lot is only ever extended", lot)
+    extended = structs.replace(lot, expires_at=expires_at)
+    _replace(ledger, lot, extended)
+    return extended
+
+
+def date(ledger: Ledger, lot: Lot, activates_at: Instant, expires_at: Instant | None) -> Lot:
+    """What a pending lot waited for has happened: it has its dates now, and is activated next."""
+    _require(not lot.active and lot.activates_at is None, "only what waits for an event gets its dates by one", lot)
+    dated = structs.replace(lot, activates_at=activates_at, expires_at=expires_at, expiration=None)
+    _replace(ledger, lot, dated)
+    return dated
+
+
+def write_off_all(ledger: Ledger) -> Spent:
+    """All that is left, active and pending, is written off; nothing is reserved any more. For erasure."""
+    _require(not ledger.reserved, "what is written off is not reserved", ledger)
+    parts = tuple([(lot, lot.remaining) for lot in ledger.lots])
+    ledger.written_off += ledger.active + ledger.pending
+    ledger.active = ledger.pending = 0
+    ledger.lots.clear()
+    check(ledger)
+    return Spent(parts, ())
+
+
 def redeem(ledger: Ledger, points: int, order: SpendOrder) -> Spent:
     """Active points are spent, lot by lot in spending order."""
     spent = _spend(ledger, points, order)

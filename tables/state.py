@@ -26,7 +26,8 @@ class StateFormatError(Exception):
 class Lot(Struct, gc=False, array_like=True, frozen=True):
     """Points from one cause. Half-open life: usable from `activates_at` up to, not including, `expires_at`.
 
-    Points are minor units. `active` says whether the activation has fired; `activates_at` None waits for an event.
+    Points are minor units. `active` says whether the activation has fired; `activates_at` None waits for an event, and where the
+    expiry counts from that, `expiration` is its schedule.
     `issued = remaining + reserved + expired + what was redeemed, reversed, written off or paid as debt`.
     """
 
@@ -43,6 +44,7 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
     receipt_id: str | None = None
     legal_entity: str | None = None
     description: str | None = None
+    expiration: str | None = None
 
 
 class PageRef(Struct, gc=False, array_like=True, frozen=True):
@@ -64,7 +66,8 @@ class PageRef(Struct, gc=False, array_like=True, frozen=True):
 class Ledger(Struct, gc=False, array_like=True):
     """The totals of one point type and subledger, minor units, and the open lots: in `lots` what is asked for next, and in pages.
 
-    A ledger of few open lots has no pages. `pages` is never changed in place.
+    A ledger of few open lots has no pages. `pages` and `renewed` are never changed in place; `renewed` are the times in which
+    something renewed it again and again (sliding expiry, `timelines.py`).
     """
 
     active: int = 0
@@ -80,6 +83,7 @@ class Ledger(Struct, gc=False, array_like=True):
     lots: list[Lot] = []
     pages: tuple[PageRef, ...] = ()
     pages_made: int = 0
+    renewed: tuple[tuple[Instant, Instant], ...] = ()
 
     def draft(self) -> "Ledger":
         return Ledger(
@@ -96,6 +100,7 @@ class Ledger(Struct, gc=False, array_like=True):
             self.lots.copy(),
             self.pages,
             self.pages_made,
+            self.renewed,
         )
 
 
@@ -188,7 +193,7 @@ class Profile(Struct, gc=False, array_like=True):
     programs: dict[str, Membership] = {}
     parked: tuple[Parked, ...] = ()
     fields: dict[str, TimeLine] = {}
-    registered_at: Instant | None = None
+    registered_at: TimeLine = ()
     erased_at: Instant | None = None
 
     def draft(self) -> "Profile":

@@ -1,10 +1,10 @@
-"""Time lines: what the fields of a profile held at any instant, for as long as a late record may ask.
+"""Time lines: what the fields of a profile held at any instant, and when a ledger was renewed, as long as a late record may ask.
 
 Pure. A value holds from its instant on; None: the field was removed. Of two values of one instant the later arrival wins. A value
 that arrives late takes its own place in the line and changes nothing of what was said for later.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from schemas.instants import Instant
@@ -53,3 +53,38 @@ def fields_at(fields: Mapping[str, TimeLine], names: Iterable[str], at: Instant)
     """Those of the named fields that held something at an instant."""
     found = {name: field_at(fields, name, at) for name in names}
     return {name: value for name, value in found.items() if value is not None}
+
+
+# sliding expiry
+
+Runs = tuple[tuple[Instant, Instant], ...]
+"""Times in which something renewed a ledger again and again, each time before what was renewed last had expired: first and last."""
+
+
+def renewed(runs: Runs, at: Instant, expires_at: Callable[[Instant], Instant | None], before: Instant) -> Runs:
+    """The runs with one more renewal. `expires_at`: when what is renewed at an instant expires. Ends before `before` are forgotten."""
+    found: list[tuple[Instant, Instant]] = []
+    for first, last in sorted([*runs, (at, at)]):
+        if last < before:
+            continue
+        lasts = expires_at(found[-1][1]) if found else None
+        if found and (first <= found[-1][1] or lasts is None or lasts > first):
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return tuple(found)
+
+
+def last_renewal(
+    runs: Runs, born_at: Instant, expiry: Instant, expires_at: Callable[[Instant], Instant | None]
+) -> Instant | None:
+    """When a lot would have been renewed last, that was born at an instant and comes late; None where nothing renewed it."""
+    found = None
+    for first, last in runs:
+        if last <= born_at:
+            continue
+        if first >= expiry:
+            break
+        found = last
+        expiry = expires_at(last) or expiry
+    return found

@@ -1,0 +1,148 @@
+"""Lifetimes: when the points of a cause become active and expire, what event activates them, and what makes them last longer.
+
+Pure. A late record earns as if it had come in time: an event that would have activated its lots, and renewals that would have made
+them last longer, are remembered for as long as a record may be late.
+"""
+
+from collections.abc import Callable, Iterable
+from struct import pack, unpack
+from typing import Final, NamedTuple
+
+from agents.programs import Version
+from agents.visit import Visit
+from schemas.events import Cause
+from schemas.instants import Instant
+from schemas.program import PointType
+from schemas.schedules import Schedule, parse_schedule
+from tables import ledger
+from tables.state import Lot, Seen
+from tables.table import identity_key
+from tables.timelines import last_renewal, renewed
+
+_EVENTS_MAX: Final = 256
+"""Events of one kind that are remembered for receipts that may still come late; the newest are kept."""
+_LOTS_AN_ENTRY: Final = 1_000
+
+
+class Dates(NamedTuple):
+    """`activates_at` None: not before an event; `expiration` then is the schedule that counts from it, where one does."""
+
+    activates_at: Instant | None
+    expires_at: Instant | None
+    expiration: str | None = None
+
+
+def dates(
+    version: Version, point: PointType, activation: Schedule, expiration: Schedule, at: Instant, event_at: Instant | None = None
+) -> Dates:
+    """The dates of points earned at an instant. `event_at`: when what they wait for had happened, if it had."""
+    zone, leap_day = version.program.timezone, version.program.leap_day
+    activates_at = activation.activates_at(at, zone, leap_day)
+    if point.expires_from == "session":
+        expires_at = expiration.expires_at(at, zone, leap_day)
+        if activates_at is None and event_at is not None and (expires_at is None or event_at < expires_at):
+            activates_at = event_at
+        return Dates(activates_at, expires_at)
+    activates_at = event_at if activates_at is None else activates_at
+    if activates_at is None:
+        return Dates(None, None, str(expiration))
+    return Dates(activates_at, expiration.expires_at(activates_at, zone, leap_day))
+
+
+def dates_by_event(version: Version, lot: Lot, at: Instant) -> tuple[Instant, Instant | None]:
+    """The dates of a lot that has waited for an event of this instant: when it becomes active, and when it expires."""
+    activates_at = max(at, lot.earned_at)
+    if lot.expiration is None:
+        return activates_at, lot.expires_at
+    program = version.program
+    return activates_at, parse_schedule(lot.expiration).expires_at(activates_at, program.timezone, program.leap_day)
+
+
+# events that activate
+
+
+def note_event(visit: Visit, version: Version, point: PointType, receipt_id: str | None, at: Instant) -> None:
+    """Remember an event that activates points, of one receipt or of all, for receipts that come late."""
+    key = _event_key(visit, version, point, receipt_id)
+    known = visit.find(Seen, key)
+    events = sorted({*_instants(known), at})[-_EVENTS_MAX:]
+    visit.remember(key, Seen(pack(f">{len(events)}q", *events), events[-1]))
+
+
+def event_of(visit: Visit, version: Version, point: PointType, receipt_id: str | None, at: Instant) -> Instant | None:
+    """When an event activated what was earned at an instant, if it has happened already. One of a receipt may be told too early."""
+    on = point.activate_on
+    if on is None or ("receipt" in on and receipt_id is None):
+        return None
+    named = receipt_id if "receipt" in on else None
+    events = _instants(visit.find(Seen, _event_key(visit, version, point, named)))
+    if named is not None:
+        return max(events[0], at) if events else None
+    return next((event for event in events if event >= at), None)
+
+
+def _event_key(visit: Visit, version: Version, point: PointType, receipt_id: str | None) -> bytes:
+    return identity_key(visit.profile_id, "activation", version.program.program, f"{point.sid}\x00{receipt_id or ''}")
+
+
+def _instants(seen: Seen | None) -> tuple[Instant, ...]:
+    return () if seen is None else unpack(f">{len(seen.content) // 8}q", seen.content)
+
+
+# sliding expiry
+
+
+def renew(
+    visit: Visit, version: Version, point: PointType, subledger: str, by: str, at: Instant, cause: Cause | None = None
+) -> None:
+    """Something has happened that may renew a ledger (`earning`, `spending`, or a pixel's type): its lots last from then on.
+
+    A lot that never expires, or that would expire earlier by it, stays as it is.
+    """
+    if by not in point.renew_on:
+        return
+    there = visit.ledger(version.program.program, point.sid, subledger)
+    lasts = _lasts(version, point)
+    there.renewed = renewed(there.renewed, at, lasts, visit.arrived_at - visit.programs.remember_us)
+    visit.touch()
+    expires_at = lasts(at)
+    if expires_at is not None:
+        later = [lot for lot in there.lots if lot.expires_at is not None and lot.expires_at < expires_at]
+        _extend(visit, version, point, subledger, later, expires_at, at, cause)
+
+
+def catch_up(visit: Visit, version: Version, point: PointType, subledger: str, late: Iterable[Lot], cause: Cause | None) -> None:
+    """Lots of a late record last as long as what has renewed the ledger since would have made them last."""
+    there = visit.head(version.program.program, point.sid, subledger)
+    lasts = _lasts(version, point)
+    own = {lot.lot_id for lot in late}
+    for lot in [lot for lot in there.lots if lot.lot_id in own]:
+        if lot.expires_at is None:
+            continue
+        at = last_renewal(there.renewed, lot.earned_at, lot.expires_at, lasts)
+        expires_at = None if at is None else lasts(at)
+        if at is not None and expires_at is not None and expires_at > lot.expires_at:
+            _extend(visit, version, point, subledger, [lot], expires_at, at, cause)
+
+
+def _lasts(version: Version, point: PointType) -> Callable[[Instant], Instant | None]:
+    zone, leap_day = version.program.timezone, version.program.leap_day
+    return lambda at: point.expiration.expires_at(at, zone, leap_day)
+
+
+def _extend(
+    visit: Visit,
+    version: Version,
+    point: PointType,
+    subledger: str,
+    lots: list[Lot],
+    expires_at: Instant,
+    at: Instant,
+    cause: Cause | None,
+) -> None:
+    program = version.program.program
+    there = visit.head(program, point.sid, subledger)
+    parts = [(ledger.extend(there, lot, expires_at), lot.remaining + lot.reserved) for lot in lots]
+    for start in range(0, len(parts), _LOTS_AN_ENTRY):
+        told = tuple(parts[start : start + _LOTS_AN_ENTRY])
+        visit.say(program, "points.extended", at, point, subledger, sum(points for _, points in told), told, cause=cause)
