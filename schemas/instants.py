@@ -207,10 +207,15 @@ def start_of_period(at: Instant, zone: ZoneInfo, period: Period) -> Instant:
 
 
 def round_up(at: Instant, zone: ZoneInfo, grid_us: int) -> Instant:
-    """The first instant from `at` on at which the zone's wall clock shows a multiple of the grid (counted from midnight)."""
+    """The first instant from `at` on at which the zone's wall clock shows a multiple of the grid.
+
+    Multiples are counted from each midnight, which is always one; those of a day or longer from that of 1970-01-01.
+    """
     since = (to_local(at, zone) - _EPOCH_NAIVE) // MICROSECOND
     while True:
-        since = -(-since // grid_us) * grid_us
+        midnight = since - since % DAY_US if grid_us < DAY_US else 0
+        rounded = midnight - (midnight - since) // grid_us * grid_us
+        since = min(rounded, midnight + DAY_US) if grid_us < DAY_US else rounded
         try:
             found = from_local(_EPOCH_NAIVE + timedelta(microseconds=since), zone)
         except OverflowError:

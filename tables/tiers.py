@@ -165,13 +165,16 @@ def mended(ladder: Ladder, state: TierState, amount: int, at: Instant, now: Inst
     `amount` is what counts now: what it reaches by itself is an ordinary rise.
     """
     carried = NONE
+    judged: int | None = None
     for period in state.past:
         held = max(ladder.rank(period.held), carried, ladder.reached(period.amount))
         became = ladder.fallen(held, _judged(ladder, period.amount)) if period.review else held
+        if became > ladder.rank(period.became) and judged is None and _holds(period, at):
+            judged = period.amount
         carried = max(became, ladder.rank(period.became))
     if carried <= ladder.rank(state.tier) or carried < ladder.reached(amount):
         return None
-    judged = max([period.amount for period in state.past if at < period.until], default=amount)
+    judged = amount if judged is None else judged
     kind = "tier.upgraded" if state.history else "tier.joined"
     return Change(_entered(ladder, state, carried, now), kind, state.tier, judged, "late-points")
 

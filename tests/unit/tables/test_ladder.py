@@ -87,9 +87,15 @@ def test_the_next_review(changes: dict[str, Any], entered: str | None, after: st
         ("Asia/Kathmandu", "2024-03-01T10:00:00Z", "30 minutes", "2024-03-01T10:15:00Z"),  # 15:45 there, then 16:00
         ("Europe/Berlin", "2024-03-31T00:50:00Z", "30 minutes", "2024-03-31T01:00:00Z"),  # 1:50, and at 2:00 it is 3:00
         ("Europe/Berlin", "2024-10-27T00:20:00Z", "30 minutes", "2024-10-27T00:30:00Z"),  # 2:20 for the first time
-        ("Europe/Berlin", "2024-10-27T01:20:00Z", "30 minutes", "2024-10-27T02:00:00Z"),  # 2:20 for the second: 2:30 is the first one
+        (
+            "Europe/Berlin",
+            "2024-10-27T01:20:00Z",
+            "30 minutes",
+            "2024-10-27T02:00:00Z",
+        ),  # 2:20 for the second: 2:30 is the first one
         ("Europe/Berlin", "2024-10-27T01:20:00Z", "1 day", "2024-10-27T23:00:00Z"),
-        ("UTC", "2024-03-01T10:40:00Z", "7 hours", "2024-03-01T15:00:00Z"),
+        ("UTC", "2024-03-01T10:40:00Z", "7 hours", "2024-03-01T14:00:00Z"),  # 0, 7, 14, 21 o'clock
+        ("UTC", "2024-03-01T21:40:00Z", "7 hours", "2024-03-02T00:00:00Z"),
     ],
 )
 def test_the_grid_is_that_of_the_wall_clock(zone: str, nominal: str, grid: str, expected: str) -> None:
