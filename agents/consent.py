@@ -72,7 +72,7 @@ def waiting_until(version: Version, incoming: Incoming) -> bytes:
 
 def still_waits(until: bytes | None, incoming: Incoming) -> bool:
     """Whether a waiting mark is there and its time was not over when the record came."""
-    return until is not None and incoming.arrived_at <= int.from_bytes(until, "big", signed=True)
+    return until is not None and incoming.arrived_at < int.from_bytes(until, "big", signed=True)
 
 
 def say(visit: Visit, field: str, at: Instant, value: object) -> None:

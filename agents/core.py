@@ -26,9 +26,9 @@ from agents.settle import settle
 from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
-from schemas.instants import Instant, format_instant
+from schemas.instants import EARLIEST, Instant, format_instant
 from schemas.messages import Reply, Request
-from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, Refused
+from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
@@ -112,6 +112,8 @@ class Core:
                 self._check_route(incoming, profile_id)
             return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
+            if record is not None and profile_id is not None and not isinstance(record, (Request, Reply)):
+                refused = self._erased(table, record, profile_id) or refused
             outbox.effects.append(dead_letter(incoming, refused))
             return DEAD_LETTER
         except FATAL:
@@ -123,6 +125,13 @@ class Core:
             if record is not None and profile_id is not None:
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
+
+    def _erased(self, table: Table, record: Record, profile_id: str) -> Refused | None:
+        """Why a record is refused that is no younger than the erasure of its profile; whatever else is wrong with it."""
+        known = table.profile(profile_id)
+        if known is None or known.erased_at is None or records.event_time(record) > known.erased_at:
+            return None
+        return Refused("erased", f"the profile was erased at {format_instant(known.erased_at)}, and this is older")
 
     def _without_profile(self, record: Record, incoming: Incoming, outbox: Outbox) -> str:
         """A sale is anonymous then; what gives a receipt back goes to the receipt's owner, where receipts are claimed."""
@@ -203,7 +212,11 @@ class Core:
         known = table.profile(profile_id)
         if known is not None and known.stopped is not None:
             raise Refused("profile-stopped", "the profile is stopped after an error; release it, then replay this record")
-        profile = Profile(at) if known is None else known.draft()
+        if known is not None and known.erased_at is not None and at <= known.erased_at:
+            if isinstance(record, ProfileRecord) and record.kind == "erase":
+                return DUPLICATE
+            raise Refused("erased", "")  # said in full where it becomes a dead letter
+        profile = Profile(EARLIEST) if known is None else known.draft()  # no record has settled it yet, nor does one that waits
         visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), incoming.arrived_at, settle)
         outcome = reaction(visit)
         if visit.changed:

@@ -1,4 +1,7 @@
-"""Dead letters: a record that could not be used, as it came, with the reason, the field and a sentence."""
+"""Dead letters: a record that could not be used, as it came, with the reason, the field and a sentence.
+
+One that speaks of a person who was erased comes without its key and its value.
+"""
 
 from base64 import b64encode
 from typing import Final
@@ -18,7 +21,8 @@ def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
     if value is not None and truncated:
         value = value[:_TRUNCATED_BYTES]
     texts: dict[str, str | None] = {}
-    for name, content in (("key", incoming.key), ("value", value)):
+    told = () if refused.reason == "erased" else (("key", incoming.key), ("value", value))
+    for name, content in told:
         try:
             texts[name] = None if content is None else content.decode()
         except UnicodeDecodeError:
@@ -30,11 +34,11 @@ def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
         offset=incoming.offset,
         reason=refused.reason,
         message=refused.message,
-        key=texts["key"],
-        value=texts["value"],
+        key=texts.get("key"),
+        value=texts.get("value"),
         field=refused.field,
         base64=tuple(encoded),
         truncated=truncated,
     )
-    key = texts["key"] if texts["key"] is not None and "key" not in encoded else ""
-    return Effect(DEAD_LETTERS, key, letter)
+    key = texts.get("key")
+    return Effect(DEAD_LETTERS, "" if key is None or "key" in encoded else key, letter)

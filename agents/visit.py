@@ -5,7 +5,7 @@ changed nothing. It numbers the output (`sequence`, `entry`), gives it ids, and 
 entry that brought it. It decides nothing about points.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -163,9 +163,10 @@ class Visit:
     def forget(self, key: bytes) -> None:
         self._remembered[key] = None
 
-    def keys(self) -> Iterator[bytes]:
-        """The keys of all that is remembered of this profile beside itself, as it was before this visit."""
-        return self._table.keys_of(self.profile_id)
+    def forget_all(self) -> None:
+        """Forget all that is remembered of this profile beside itself, and what this visit would have remembered."""
+        for key in [*self._remembered, *self._table.keys_of(self.profile_id)]:
+            self._remembered[key] = None
 
     def remember_used(self, lot: Lot) -> None:
         """Remember a lot that has left the open lots, for what may still ask after it."""

@@ -210,6 +210,7 @@ _OTHERS: Final = {
     "replies": msgspec.json.Decoder(Reply),
 }
 _SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
+_CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?$")
 _AT: Final = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
 
@@ -227,6 +228,10 @@ def decode(topic: str, value: bytes | None) -> Record | Message:
         if topic == "purchases":
             return _purchase(value)
         record: Record | Message = _OTHERS[topic].decode(value)
+        if isinstance(record, Pixel):
+            _check_pixel(record)
+        elif isinstance(record, ProfileRecord):
+            _check_depth(record.fields, "fields")
         if isinstance(record, Redemption):
             _check_redemption(record)
         elif isinstance(record, Adjustment):
@@ -265,7 +270,15 @@ def _purchase(value: bytes) -> Purchase:
     return sale
 
 
-def _check_depth(attributes: Attributes) -> None:
+def _check_pixel(record: Pixel) -> None:
+    for field in ("event_id", "type", "application"):
+        if _CONTROL.search(getattr(record, field) or ""):
+            raise Refused("invalid-field", f"{field} holds a control character", field)
+    if record.attributes is not None:
+        _check_depth(record.attributes)
+
+
+def _check_depth(attributes: Attributes, field: str = "attributes") -> None:
     """Free attributes are bounded in depth by us, not by how deep the caller's stack is."""
     level: list[Any] = [attributes]
     for _ in range(DEPTH_MAX):
@@ -273,7 +286,7 @@ def _check_depth(attributes: Attributes) -> None:
         level = [value for value in inner if isinstance(value, (dict, list))]
         if not level:
             return
-    raise Refused("invalid-field", f"attributes are nested deeper than {DEPTH_MAX}", "attributes")
+    raise Refused("invalid-field", f"{field} are nested deeper than {DEPTH_MAX}", field)
 
 
 def _check_return(record: Return) -> None:

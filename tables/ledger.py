@@ -157,15 +157,19 @@ def date(ledger: Ledger, lot: Lot, activates_at: Instant, expires_at: Instant | 
     return dated
 
 
-def write_off_all(ledger: Ledger) -> Spent:
-    """All that is left, active and pending, is written off; nothing is reserved any more. For erasure."""
-    _require(not ledger.reserved, "what is written off is not reserved", ledger)
-    parts = tuple([(lot, lot.remaining) for lot in ledger.lots])
-    ledger.written_off += ledger.active + ledger.pending
-    ledger.active = ledger.pending = 0
-    ledger.lots.clear()
+def write_off_lots(ledger: Ledger, lots: Sequence[Lot]) -> Spent:
+    """What remains of these lots, active or pending, is written off; nothing of them is reserved. For erasure."""
+    for lot in lots:
+        _require(lot.remaining > 0 and not lot.reserved, "a lot that is written off holds something, and is not held", lot)
+        if lot.active:
+            ledger.active -= lot.remaining
+        else:
+            ledger.pending -= lot.remaining
+        ledger.written_off += lot.remaining
+        _replace(ledger, lot, structs.replace(lot, remaining=0))
     check(ledger)
-    return Spent(parts, ())
+    check_lots(ledger)
+    return Spent(tuple([(lot, lot.remaining) for lot in lots]), ())
 
 
 def redeem(ledger: Ledger, points: int, order: SpendOrder) -> Spent:
