@@ -13,16 +13,17 @@ from agents import consent, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.incoming import Incoming
 from agents.programs import Version
-from agents.returns import Place, seen_again, take_back, use
+from agents.returns import Place, seen_again, take_all_back, use
 from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
 from tables import limits, tiers
-from tables.basis import Basis, basis_of
+from tables.basis import Basis, basis_of, rest_of
 from tables.earning import Award
 from tables.facts import Situation
+from tables.returning import left_of
 from tables.rounding import apportion
-from tables.state import Earned, Receipt, ledger_key
+from tables.state import Earned, Receipt, Saw, ledger_key
 from tables.table import receipt_key
 from tables.timelines import fields_at
 
@@ -47,17 +48,16 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     if known is not None:
         _check_same_place(sale, known)
     visit.settle_to(sale.closed_at)
-    left = take_back(visit, known, sale, versions) if known is not None else {}
+    kept = {} if known is None else take_all_back(visit, known, sale)
     earned: list[Earned] = []
-    uncounted = _earn(visit, sale, judged, left, earned)
-    earned += [structs.replace(kept, usage=()) for kept in left.values() if kept.points]
+    saw: list[Saw] = []
+    uncounted = _earn(visit, sale, judged, kept, earned, saw)
+    earned += [Earned(*place, 0, kept=points, kept_before=points) for place, points in kept.items()]
     seen = {mark: content} if known is None else known.seen | {mark: content}
     waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
     seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
-    visit.remember(
-        key,
-        Receipt(sale.revision, sale.closed_at if known is None else max(known.last_at, sale.closed_at), seen, tuple(earned)),
-    )
+    last_at = sale.closed_at if known is None else max(known.last_at, sale.closed_at)
+    visit.remember(key, Receipt(sale.revision, last_at, seen, tuple(earned), incoming.value or b"", tuple(saw)))
     if visit.profile.parked:
         visit.arrived.append(key)
     if not all([basis.consistent for _, basis in judged]):
@@ -68,42 +68,66 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
 
 
 def _earn(
-    visit: Visit, sale: Sale, judged: list[tuple[Version, Basis]], left: dict[Place, Earned], earned: list[Earned]
+    visit: Visit,
+    sale: Sale,
+    judged: list[tuple[Version, Basis]],
+    kept: dict[Place, int],
+    earned: list[Earned],
+    saw: list[Saw],
 ) -> list[Version]:
-    """What the sale earns of each program goes to `earned`. Returns the programs that it does not count for."""
+    """What the sale earns of each program goes to `earned`, what it saw there to `saw`; what earlier revisions kept of that is
+    taken out of `kept`. Returns the programs that it does not count for.
+    """
     uncounted: list[Version] = []
     for version, basis in judged:
         situation = _situation(visit, version, sale)
         if situation is None:
             uncounted.append(version)
             continue
+        room: dict[str, int] = {}
+        if version.rulebook.limited:
+            usage = visit.membership(version.program.program).usage
+            room = limits.counters(version.program, usage, sale.closed_at)
         for award in version.rulebook.earn(sale, basis, situation):
-            _gain(visit, version, sale, award, left, earned)
-        if version.ladder is not None and version.ladder.measure == "spend":
+            _gain(visit, version, sale, award, kept, earned, room)
+        by_spend = version.ladder is not None and version.ladder.measure == "spend"
+        seen = _saw(version, situation, room)
+        if seen is not None or by_spend:
+            saw.append(seen or Saw(version.program.program))
+        if by_spend:
             standing.spent(visit, version, sale.subledger or "", standing.gross_nano(basis), sale.closed_at)
     return uncounted
 
 
 def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version], known: Receipt, key: bytes) -> str:
-    """A sale that waited for its profile to join, or to consent: it counts now for the programs that it waited for.
+    """A sale that waited for its profile to join, or to consent, counts now for the programs that it waited for: what is left of it.
 
-    Not if the receipt has been cancelled, opened, replaced or returned from since; and one that has not waited is a duplicate.
+    Not if the receipt has been cancelled, opened or replaced since, or if money came back; one that has not waited is a duplicate.
     """
-    waited = [
-        version
-        for version in versions
-        if consent.still_waits(known.seen.get(consent.waiting_mark(version, sale.revision)), incoming)
-        and consent.counts(visit.profile, version.program, sale.closed_at)
+    marks = known.seen
+    waiting = [
+        version for version in versions if consent.still_waits(marks.get(consent.waiting_mark(version, sale.revision)), incoming)
     ]
-    marks = known.seen.keys() & {f"cancel:{sale.revision}", f"reopen:{sale.revision}"}
-    if not waited or marks or sale.revision != known.revision:
+    if not waiting or not known.sale or known.refunded or sale.revision != known.revision:
+        return DUPLICATE
+    waited = [version for version in waiting if consent.counts(visit.profile, version.program, sale.closed_at)]
+    for version in waiting:
+        if version not in waited:  # on and on
+            consent.wait(visit, version, incoming, key + f"sale:{sale.revision}".encode(), fingerprint(sale))
+    if not waited:
         return DUPLICATE
     visit.settle_to(sale.closed_at)
+    judged = _bases(sale, waited)
+    if known.returned:
+        left = left_of(sale, known.returned)
+        rests = [(version, *rest_of(sale, version.program, basis, left)) for version, basis in judged]
+        sale, judged = rests[0][1], [(version, basis) for version, _, basis in rests]
     earned: list[Earned] = []
-    uncounted = _earn(visit, sale, _bases(sale, waited), {}, earned)
-    done = {consent.waiting_mark(version, sale.revision) for version in waited if version not in uncounted}
-    seen = {mark: content for mark, content in known.seen.items() if mark not in done}
-    visit.remember(key, structs.replace(known, seen=seen, earned=known.earned + tuple(earned)))
+    saw: list[Saw] = []
+    _earn(visit, sale, judged, {}, earned, saw)
+    done = {consent.waiting_mark(version, sale.revision) for version in waited}
+    seen = {mark: content for mark, content in marks.items() if mark not in done}
+    visit.remember(key, structs.replace(known, seen=seen, earned=known.earned + tuple(earned), saw=known.saw + tuple(saw)))
     return APPLIED
 
 
@@ -145,7 +169,25 @@ def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
     return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields)
 
 
-def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[Place, Earned], earned: list[Earned]) -> None:
+def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:
+    """What the sale saw of a program, as far as its rules ask for it; None where they ask for nothing, as most do."""
+    asks = version.rulebook.asks
+    tier = situation.tier if "tier" in asks else None
+    member = situation.member and "member" in asks
+    if tier is None and not member and not room and not situation.fields:
+        return None
+    return Saw(version.program.program, tier, member, tuple(room.items()), dict(situation.fields))
+
+
+def _gain(
+    visit: Visit,
+    version: Version,
+    sale: Sale,
+    award: Award,
+    kept: dict[Place, int],
+    earned: list[Earned],
+    room: dict[str, int],
+) -> None:
     """Lay limits over an award, take off what an earlier revision kept, and accrue the rest."""
     program, point = version.program, award.point
     subledger = sale.subledger or ""
@@ -156,11 +198,11 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[P
         wanted = [portion(points, point, rule) for rule, points in award.rows]
         if joins(version, point, wanted, sale.closed_at):
             balance += point.initial_balance_minor  # which is credited first
+    if point.max_balance_minor is not None and balance:
+        room[point.sid] = balance
     granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
-    total = rest = granted.total
-    kept = left.pop((program.program, point.sid, subledger), None) if left else None
-    if kept is not None and kept.points:
-        rest = max(total - kept.points, 0)
+    kept_before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
+    rest = max(granted.total - kept_before, 0)
     if granted.withheld:
         visit.count(("withheld", program.program, point.sid), granted.withheld)
     if granted.usage:
@@ -181,10 +223,8 @@ def _gain(visit: Visit, version: Version, sale: Sale, award: Award, left: dict[P
             rules=rules,
             withheld=granted.withheld,
         )
-    if kept is not None and kept.points:
-        earned.append(structs.replace(kept, points=max(total, kept.points), lots=kept.lots + lots, usage=granted.usage))
-    elif rest > 0:
-        earned.append(Earned(program.program, point.sid, subledger, total, lots, granted.usage))
+    if rest > 0 or kept_before:
+        earned.append(Earned(program.program, point.sid, subledger, rest, lots, granted.usage, 0, rest, kept_before, kept_before))
 
 
 def _split(award: Award, granted: limits.Granted, rest: int) -> tuple[list[Portion], tuple[tuple[str, int], ...]]:

@@ -1,37 +1,88 @@
 """Returns: what a returned, cancelled, reopened or replaced receipt gives back.
 
-Pure. What is given back is taken now, at the profile's settled time, from where the point type's policy allows.
+Pure. What is owed is reckoned by what the receipt saw (`tables/returning.py`); it is taken now, at the profile's settled time, from
+where the point type's policy allows, in each program by the version that is in force at the record's own time. What could not be
+taken is kept: no later return or cancel asks for it again, and a later revision earns only what exceeds it.
+
+A record that comes before its sale waits for it (`parking.py`).
 """
 
 from msgspec import structs
 
 from agents import standing
 from agents.incoming import Incoming
-from agents.programs import Version
+from agents.parking import park
+from agents.programs import Programs, Version
 from agents.visit import Visit
+from schemas import records
 from schemas.instants import Instant
 from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
+from schemas.program import PointType
 from schemas.records import Cancel, Return, Sale, fingerprint
-from tables import ledger
-from tables.state import Earned, Ledger, Receipt
-from tables.table import receipt_key
+from tables import ledger, pages
+from tables.returning import Reckoning, come_back
+from tables.state import Earned, Ledger, Receipt, Saw, Seen, ledger_key
+from tables.table import identity_key, receipt_key
+
+Place = tuple[str, str, str]  # program, point, subledger
 
 
 def on_return(visit: Visit, record: Return, incoming: Incoming, versions: list[Version]) -> str:
-    raise Refused("not-supported-yet", "return: records of this kind are understood, but not applied yet")
+    """Units or money of a receipt came back: what it owes now is taken back.
+
+    Raises `Refused` with `over-returned` or `conflicting-duplicate`.
+    """
+    identity = identity_key(visit.profile_id, "return", record.application, record.return_id)
+    content = fingerprint(record)
+    seen = visit.find(Seen, identity)
+    if seen is not None:
+        return seen_again(seen.content == content, f"return {record.return_id}")
+    key = receipt_key(visit.profile_id, record.application, record.receipt_id)
+    known = visit.find(Receipt, key)
+    if known is None:
+        return _wait(visit, incoming, versions, key, identity, content)
+    sale = sale_of(known)
+    if sale is None:
+        raise Refused("over-returned", f"receipt {record.receipt_id} is cancelled, or open again", "receipt_id")
+    judges = _judges(visit.programs, known, sale, versions)
+    returned, refunded = come_back(sale, known, record, [judge.program for judge in judges.values()])
+    visit.settle_to(record.closed_at)
+    saws = {saw.program: saw for saw in known.saw}
+    left: dict[str, Reckoning] = {}
+    earned: list[Earned] = []
+    for claim in known.earned:
+        program = claim.program
+        reckoning = left.get(program)
+        if reckoning is None:
+            rulebook, saw = judges[program].rulebook, saws.get(program) or Saw(program)
+            reckoning = left[program] = Reckoning(rulebook, sale, saw, returned, refunded)
+        point = visit.programs.point(program, claim.point, record.closed_at)
+        owed = reckoning.owed(point, claim, by_amount=record.amount is not None)
+        claim = _take_back(visit, claim, owed, point, sale.closed_at)
+        if reckoning.nothing_left:
+            claim = _unuse(visit, claim)
+        earned.append(claim)
+    now = structs.replace(
+        known, last_at=max(known.last_at, record.closed_at), earned=tuple(earned), returned=returned, refunded=refunded
+    )
+    _unspend(visit, known, sale, judges, now)
+    visit.remember(key, now)
+    visit.remember(identity, Seen(content, record.closed_at))
+    return APPLIED
 
 
 def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[Version]) -> str:
     """A cancelled or reopened receipt gives back all that it still holds; a higher revision may close it again.
 
-    Without a `revision` the record speaks of the newest one. Raises `Refused` with `unknown-receipt` or
-    `conflicting-duplicate`.
+    Without a `revision` the record speaks of the newest one. Raises `Refused` with `conflicting-duplicate`.
     """
     key = receipt_key(visit.profile_id, record.application, record.receipt_id)
     known = visit.find(Receipt, key)
-    if known is None:
-        raise Refused("unknown-receipt", f"receipt {record.receipt_id} of {record.application} is not known", "receipt_id")
     content = fingerprint(record)
+    if known is None:
+        named = "" if record.revision is None else str(record.revision)
+        identity = identity_key(visit.profile_id, record.kind, record.application, f"{record.receipt_id}\x00{named}")
+        return _wait(visit, incoming, versions, key, identity, content)
     if record.revision is None and any(
         mark.startswith(f"{record.kind}:") and found == content for mark, found in known.seen.items()
     ):
@@ -44,9 +95,10 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
         return STALE_REVISION
     visit.cause["revision"] = revision
     visit.settle_to(record.closed_at)
-    kept = [left for left in take_back(visit, known, record, versions).values() if left.points]
-    for left in kept:
-        use(visit, left.program, left.usage)  # what is kept has used its limits
+    kept = [
+        Earned(program, point, subledger, 0, kept=points)
+        for (program, point, subledger), points in take_all_back(visit, known, record).items()
+    ]
     seen = known.seen | {mark: content}
     visit.remember(key, Receipt(revision, max(known.last_at, record.closed_at), seen, tuple(kept)))
     return APPLIED
@@ -58,52 +110,100 @@ def seen_again(same: bool, what: str) -> str:
     return DUPLICATE
 
 
-Place = tuple[str, str, str]  # program, point, subledger
+def _wait(visit: Visit, incoming: Incoming, versions: list[Version], receipt: bytes, identity: bytes, content: bytes) -> str:
+    """Wait for the sale as long as the most patient program that counts the application."""
+    until = incoming.arrived_at + max([version.program.park_us for version in versions])
+    return park(visit, incoming, receipt, until, identity, content)
 
 
-def take_back(visit: Visit, known: Receipt, record: Sale | Cancel, versions: list[Version]) -> dict[Place, Earned]:
-    """Take back what the receipt still holds, as each point type's policy allows. Returns what is kept, by ledger.
+def take_all_back(visit: Visit, known: Receipt, record: Sale | Cancel) -> dict[Place, int]:
+    """Take back all that a receipt still claims. Returns what is kept of it altogether, by ledger, where anything is."""
+    sale = sale_of(known)
+    at = known.last_at if sale is None else sale.closed_at
+    kept: dict[Place, int] = {}
+    for claim in known.earned:
+        point = visit.programs.point(claim.program, claim.point, record.closed_at)
+        claim = _unuse(visit, _take_back(visit, claim, claim.points, point, at))
+        if claim.kept:
+            kept[claim.program, claim.point, claim.subledger] = claim.kept
+    if sale is not None:
+        _unspend(visit, known, sale, _judges(visit.programs, known, sale, []), None)
+    return kept
 
-    Of a lot partly expired the expired part counts as given back already. The use of limits is given back with the points.
+
+def sale_of(known: Receipt) -> Sale | None:
+    """The sale as it came; None where the receipt counts no more: it is cancelled, or open again."""
+    if not known.sale:
+        return None
+    record = records.decode("purchases", known.sale)
+    return record if isinstance(record, Sale) else None
+
+
+def _judges(programs: Programs, known: Receipt, sale: Sale, versions: list[Version]) -> dict[str, Version]:
+    """The versions that the receipt was judged by, of all programs that it has to do with, or else may have."""
+    names = [saw.program for saw in known.saw] + [claim.program for claim in known.earned]
+    found = {name: programs.version(name, sale.closed_at) or programs.first(name) for name in names if name in programs}
+    return found or {version.program.program: version for version in versions}
+
+
+def _take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Instant) -> Earned:
+    """Take so many points of a receipt of an instant back, as the point type's policy allows. Returns what it claims then.
+
+    Of a lot partly expired the expired part counts as given back first.
     """
-    left: dict[Place, Earned] = {}
-    for earned in known.earned:
-        held = visit.ledger(earned.program, earned.point, earned.subledger)
-        point = visit.programs.point(earned.program, earned.point, record.closed_at)
-        gone = _expired_of(visit, held, earned.lots)
-        owed = max(earned.points - (gone - earned.gone), 0)
-        taken = ledger.take_back(held, owed, frozenset(earned.lots), point.returns, point.spend_order)
-        left[earned.program, earned.point, earned.subledger] = structs.replace(earned, points=taken.kept, gone=gone)
-        use(visit, earned.program, earned.usage, -1)
-        if taken.parts or taken.debt_added:
-            visit.say(
-                earned.program,
-                "points.reversed",
-                visit.profile.settled_at,
-                point,
-                earned.subledger,
-                taken.points,
-                taken.parts,
-                debt_added=taken.debt_added,
-            )
-        _disqualify(visit, earned, earned.points - taken.kept, known.last_at, versions)
-    if left:
-        visit.due_by(visit.profile.settled_at)  # what was due of the lots taken back is reckoned anew
-    return left
+    if not owed:
+        return claim
+    program, subledger = claim.program, claim.subledger
+    held = visit.head(program, point.sid, subledger)
+    own = frozenset(claim.lots)
+    if held.pages:
+        pages.open_earned(held, (at,), visit.fetch(program, ledger_key(point.sid, subledger)))
+    gone = min(owed, _expired_of(visit, held, claim.lots) - claim.gone)
+    if held.pages:
+        _open_others(visit, held, claim, owed - gone, point)
+    taken = ledger.take_back(held, owed - gone, own, point.returns, point.spend_order)
+    if taken.parts or taken.debt_added:
+        now = visit.profile.settled_at
+        visit.say(program, "points.reversed", now, point, subledger, taken.points, taken.parts, debt_added=taken.debt_added)
+        visit.due_by(now)  # what was due of the lots taken back is reckoned anew
+    version = visit.programs.version(program, at)
+    if version is not None:
+        standing.earned(visit, version, point.sid, subledger, taken.kept - owed, at, "earning")
+    return structs.replace(claim, points=claim.points - owed, gone=claim.gone + gone, kept=claim.kept + taken.kept)
+
+
+def _open_others(visit: Visit, held: Ledger, claim: Earned, points: int, point: PointType) -> None:
+    """Open the pages of the lots that may have to give where the receipt's own have less than that."""
+    own = frozenset(claim.lots)
+    active_too = point.returns != "pending-only"
+    if sum([lot.remaining for lot in held.lots if lot.lot_id in own and (active_too or not lot.active)]) < points:
+        fetch = visit.fetch(claim.program, ledger_key(claim.point, claim.subledger))
+        pages.open_pending(held, fetch)
+        if active_too:
+            pages.open_for_spending(held, points, ledger.spending_key(point.spend_order), fetch)
 
 
 def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
     """How much of these lots has expired, of open and used-up ones."""
-    own = set(lots)
-    still_open = sum([lot.expired for lot in held.lots if lot.lot_id in own])
-    return still_open + sum([lot.expired for lot_id in lots if (lot := visit.used_lot(lot_id)) is not None])
+    still_open = {lot.lot_id: lot for lot in held.lots}
+    return sum([lot.expired for lot_id in lots if (lot := still_open.get(lot_id) or visit.used_lot(lot_id)) is not None])
 
 
-def _disqualify(visit: Visit, earned: Earned, points: int, at: Instant, versions: list[Version]) -> None:
-    """Points that a receipt has given back, or that expired first, no longer count for a tier."""
-    for version in versions:
-        if version.program.program == earned.program and points:
-            standing.earned(visit, version, earned.point, earned.subledger, -points, at, "earning")
+def _unspend(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], now: Receipt | None) -> None:
+    """What came back was not spent after all, where the tiers measure that. `now` None: all of it."""
+    for saw in known.saw:
+        version = judges.get(saw.program)
+        if version is not None and version.ladder is not None and version.ladder.measure == "spend":
+            amount = -Reckoning(version.rulebook, sale, saw, known.returned, known.refunded).spend_nano
+            if now is not None:
+                amount += Reckoning(version.rulebook, sale, saw, now.returned, now.refunded).spend_nano
+            standing.spent(visit, version, sale.subledger or "", amount, sale.closed_at)
+
+
+def _unuse(visit: Visit, claim: Earned) -> Earned:
+    """A receipt of which nothing is left gives its use of limits back."""
+    use(visit, claim.program, claim.usage, -1)
+    return structs.replace(claim, usage=())
 
 
 def use(visit: Visit, program: str, usage: tuple[tuple[str, int], ...], sign: int = 1) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.amounts import NANO
 from schemas.outcomes import Refused
 from schemas.program import Program
-from schemas.records import Sale
+from schemas.records import Line, Sale
 from tables.rounding import Exact
 
 ATTO: Final = NANO * NANO
@@ -81,6 +81,59 @@ def basis_of(sale: Sale, program: Program) -> Basis:
     return Basis(gross * rate, net * rate, total * rate, shares, counted, _consistent(total, computed))
 
 
+def line_worth(sale: Sale, program: Program) -> list[Exact]:
+    """What each line was worth in the receipt's own currency, with its share of what belongs to the whole: of the record's `total`
+    where that is the program's basis, else of gross.
+    """
+    amounts = _amounts(sale)
+    before_discount = sum(amounts)
+    worth = gross = before_discount - (sale.discount or 0) * NANO
+    if program.basis == "total":
+        worth = gross + (sale.shipping or 0) * NANO if sale.total is None else sale.total * NANO
+    factor: Exact = 1 if worth == before_discount else _ratio(worth, before_discount)
+    return [amount * factor for amount in amounts]
+
+
+def rest_of(sale: Sale, program: Program, basis: Basis, left: Sequence[int]) -> tuple[Sale, Basis]:
+    """A sale with the quantities (nano) that are left of its lines, and what that is worth; `basis` is that of the whole sale.
+
+    What belongs to the receipt stays spread as it was: each line takes its share along. A line's discount and tax are its units'.
+    """
+    shares: list[Exact] = [
+        Fraction(quantity, line.quantity) if line.quantity else 0 for quantity, line in zip(left, sale.lines, strict=True)
+    ]
+    rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
+    amounts = _amounts(sale)
+    before_discount = sum(amounts)
+    gross: Exact = sum([amount * share for amount, share in zip(amounts, shares, strict=True)])
+    gross *= rate if basis.gross == before_discount * rate else _ratio(basis.gross, before_discount)
+    if any([line.tax is not None for line in sale.lines]):
+        net = gross - sum([(line.tax or 0) * NANO * share for line, share in zip(sale.lines, shares, strict=True)]) * rate
+    else:
+        net = gross if basis.net == basis.gross else gross * _ratio(basis.net, basis.gross)
+    total = gross if basis.total == basis.gross else gross * _ratio(basis.total, basis.gross)
+    rest = Basis(
+        gross,
+        net,
+        total,
+        [amount * share for amount, share in zip(basis.amounts, shares, strict=True)],
+        [number for number, quantity in enumerate(left) if quantity],
+        basis.consistent,
+    )
+    lines = [_line_left(line, quantity, share) for line, quantity, share in zip(sale.lines, left, shares, strict=True)]
+    return structs.replace(sale, lines=lines), rest
+
+
+def _line_left(line: Line, quantity: int, share: Exact) -> Line:
+    discount = None if line.discount is None else int(line.discount * share)
+    return structs.replace(line, quantity=quantity, discount=discount, tax=None if line.tax is None else int(line.tax * share))
+
+
+def _amounts(sale: Sale) -> list[int]:
+    """Each line by itself: nothing for a voided one."""
+    return [line.quantity * line.unit_price - (line.discount or 0) * NANO if line.quantity else 0 for line in sale.lines]
+
+
 def _consistent(total: int, computed: int) -> bool:
     return total == computed or abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
 
@@ -93,6 +146,6 @@ def _rate(sale: Sale, program: Program) -> Exact:
     return Fraction(rate_nano, NANO)
 
 
-def _ratio(part: int, whole: int) -> Exact:
+def _ratio(part: Exact, whole: Exact) -> Exact:
     """A share by amount; where the whole is nothing, nothing is spread."""
-    return Fraction(part, whole) if whole else 0
+    return Fraction(part) / whole if whole else 0

@@ -63,19 +63,25 @@ class _PointRules:
 
 
 class Rulebook:
-    """The earning rules of one program version, sorted for use."""
+    """The earning rules of one program version, sorted for use.
+
+    `asks`: what their conditions look up; `limited`: whether what one receipt earns depends on what others did.
+    """
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        conditions = [program.exclude]
+        for rule in program.earning:
+            conditions += (rule.when, rule.lines) if rule.enabled else ()
+        self.asks = frozenset([field for condition in conditions if condition is not None for field in condition.fields])
+        limits = [rule.limit for rule in program.earning if rule.enabled] + [point.limit for point in program.points]
+        self.limited = any(limit is not None and limit.per != "receipt" for limit in limits)
         self._by_point = [_PointRules(point, program.earning) for point in program.points]
 
     def earn(self, sale: Sale, basis: Basis, situation: Situation) -> list[Award]:
         """What the sale earns, for each point type that gets anything, in file order."""
         facts = Facts(sale, basis, situation, self.program)
-        lines: Lines = basis.counted
-        exclude = self.program.exclude
-        if exclude is not None:
-            lines = [line for line in lines if not facts.line_matches(exclude, line)]
+        lines = self.lines_of(facts)
         if basis.of(lines) < 0:
             return []  # a receipt below zero earns nothing, not even a fixed bonus
         awards: list[Award] = []
@@ -85,24 +91,59 @@ class Rulebook:
                 awards.append(Award(rules.point, rows))
         return awards
 
+    def lines_of(self, facts: Facts) -> Lines:
+        """The lines that count: none that is voided, none that the program excludes."""
+        lines: Lines = facts.basis.counted
+        exclude = self.program.exclude
+        return lines if exclude is None else [line for line in lines if not facts.line_matches(exclude, line)]
+
+    def own_points(self, sale: Sale, basis: Basis, situation: Situation, point: str) -> tuple[dict[int, Exact], Exact]:
+        """What each line earns by itself in one point type, exactly, and what the receipt earns altogether (minor).
+
+        What is given to the receipt as a whole belongs to no line.
+        """
+        facts = Facts(sale, basis, situation, self.program)
+        lines = self.lines_of(facts)
+        by_line: dict[int, Exact] = {}
+        whole: Exact = 0
+        for rules in self._by_point:
+            if rules.point.sid == point and basis.of(lines) >= 0:
+                giving, multipliers = _chosen(rules, self.program.choose, lines, facts)
+                for parts in _multiplied(rules.point, giving, multipliers, facts, by_line=True).values():
+                    for part in parts:
+                        whole += part.points
+                        if part.line is not None:
+                            by_line[part.line] = by_line.get(part.line, 0) + part.points
+        return by_line, whole
+
 
 def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[tuple[Rule, int], ...]:
     point = rules.point
-    giving = rules.matching(rules.giving, lines, facts)
+    giving, multipliers = _chosen(rules, choose, lines, facts)
     if not giving:
         return ()
-    multipliers = rules.matching(rules.multipliers, lines, facts) if rules.multipliers else []
-    if rules.any_exclusive and (exclusive := [match for match in giving if match[0].exclusive]):
-        giving, multipliers = [min(exclusive, key=lambda match: (-match[0].priority, match[0].rule))], []
-    elif choose == "first":
-        giving = [max(giving, key=lambda match: match[0].priority)]  # max keeps the first of equals: file order
     if len(giving) == 1 and not multipliers and giving[0][0].rate is not None and point.round != "line":
         rule, matched = giving[0]
         points = _whole_points(rule, point, facts.basis.of(matched))
         return ((rule, points),) if points > 0 else ()
-    if choose == "best" and len(giving) > 1:
-        giving = [max(giving, key=lambda match: _sum_of(_multiplied(point, [match], multipliers, facts)))]
-    return _rounded(point, rules.order, _multiplied(point, giving, multipliers, facts))
+    by_line = bool(multipliers) or point.round == "line"
+    return _rounded(point, rules.order, _multiplied(point, giving, multipliers, facts, by_line))
+
+
+def _chosen(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[list[Match], list[Match]]:
+    """The rules that give, and the multipliers over them: all that match, or those that stand alone among them."""
+    giving = rules.matching(rules.giving, lines, facts)
+    if not giving:
+        return [], []
+    multipliers = rules.matching(rules.multipliers, lines, facts) if rules.multipliers else []
+    if rules.any_exclusive and (exclusive := [match for match in giving if match[0].exclusive]):
+        return [min(exclusive, key=lambda match: (-match[0].priority, match[0].rule))], []
+    if choose == "first":
+        giving = [max(giving, key=lambda match: match[0].priority)]  # max keeps the first of equals: file order
+    elif choose == "best" and len(giving) > 1:
+        by_line = bool(multipliers) or rules.point.round == "line"
+        giving = [max(giving, key=lambda match: _sum_of(_multiplied(rules.point, [match], multipliers, facts, by_line)))]
+    return giving, multipliers
 
 
 def _is_plain(rule: Rule) -> bool:
@@ -178,9 +219,10 @@ def _parts(rule: Rule, point: PointType, lines: Lines, facts: Facts, by_line: bo
     return [Part(line, points * Fraction(facts.basis.amounts[line]) / amount) for line in lines]
 
 
-def _multiplied(point: PointType, giving: Sequence[Match], multipliers: Sequence[Match], facts: Facts) -> dict[str, list[Part]]:
+def _multiplied(
+    point: PointType, giving: Sequence[Match], multipliers: Sequence[Match], facts: Facts, by_line: bool
+) -> dict[str, list[Part]]:
     """Parts by rule; a multiplier's are what it adds to the base points of its lines, one after another in file order."""
-    by_line = bool(multipliers) or point.round == "line"
     parts = {rule.rule: _parts(rule, point, lines, facts, by_line) for rule, lines in giving}
     running: dict[int, Exact] = {}
     for rule, _ in giving:

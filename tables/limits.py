@@ -51,6 +51,16 @@ def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, a
     return Granted(given, total, earned - total, _usage(award, given, program, at))
 
 
+def counters(program: Program, usage: Mapping[str, int], at: Instant) -> dict[str, int]:
+    """What every limit of a program has used at an instant, so that the same can be laid over what is left of a receipt later.
+
+    One at 0 is left out, as is one that each receipt has for itself.
+    """
+    keys = [_rule_key(rule, program, at) for rule in program.earning if rule.enabled and rule.limit is not None]
+    keys += [_point_key(point, program, at) for point in program.points if point.limit is not None]
+    return {key: used for key in keys if (used := usage.get(key, 0))}
+
+
 def _netted(rows: list[int]) -> list[int]:
     """Rows in which what a multiplier below 1 takes off is taken off the others: points that are given are not negative."""
     if min(rows) >= 0:

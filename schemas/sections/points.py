@@ -78,7 +78,6 @@ def _read_point(section: Section, sid: str, calendar: Calendar) -> PointType:
     )
     section.done()
     check_life(section, activation, expiration, point, calendar)
-    _note_later(section, point)
     return point
 
 
@@ -178,17 +177,6 @@ def _anchors(activates: Schedule, expires: Schedule, calendar: Calendar) -> list
             edges = (start_of("day", day, calendar.zone), end_of("day", day, calendar.zone))
             anchors += [at for edge in edges for at in (edge - 1, edge) if at >= first]
     return anchors
-
-
-def _note_later(section: Section, point: PointType) -> None:
-    """What is valid here and not in force yet, where it says something else than the default."""
-    reading, path = section.reading, section.path
-    said = {
-        "on_return": point.on_return != "recompute",
-    }
-    for key, other_than_default in said.items():
-        if other_than_default:
-            reading.later((*path, key))
 
 
 def warn_of(points: tuple[PointType, ...]) -> list[tuple[int, str]]:

@@ -140,7 +140,7 @@ LATER = ("promotions", "segments", "templates")
         ({"exclude": {"profile.staff": "true"}}, ()),
         ({"exclude": {"segment": "new"}}, ("exclude",)),
         ({"points.0.activation": "on event", "points.0.activate_on": {"pixel": "delivered"}, "points.0.renew_on": ["earning"]}, ()),
-        ({"points.0.on_return": "by-amount", "points.0.returns": "allow-debt"}, ("points.0.on_return",)),
+        ({"points.0.on_return": "by-amount", "points.0.returns": "allow-debt"}, ()),
         ({"points.0.redeem": {"minimum": "100"}, "points.0.reinstate_expired": "5 days"}, ()),
         ({"points.0.hold": "1 hour", "points.0.max_hold": "8 days"}, ()),
         ({"tiers": {"definitions": TIERS, "measure": "spend", "window": "365 days", "counts": ["earning"], "review_grid": "30 minutes",
