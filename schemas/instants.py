@@ -225,12 +225,6 @@ def round_up(at: Instant, zone: ZoneInfo, grid_us: int) -> Instant:
         since += 1  # the wall clock shows this hour twice, and it is the second time
 
 
-def days_before(at: Instant, zone: ZoneInfo, days: int) -> Instant:
-    """The same time of the day, so many days earlier on the zone's calendar."""
-    local = to_local(at, zone)
-    return from_local(datetime.combine(add_days(local.date(), -days), local.time()), zone)
-
-
 _plain_days: dict[ZoneInfo, tuple[Instant, Instant, date]] = {}
 
 
@@ -247,6 +241,24 @@ def plain_day(at: Instant, zone: ZoneInfo) -> tuple[Instant, date] | None:
             return None
         known = _plain_days[zone] = (start, end, day)
     return known[0], known[2]
+
+
+def days_before(at: Instant, zone: ZoneInfo, days: int) -> Instant:
+    """The same time of day, so many days earlier on the zone's calendar."""
+    plain = plain_day(at, zone)
+    if plain is not None:
+        start = _plain_start(add_days(plain[1], -days), zone)
+        if start is not None:
+            return start + at - plain[0]
+    local = to_local(at, zone)
+    return from_local(datetime.combine(add_days(local.date(), -days), local.time()), zone)
+
+
+@lru_cache(maxsize=4_096)
+def _plain_start(day: date, zone: ZoneInfo) -> Instant | None:
+    """The first instant of a day in which no clock is changed; None for any other."""
+    start = start_of("day", day, zone)
+    return start if end_of("day", day, zone) - start == DAY_US else None
 
 
 def _midnight(day: date) -> datetime:

@@ -13,6 +13,7 @@ from schemas.instants import (
     HOUR_US,
     LATEST,
     Period,
+    days_before,
     end_of,
     format_instant,
     from_local,
@@ -174,3 +175,18 @@ def test_every_zone_of_the_database_opens() -> None:
     for name in zone_names():
         assert zone(name).key == name
         assert to_local(0, zone(name)) - datetime(1970, 1, 1) < timedelta(days=1)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("zone_name", "at", "days", "expected"),
+    [
+        ("UTC", "2024-03-01T10:40:00Z", 1, "2024-02-29T10:40:00Z"),
+        ("UTC", "2024-03-01T10:40:00Z", 365, "2023-03-02T10:40:00Z"),
+        ("Europe/Berlin", "2024-04-10T10:00:00Z", 30, "2024-03-11T11:00:00Z"),  # the clock shows 12 on both days
+        ("Europe/Berlin", "2024-04-30T00:30:00Z", 30, "2024-03-31T01:30:00Z"),  # 2:30 does not exist there, and is 3:30
+        ("Europe/Berlin", "2024-10-28T01:30:00Z", 1, "2024-10-27T00:30:00Z"),  # 2:30 happens twice there, and is the first
+        ("Europe/Berlin", "2024-03-31T10:00:00Z", 1, "2024-03-30T11:00:00Z"),
+    ],
+)
+def test_days_before_are_days_of_the_calendar(zone_name: str, at: str, days: int, expected: str) -> None:
+    assert format_instant(days_before(parse_instant(at), zone(zone_name), days)) == expected
