@@ -121,7 +121,7 @@ class Past(Struct, gc=False, array_like=True, frozen=True):
 class TierState(Struct, gc=False, array_like=True, frozen=True):
     """The standing in one subledger: the tier held (None: none), and all that is needed to judge it again.
 
-    `qualifying`: what counts now (points minor, or money nano), where it is a sum from `since` on (None: the beginning).
+    `qualifying`: what counts now (points minor, or money nano), from `since` on (None: the beginning), or the sum of `recent`.
     `history`: since when each tier was held, oldest first. `review_at`: the next review; `fall_at`: when the fall that the last
     review decided takes place, where there is grace. `past`: what earlier reviews judged. `recent`: what counts, by instant, where
     only the last days do. `latest`: the newest instant that counted, and how much did then (kept under `tier-join` only).

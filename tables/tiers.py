@@ -23,6 +23,7 @@ would have been reached and kept is entered: now, and not in the past, so the ti
 known then. Only the sums as they stood at reviews are asked, not their highest points in between.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -60,7 +61,13 @@ def measured(ladder: Ladder, state: TierState, active: int, at: Instant) -> int:
 
 
 def sum_since(state: TierState, start: Instant) -> int:
-    return sum([amount for at, amount in state.recent if at > start])
+    """What counts of the last days that begin after an instant: all that is there, less what is too old by now."""
+    total = state.qualifying
+    for at, amount in state.recent:
+        if at > start:
+            break
+        total -= amount
+    return total
 
 
 def begun(ladder: Ladder, state: TierState, joined_at: Instant, now: Instant) -> TierState:
@@ -84,7 +91,7 @@ def counted(ladder: Ladder, state: TierState, amount: int, at: Instant, now: Ins
         past = tuple([_with(period, amount) if _holds(period, at) else period for period in past])
     qualifying, latest, recent = state.qualifying, state.latest, state.recent
     if ladder.days:
-        recent = _recent(ladder, recent, amount, at, now)
+        recent, qualifying = _recent(ladder, recent, qualifying, amount, at, now)
     elif state.since is None or at >= state.since:
         qualifying += amount
         if ladder.by_tier_join and (latest is None or at >= latest[0]):
@@ -120,26 +127,30 @@ def _with(period: Past, amount: int) -> Past:
 
 
 def _recent(
-    ladder: Ladder, recent: tuple[tuple[Instant, int], ...], amount: int, at: Instant, now: Instant
-) -> tuple[tuple[Instant, int], ...]:
-    """The amounts by instant, in order, without those that no window holds any more."""
+    ladder: Ladder, recent: tuple[tuple[Instant, int], ...], total: int, amount: int, at: Instant, now: Instant
+) -> tuple[tuple[tuple[Instant, int], ...], int]:
+    """The amounts by instant, in order, without those that no window holds any more; and their sum."""
     start = ladder.window_start(now)
-    kept = [entry for entry in recent if entry[0] > start]
+    gone = 0
+    while gone < len(recent) and recent[gone][0] <= start:
+        total -= recent[gone][1]
+        gone += 1
+    recent = recent[gone:]
     if at <= start:
-        return tuple(kept)
-    position = len(kept)
-    while position and kept[position - 1][0] > at:
-        position -= 1
-    if position and kept[position - 1][0] == at:
-        kept[position - 1] = (at, kept[position - 1][1] + amount)
-    elif amount < 0 and position < len(kept):
-        kept[position] = (kept[position][0], kept[position][1] + amount)  # it was put together with others of its day
+        return recent, total
+    if not recent or at > recent[-1][0]:
+        recent = (*recent, (at, amount))
     else:
-        kept.insert(position, (at, amount))
-    return tuple(kept) if len(kept) <= max(RECENT_MAX, 2 * ladder.days) else _by_day(kept)
+        position = bisect_left(recent, at, key=lambda entry: entry[0])
+        found, counted_then = recent[position]
+        if found == at or amount < 0:  # what is taken off was put together with others of its day
+            recent = (*recent[:position], (found, counted_then + amount), *recent[position + 1 :])
+        else:
+            recent = (*recent[:position], (at, amount), *recent[position:])
+    return recent if len(recent) <= max(RECENT_MAX, 2 * ladder.days) else _by_day(recent), total + amount
 
 
-def _by_day(entries: list[tuple[Instant, int]]) -> tuple[tuple[Instant, int], ...]:
+def _by_day(entries: tuple[tuple[Instant, int], ...]) -> tuple[tuple[Instant, int], ...]:
     """Those of one day (of UTC) together, at the last instant among them: nothing stops counting too early."""
     days: dict[int, tuple[Instant, int]] = {}
     for at, amount in entries:
