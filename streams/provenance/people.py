@@ -15,7 +15,15 @@ from streams.provenance.select import Shown
 from streams.provenance.trace import GAINS, Ledger, Lot, Move, told, word
 from streams.provenance.words import origin, when, why
 
-_SIGNS: Final = {"reinstated": "+", "redeemed": "−", "expired": "−", "taken back": "−", "debited": "−", "cancelled": "−"}
+_SIGNS: Final = {
+    "reinstated": "+",
+    "redeemed": "−",
+    "committed": "−",
+    "expired": "−",
+    "taken back": "−",
+    "debited": "−",
+    "cancelled": "−",
+}
 _STYLES: Final = {"+": "green", "−": "red"}
 _ALSO: Final = ("pending", "reserved", "debt")  # columns beside `active`, where they are ever anything but zero
 _LOTS_IN_A_ROW: Final = 3
@@ -39,26 +47,25 @@ def _table(part: Shown) -> Table:
     """Entries in order with the running balance."""
     balances = [entry.balance for entry in part.ledger.entries if entry.balance is not None]
     also = [term for term in _ALSO if any(getattr(balance, term) for balance in balances)]
-    table = Table(
-        title=f"Entries of {part.ledger.name}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
-    )
+    table = Table(title=f"Entries of {part.ledger.name}", title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=0)
     table.add_column("entry", justify="right", style="dim")
     table.add_column("when", no_wrap=True)
     table.add_column("what", no_wrap=True)
     for name in ("points", "active", *also):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("because of")
-    table.add_column("out of")
+    table.add_column("because of", overflow="fold")
     for entry in part.entries:
         what = word(entry)
-        sign = "+" if what in GAINS else _SIGNS.get(what, "")
+        sign = _sign(what) if entry.points else ""
         running = [_term(entry.balance, term) for term in ("active", *also)]
         points = Text(f"{sign}{entry.points:,f}", style=_STYLES.get(sign, ""))
-        told_why = Text(why(entry) + _beside(entry))
-        table.add_row(
-            str(entry.entry), when(entry.occurred_at), what, points, *running, told_why, Text(_out_of(part.ledger, entry))
-        )
+        told_why = Text(why(entry) + _out_of(part.ledger, entry) + _beside(entry))
+        table.add_row(str(entry.entry), when(entry.occurred_at), what, points, *running, told_why)
     return table
+
+
+def _sign(what: str) -> str:
+    return "+" if what in GAINS else _SIGNS.get(what, "")
 
 
 def _term(balance: Balance | None, term: str) -> str:
@@ -79,18 +86,19 @@ def _beside(entry: Entry) -> str:
 
 
 def _out_of(ledger: Ledger, entry: Entry) -> str:
-    """For points that come out of lots: which receipts (or what else) they came from."""
-    if word(entry) in GAINS:
+    """For points that were in lots before: which receipts (or what else) gave them; nothing where that has been said."""
+    if word(entry) in GAINS or not entry.lots:
         return ""
     parts = []
     for part in entry.lots[:_LOTS_IN_A_ROW]:
         lot = ledger.lots.get(part.lot_id)
         source = part.lot_id if lot is None else why(lot.born) + (f", line {lot.part.line_id}" if lot.part.line_id else "")
-        parts.append(source if len(entry.lots) == 1 else f"{part.points:,f} {source}")
+        parts.append(f"of {source}" if len(entry.lots) == 1 else f"{part.points:,f} of {source}")
     more = len(entry.lots) - _LOTS_IN_A_ROW
     if more > 0:
-        parts.append(f"and {more} more lots (--entry {entry.entry})" if more > 1 else f"and one more lot (--entry {entry.entry})")
-    return "\n".join(parts)
+        parts.append(f"{more} more {'lot' if more == 1 else 'lots'} (--entry {entry.entry})")
+    told_out_of = ", ".join(parts)
+    return "" if why(entry).endswith(f" {told_out_of}") else f"; {told_out_of}"
 
 
 def _tree(part: Shown) -> Tree:

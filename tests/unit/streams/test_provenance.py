@@ -304,7 +304,7 @@ def test_the_ledger_for_people(replayed: Path, capsys: pytest.CaptureFixture[str
     assert rows[0] == "p1 in shop, a member since 2024-01-01 12:00; times are UTC"
     assert "2 2024-01-01 12:00 accrued +10 10 receipt R1" in rows
     assert "3 2024-01-04 09:30:15 accrued +7 17 receipt R2" in rows
-    assert "4 2024-01-06 12:00 expired −10 7 its time was over receipt R1" in rows
+    assert "4 2024-01-06 12:00 expired −10 7 its time was over; of receipt R1" in rows
     assert "│ ├── from receipt R1; base 10; 2024-01-01 12:00, entry 2" in rows
     assert "│ └── 10 expired 2024-01-06 12:00, its time was over, entry 4" in rows
     assert "├── from receipt R2; base 7; 2024-01-04 09:30:15, entry 3" in rows
