@@ -107,7 +107,7 @@ def renew(
     visit.touch()
     expires_at = lasts(at)
     if expires_at is not None:
-        later = [lot for lot in there.lots if lot.expires_at is not None and lot.expires_at < expires_at]
+        later = [lot for lot in there.lots if lot.expires_at is not None and at < lot.expires_at < expires_at]
         _extend(visit, version, point, subledger, later, expires_at, at, cause)
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from msgspec import structs
 
-from agents import holds
+from agents import holds, lifetimes
 from agents.programs import Version
 from agents.visit import Visit
 from schemas import records
@@ -108,7 +108,7 @@ def _redeem(request: Request) -> Done:
     there, points = _spendable(request)
     spent = ledger.redeem(there, points, request.point.spend_order)
     _use_up(request.visit, spent.used)
-    _say(request, "points.redeemed", points, spent.parts)
+    _say_spent(request, points, spent.parts)
     return Done(_taken(request, "redeemed", spent.parts, request.at), points)
 
 
@@ -129,7 +129,7 @@ def _commit(request: Request) -> Done:
     holds.end(request.visit, held.program, request.record.redemption_id)
     spent = ledger.commit(_ledger(request), held.parts)
     _use_up(request.visit, spent.used)
-    _say(request, "points.redeemed", held.points, spent.parts)
+    _say_spent(request, held.points, spent.parts)
     return Done(structs.replace(held, status="redeemed"), held.points)
 
 
@@ -260,6 +260,11 @@ def _use_up(visit: Visit, lots: tuple[Lot, ...]) -> None:
 
 def _say(request: Request, kind: str, points: int, parts: ledger.Parts) -> None:
     request.visit.say(request.record.program, kind, request.at, request.point, request.subledger, points, parts)
+
+
+def _say_spent(request: Request, points: int, parts: ledger.Parts) -> None:
+    _say(request, "points.redeemed", points, parts)
+    lifetimes.renew(request.visit, request.version, request.point, request.subledger, "spending", request.at)
 
 
 def _taken(request: Request, status: str, parts: ledger.Parts, last_at: Instant) -> Redemption:

@@ -124,6 +124,20 @@ def test_the_expired_part_of_a_lot_that_is_held_in_part_is_given_back_once() -> 
     assert shop.figures() == {"active": "150", "reserved": "50", "expired": "50"}
 
 
+def test_what_is_past_its_date_while_held_is_not_renewed() -> None:
+    shop = Shop(expiration="3 days", renew_on=["earning", "spending"])
+    shop.sell("2024-07-01T12:00:00Z", "R1", 100)
+    shop.ask("2024-07-02T12:00:00Z", "D1", kind="reserve", points="100", hold="5 days")
+    shop.sell("2024-07-04T12:00:00Z", "R2", 50)
+    shop.ask("2024-07-05T12:00:00Z", "D2", points="20")
+    shop.ask("2024-07-06T12:00:00Z", "D1", kind="release")
+    assert shop.figures() == {"active": "30", "redeemed": "20", "expired": "100"}
+    shop.tick("2024-07-08T11:59:59Z")
+    assert shop.figures() == {"active": "30", "redeemed": "20", "expired": "100"}
+    shop.tick("2024-07-08T12:00:00Z")
+    assert shop.figures() == {"redeemed": "20", "expired": "130"}
+
+
 def test_a_hold_and_the_lot_it_is_of_end_at_one_instant_and_all_of_it_expires_once() -> None:
     shop = Shop(expiration="3 days")
     shop.sell("2024-07-01T12:00:00Z", "R", 100)
@@ -256,6 +270,15 @@ def test_what_nobody_can_understand_is_a_dead_letter_and_settles_nothing(
     assert isinstance(letter, DeadLetter)
     assert (letter.reason, letter.field) == (reason, field)
     assert shop.table.profile("p1") is before
+
+
+def test_a_program_that_has_ended_is_adjusted_for_its_members_only() -> None:
+    shop = Shop(program={"status": "ended"})
+    by_hand = {"program": "club", "points": "5", "reason": "goodwill", "actor": "desk"}
+    assert shop.send("adjustments", "2024-07-02T12:00:00Z", adjustment_id="A", **by_hand) == "dead-letter"
+    letter = shop.outbox.effects[-1].record
+    assert isinstance(letter, DeadLetter)
+    assert letter.reason == "not-a-member"
 
 
 def test_a_declined_request_settles_and_is_of_a_profile_from_then_on() -> None:
