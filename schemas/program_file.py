@@ -1,18 +1,18 @@
 """The program file: from files to programs, or to every fault of every file at once.
 
 The order of reading: text (`yaml_tree.py`), document with overlays (`document.py`), sections (`sections/`), then what holds
-between the versions of a program. A wrong file is refused whole. What is valid and not built yet is named in
+between files (`between_files.py`). A wrong file is refused whole. What is valid and not built yet is named in
 `Program.not_in_force`; who runs a program decides what to do about it. This is the one module of the pure side that reads files.
 
     catalog = load_catalog([Path("programs/")])      # ProgramFileError: .faults, each with file, line, path and reason
     program = catalog.in_force("acme-club", at)
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from schemas.between_files import FIXED, between_programs, between_versions
 from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
 from schemas.program import Catalog, Program
 from schemas.program_faults import Fault, ProgramFileError
@@ -30,12 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
-_FIXED: Final[Mapping[str, Callable[[Program], str]]] = {  # what never differs between versions
-    "timezone": lambda program: program.timezone.key,
-    "environment": lambda program: program.environment,
-    "subledgers.enabled": lambda program: "true" if program.subledgers_enabled else "false",
-}
-_IDENTITY: Final = frozenset({"program", "effective_from", *_FIXED})  # where these are at fault, versions are not compared
+_IDENTITY: Final = frozenset({"program", "effective_from", *FIXED})  # where these are at fault, versions are not compared
 
 
 def parse_program(document: Document) -> Program:
@@ -105,7 +100,7 @@ def _build(documents: list[Document], faults: list[Fault]) -> Catalog:
         faults += found
         if program is not None and not any(fault.path in _IDENTITY for fault in found):
             parsed.append((document, program))
-    faults += _between_versions(parsed)
+    faults += between_versions(parsed) + between_programs(parsed)
     if faults:
         raise ProgramFileError(faults)
     return Catalog([program for _, program in parsed])
@@ -141,46 +136,3 @@ def _parse(document: Document) -> tuple[Program | None, list[Fault]]:
         **head, points=points, tiers=tiers, earning=earning, not_in_force=tuple(reading.not_in_force), warnings=warned
     )
     return program, reading.faults
-
-
-def _between_versions(parsed: list[tuple[Document, Program]]) -> list[Fault]:
-    """What never differs between the versions of a program, and that no two of them begin at once."""
-    faults: list[Fault] = []
-    versions: dict[str, list[tuple[Document, Program]]] = {}
-    for document, program in sorted(parsed, key=lambda item: item[1].effective_from):
-        versions.setdefault(program.program, []).append((document, program))
-    for of_one in versions.values():
-        first_document, first = of_one[0]
-        for (before, earlier), (document, program) in pairwise(of_one):
-            found: list[tuple[str, str]] = []
-            if program.effective_from == earlier.effective_from:
-                found.append(
-                    ("effective_from", f"must differ between the versions of {program.program}; {before.file} begins then too")
-                )
-            scales = {point.sid: point.scale for point in earlier.points}
-            for sid, scale in scales.items():
-                position = next((n for n, point in enumerate(program.points) if point.sid == sid), None)
-                if position is None:
-                    found.append(("points", f"must keep the point type {sid} of {before.file}: ledgers hold points of it"))
-                elif program.points[position].scale != scale:
-                    found.append(
-                        (f"points.{position}.scale", f"must stay {scale}, as in {before.file}: ledgers hold points in it")
-                    )
-            for path, value_of in _FIXED.items():
-                if value_of(program) != value_of(first):
-                    found.append((path, f"must not differ between versions; in {first_document.file} it is {value_of(first)}"))
-            if earlier.status != "draft":  # a draft counts nothing, so nothing can have been entered under it
-                found += _frozen(before.file, earlier, program)
-            faults += [Fault(document.file, document.line(tuple(path.split("."))), path, reason) for path, reason in found]
-    return faults
-
-
-def _frozen(file: str, earlier: Program, program: Program) -> list[tuple[str, str]]:
-    """What never differs once a program has entries, and a version in force is taken to have some (R103, R108, C5)."""
-    found: list[tuple[str, str]] = []
-    reason = f"must stay as in {file}: it cannot change once there are entries"
-    if program.membership.join != earlier.membership.join:
-        found.append(("membership.join", reason))
-    if earlier.tiers.definitions and program.tiers != earlier.tiers:  # who had none may still make some
-        found.append(("tiers", reason))
-    return found
