@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from streams.check.run import check_file
-from tests.checks import matrix
+from tests.checks import matrix, worth_one_sale
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -46,3 +46,9 @@ def test_check(path: Path, name: str) -> None:
 
 def test_the_matrix_of_schedules_is_fresh() -> None:
     assert matrix.FILE.read_text(encoding="utf-8") == matrix.document(), "run `python -m tests.checks.matrix`"
+
+
+def test_what_is_worth_one_sale_is_fresh() -> None:
+    assert worth_one_sale.FILE.read_text(encoding="utf-8") == worth_one_sale.document(), (
+        "run `python -m tests.checks.worth_one_sale`"
+    )

@@ -9,57 +9,55 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-HERE = Path(__file__).parent
-FILE = HERE / "worth-one-sale.yaml" if (HERE / "worth-one-sale.yaml").exists() else HERE / "ahead" / "worth-one-sale.yaml"
+FILE = Path(__file__).with_name("worth-one-sale.yaml")
 
 HEAD = """\
 # No sequence of cancel, reopen, return and close is worth more than one sale, under any policy: written by worth_one_sale.py.
-program: {up}programs/shop.yaml
+program: programs/shop.yaml
 defaults:
-  purchase: {{application: pos, profile_id: p1, currency: EUR, receipt_id: R}}
-  redemption: {{profile_id: p1, program: shop, redemption_id: D, points: "5", requested_at: "2024-07-01T12:30:00Z"}}
+  purchase: {application: pos, profile_id: p1, currency: EUR, receipt_id: R}
+  redemption: {profile_id: p1, program: shop, redemption_id: D, points: "5", requested_at: "2024-07-01T12:30:00Z"}
 tests:
 """
 
 POLICIES = ("pending-only", "within-balance", "allow-debt")
 MOVES = {
-    "a cancel": "{{kind: cancel, revision: {revision}, closed_at: {at}}}",
-    "a reopen": "{{kind: reopen, revision: {revision}, closed_at: {at}}}",
-    "a return": "{{kind: return, return_id: X{revision}, closed_at: {at}, lines: [{{sku: A, quantity: 1}}]}}",
+    "a cancel": "kind: cancel, revision: %d",
+    "a reopen": "kind: reopen, revision: %d",
+    "a return": "kind: return, return_id: X%d, lines: [{sku: A, quantity: 1}]",
     "nothing": "",
 }
 LINES = '[{sku: A, quantity: 2, unit_price: "10.00"}]'
 
 
-def at(hour: int) -> str:
-    return f'"2024-07-01T{hour:02}:00:00Z"'
+def purchase(hour: int, rest: str) -> str:
+    return f'      - purchase: {{closed_at: "2024-07-01T{hour:02}:00:00Z", {rest}}}'
 
 
-def test(policy: str, moves: tuple[str, ...], spent: bool, waits: bool) -> Iterator[str]:
-    how = ", some of it spent," if spent else ", all of it pending," if waits else ","
-    yield f"  - name: {policy}{how} {' and then '.join(moves)}"
-    activation = ', points.0.activation: "5 days"' if waits else ""
+def case(policy: str, moves: tuple[str, ...], spent: bool, waits: bool) -> Iterator[str]:
+    how = " some of it spent," if spent else " all of it pending," if waits else ""
+    yield f"  - name: {policy},{how} {' and then '.join(moves)}"
+    activation = ", points.0.activation: 5 days" if waits else ""
     yield f"    with: {{points.0.returns: {policy}{activation}}}"
     yield "    steps:"
-    yield f"      - purchase: {{closed_at: {at(12)}, lines: {LINES}}}"
+    yield purchase(12, f"lines: {LINES}")
     if spent:
         yield "      - redemption: {}"
     for number, move in enumerate(moves, start=1):
         if MOVES[move]:
-            yield f"      - purchase: {MOVES[move].format(revision=number, at=at(12 + 2 * number - 1))}"
-        yield f"      - purchase: {{revision: {number + 1}, closed_at: {at(12 + 2 * number)}, lines: {LINES}}}"
+            yield purchase(11 + 2 * number, MOVES[move] % number)
+        yield purchase(12 + 2 * number, f"revision: {number + 1}, lines: {LINES}")
     active, pending, redeemed = ("15", "0", "5") if spent else ("0", "20", "0") if waits else ("20", "0", "0")
-    balance = f'{{profile_id: p1, active: "{active}", pending: "{pending}", redeemed: "{redeemed}", debt: "0"}}'
-    yield f"      - expect: {{dead_letters: [], balance: {balance}}}"
+    balance = f'profile_id: p1, active: "{active}", pending: "{pending}", redeemed: "{redeemed}", debt: "0"'
+    yield f"      - expect: {{dead_letters: [], balance: {{{balance}}}}}"
 
 
 def document() -> str:
-    head = HEAD.format(up="../" if FILE.parent.name == "ahead" else "")
     lines: list[str] = []
     for policy, first, second in product(POLICIES, MOVES, MOVES):
         for spent, waits in ((False, False), (True, False), (False, True)):
-            lines += test(policy, (first, second), spent, waits)
-    return head + "\n".join(lines) + "\n"
+            lines += case(policy, (first, second), spent, waits)
+    return HEAD + "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
