@@ -14,6 +14,7 @@ from schemas.program import PointType
 from schemas.records import Adjustment, fingerprint
 from schemas.schedules import parse_schedule
 from tables import ledger, pages
+from tables.lots import spending_key
 from tables.state import Ledger, Seen, ledger_key
 from tables.table import identity_key
 
@@ -75,7 +76,7 @@ def _debit(visit: Visit, record: Adjustment, version: Version) -> None:
     there = visit.membership(program).ledgers.get(key, Ledger())
     if -points > there.active:
         raise Refused("insufficient-points", "a debit takes no more than is active", "points")
-    pages.open_for_spending(there, -points, ledger.spending_key(point.spend_order), visit.fetch(program, key))
+    pages.open_for_spending(there, -points, spending_key(point.spend_order), visit.fetch(program, key))
     spent = ledger.write_off(there, -points, point.spend_order)
     for lot in spent.used:
         visit.remember_used(lot)

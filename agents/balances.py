@@ -8,7 +8,7 @@ from schemas.amounts import format_points
 from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
 from schemas.instants import format_instant
 from schemas.program import PointType
-from tables.ledger import spending_order
+from tables.lots import spending_order
 from tables.state import Ledger, Lot, Membership, Profile, ledger_key, split_ledger_key
 from tables.table import Table
 

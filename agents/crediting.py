@@ -19,6 +19,7 @@ from schemas.program import PointType, Rule
 from schemas.records import Sale
 from schemas.schedules import Schedule
 from tables import ledger
+from tables.lots import next_at
 from tables.state import Lot
 
 LOT_ID_DIGITS = 16
@@ -110,7 +111,7 @@ def credit(
                 reason="born-expired",
             )
         else:
-            visit.due_by(ledger.due_at(lot))
+            visit.due_by(next_at(lot))
     if point.renew_on and source != "initial":
         if at < visit.profile.settled_at:
             lifetimes.catch_up(visit, version, point, subledger, lots, cause)

@@ -13,6 +13,7 @@ from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
 from tables import ledger
+from tables.lots import next_at
 from tables.state import Lot, Profile, split_ledger_key
 
 
@@ -27,7 +28,7 @@ def due(profile: Profile) -> Iterator[Due]:
 
 
 def next_of(lot: Lot, program: str, key: str) -> Due | None:
-    due_at = ledger.due_at(lot)
+    due_at = next_at(lot)
     if due_at is None:
         return None
     return due_at, EXPIRY if lot.expires_at == due_at else ACTIVATION, lot.lot_id, program, key

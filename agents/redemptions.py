@@ -23,6 +23,7 @@ from schemas.program import PointType
 from schemas.schedules import parse_duration
 from schemas.topics import REDEMPTION_DECISIONS
 from tables import ledger, pages, spending
+from tables.lots import spending_key
 from tables.spending import Declined, Wanted
 from tables.state import Decision, Ledger, Lot, Redemption, ledger_key
 from tables.table import redemption_key
@@ -181,7 +182,7 @@ def _spendable(request: Request) -> tuple[Ledger, int]:
     key = ledger_key(point.sid, request.subledger)
     there = visit.membership(record.program).ledgers.get(key, Ledger())
     points = spending.points_taken(Wanted(record.points, record.money, record.order_total), point, there.active)
-    pages.open_for_spending(there, points, ledger.spending_key(point.spend_order), visit.fetch(record.program, key))
+    pages.open_for_spending(there, points, spending_key(point.spend_order), visit.fetch(record.program, key))
     return there, points
 
 
@@ -243,7 +244,7 @@ def _part_of(parts: ledger.Parts, passed: int, points: int) -> ledger.Parts:
 
 def _as_last_seen(visit: Visit, lot: Lot) -> Lot:
     """A lot as it was when it left the open lots, or with nothing in it; the ledger prefers it as it lies open."""
-    return visit.used_lot(lot.lot_id) or structs.replace(lot, remaining=0, reserved=0)
+    return structs.replace(visit.used_lot(lot.lot_id) or lot, remaining=0, reserved=0)
 
 
 # what they leave

@@ -20,6 +20,7 @@ from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
 from schemas.program import PointType
 from schemas.records import Cancel, Return, Sale, fingerprint
 from tables import ledger, pages
+from tables.lots import spending_key
 from tables.returning import Reckoning, come_back
 from tables.state import Earned, Ledger, Receipt, Saw, Seen, ledger_key
 from tables.table import identity_key, receipt_key
@@ -180,7 +181,7 @@ def _open_others(visit: Visit, held: Ledger, claim: Earned, points: int, point: 
         fetch = visit.fetch(claim.program, ledger_key(claim.point, claim.subledger))
         pages.open_pending(held, fetch)
         if active_too:
-            pages.open_for_spending(held, points, ledger.spending_key(point.spend_order), fetch)
+            pages.open_for_spending(held, points, spending_key(point.spend_order), fetch)
 
 
 def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:

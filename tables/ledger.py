@@ -2,35 +2,24 @@
 
 This is the only file that changes a `Ledger`. Each move takes the draft of a ledger and says what it did; the caller writes the
 entry. A move never looks at a clock or at the program: instants and policies come in as arguments. After each move the books
-are checked, in production too (U1):
-
-    issued = active + pending + reserved + redeemed + expired + reversed + written_off + debt_paid
-
-with `debt` beside the equation, and debt > 0 only where active = 0: whatever becomes active pays debt first, in the same move.
+are checked, in production too (`books.py`). Whatever becomes active pays debt first, in the same move.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Final, Literal, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Literal, TypeVar
 
 from msgspec import Struct, structs
 
 from schemas.amounts import POINTS_MINOR_MAX
 from schemas.instants import Instant
 from schemas.outcomes import Refused
+from tables.books import InvariantViolated, check, check_lots, require
+from tables.lots import SpendOrder, spending_order
 from tables.state import Ledger, Lot
 
 Policy = Literal["pending-only", "within-balance", "allow-debt"]
-SpendOrder = Literal["earliest-expiry", "earliest-earned"]
-
 Parts = tuple[tuple[Lot, int], ...]
 Move = TypeVar("Move")
-
-_NEVER: Final = 1 << 62
-_LOTS_CHECKED: Final = 256
-
-
-class InvariantViolated(Exception):
-    """The books of one ledger do not balance. It stops the profile, never the worker."""
 
 
 class Accrued(Struct, gc=False, frozen=True):
@@ -103,7 +92,7 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
 
 def activate(ledger: Ledger, lot: Lot) -> Activated:
     """A pending lot becomes active; it pays debt first."""
-    _require(not lot.active and lot.remaining > 0, "only a pending lot is activated", lot)
+    require(not lot.active and lot.remaining > 0, "only a pending lot is activated", lot)
     debt_before = ledger.debt
     ledger.pending -= lot.remaining
     ledger.active += lot.remaining
@@ -116,7 +105,7 @@ def activate(ledger: Ledger, lot: Lot) -> Activated:
 
 def expire(ledger: Ledger, lot: Lot) -> Lot:
     """What remains of a lot, pending or active, is gone. Returns the lot as it is then; what is reserved stays."""
-    _require(lot.remaining > 0, "a lot that expires has something remaining", lot)
+    require(lot.remaining > 0, "a lot that expires has something remaining", lot)
     if lot.active:
         ledger.active -= lot.remaining
     else:
@@ -131,7 +120,7 @@ def expire(ledger: Ledger, lot: Lot) -> Lot:
 
 def cancel(ledger: Ledger, lot: Lot) -> Lot:
     """What remains of a pending lot will never activate. Returns the lot as it is then; for returns it counts as expired."""
-    _require(not lot.active and lot.remaining > 0, "only a pending lot is cancelled", lot)
+    require(not lot.active and lot.remaining > 0, "only a pending lot is cancelled", lot)
     ledger.pending -= lot.remaining
     ledger.written_off += lot.remaining
     cancelled = structs.replace(lot, remaining=0, expired=lot.expired + lot.remaining)
@@ -143,7 +132,7 @@ def cancel(ledger: Ledger, lot: Lot) -> Lot:
 
 def extend(ledger: Ledger, lot: Lot, expires_at: Instant) -> Lot:
     """An open lot expires later."""
-    _require(lot.expires_at is not None and expires_at > lot.expires_at, "a lot is only ever extended", lot)
+    require(lot.expires_at is not None and expires_at > lot.expires_at, "a lot is only ever extended", lot)
     extended = structs.replace(lot, expires_at=expires_at)
     _replace(ledger, lot, extended)
     return extended
@@ -151,7 +140,7 @@ def extend(ledger: Ledger, lot: Lot, expires_at: Instant) -> Lot:
 
 def date(ledger: Ledger, lot: Lot, activates_at: Instant, expires_at: Instant | None) -> Lot:
     """What a pending lot waited for has happened: it has its dates now, and is activated next."""
-    _require(not lot.active and lot.activates_at is None, "only what waits for an event gets its dates by one", lot)
+    require(not lot.active and lot.activates_at is None, "only what waits for an event gets its dates by one", lot)
     dated = structs.replace(lot, activates_at=activates_at, expires_at=expires_at, expiration=None)
     _replace(ledger, lot, dated)
     return dated
@@ -160,7 +149,7 @@ def date(ledger: Ledger, lot: Lot, activates_at: Instant, expires_at: Instant | 
 def write_off_lots(ledger: Ledger, lots: Sequence[Lot]) -> Spent:
     """What remains of these lots, active or pending, is written off; nothing of them is reserved. For erasure."""
     for lot in lots:
-        _require(lot.remaining > 0 and not lot.reserved, "a lot that is written off holds something, and is not held", lot)
+        require(lot.remaining > 0 and not lot.reserved, "a lot that is written off holds something, and is not held", lot)
         if lot.active:
             ledger.active -= lot.remaining
         else:
@@ -235,7 +224,7 @@ def take_back(ledger: Ledger, points: int, own: frozenset[str], policy: Policy, 
     own pending; own active (not under `pending-only`); other pending; other active in spending order (`within-balance` and
     `allow-debt`); debt (`allow-debt`). `own` are the lots that the receipt made. Reserved points are not touched.
     """
-    _require(points >= 0, "what is taken back is not negative", points)
+    require(points >= 0, "what is taken back is not negative", points)
     parts: list[tuple[Lot, int]] = []
     left = points
     for lot in _sources(ledger, own, policy, order):
@@ -266,62 +255,6 @@ def _sources(ledger: Ledger, own: frozenset[str], policy: Policy, order: SpendOr
     return sorted(lots, key=rank)
 
 
-def spending_order(lots: Sequence[Lot], order: SpendOrder) -> list[Lot]:
-    """Earliest expiry first, never-expiring last, then earliest earned, then id; or earliest earned first."""
-    return sorted(lots, key=spending_key(order))
-
-
-def spending_key(order: SpendOrder) -> Callable[[Lot], tuple[int, int, str]]:
-    """What a lot is sorted by when points are spent."""
-    if order == "earliest-earned":
-        return lambda lot: (lot.earned_at, _NEVER if lot.expires_at is None else lot.expires_at, lot.lot_id)
-    return lambda lot: (_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)
-
-
-def due_at(lot: Lot) -> Instant | None:
-    """The next instant at which something happens to an open lot: its activation or its expiry."""
-    if not lot.remaining:
-        return None
-    if lot.active or lot.activates_at is None:
-        return lot.expires_at
-    return lot.activates_at if lot.expires_at is None else min(lot.activates_at, lot.expires_at)
-
-
-def check(ledger: Ledger) -> None:
-    """The invariant over the totals. Raises `InvariantViolated`."""
-    settled = ledger.reserved + ledger.redeemed + ledger.expired + ledger.reversed + ledger.written_off + ledger.debt_paid
-    if ledger.issued != ledger.active + ledger.pending + settled:
-        raise InvariantViolated(f"issued is the sum of where the points are: {ledger!r}")
-    if ledger.active < 0 or ledger.pending < 0 or ledger.debt < 0:
-        raise InvariantViolated(f"no balance is below zero: {ledger!r}")
-    if ledger.debt and ledger.active:
-        raise InvariantViolated(f"debt only where nothing is active: {ledger!r}")
-
-
-def check_lots(ledger: Ledger) -> None:
-    """The part that costs a look at every open lot: what the lots hold is what the totals say. Raises `InvariantViolated`.
-
-    Asked where lots that were there before have changed; a new lot is proved as it is added. Ledgers of very many open lots are
-    left to the totals and to the auditor, so that a move costs the same whatever the history.
-    """
-    if len(ledger.lots) > _LOTS_CHECKED:
-        return
-    active = pending = reserved = 0
-    for page in ledger.pages:
-        active += page.active
-        pending += page.pending
-    for lot in ledger.lots:
-        if lot.active:
-            active += lot.remaining
-        else:
-            pending += lot.remaining
-        reserved += lot.reserved
-        if not 0 < lot.remaining + lot.reserved <= lot.issued:
-            raise InvariantViolated(f"an open lot holds part of what it issued: {lot!r}")
-    if (active, pending, reserved) != (ledger.active, ledger.pending, ledger.reserved):
-        raise InvariantViolated(f"the open lots sum to the balance: {ledger!r}")
-
-
 def _pay_debt(ledger: Ledger, lot: Lot) -> Lot:
     """The lot is in `active` already; what it pays leaves it."""
     if not ledger.debt:
@@ -335,7 +268,7 @@ def _pay_debt(ledger: Ledger, lot: Lot) -> Lot:
 
 def _spend(ledger: Ledger, points: int, order: SpendOrder, *, held: bool = False) -> Spent:
     """Take so many points out of active lots; the caller says where they go."""
-    _require(0 < points <= ledger.active, "what is spent is there", points)
+    require(0 < points <= ledger.active, "what is spent is there", points)
     parts: list[tuple[Lot, int]] = []
     changed: dict[str, Lot] = {}
     left = points
@@ -356,7 +289,7 @@ def _as_they_stand(ledger: Ledger, parts: Parts) -> Parts:
     still_open = {lot.lot_id: lot for lot in ledger.lots}
     for lot, points in parts:
         held = still_open.get(lot.lot_id)
-        _require(held is not None and 0 < points <= held.reserved, "what is held is in its lot", lot)
+        require(held is not None and 0 < points <= held.reserved, "what is held is in its lot", lot)
     return tuple([(still_open[lot.lot_id], points) for lot, points in parts])
 
 
@@ -397,8 +330,3 @@ def _replace(ledger: Ledger, old: Lot, new: Lot) -> None:
                 del ledger.lots[position]
             return
     raise InvariantViolated(f"the lot {old.lot_id} is not among the open lots")
-
-
-def _require(holds: bool, claim: str, subject: object) -> None:
-    if not holds:
-        raise InvariantViolated(f"{claim}: {subject!r}")

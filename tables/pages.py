@@ -52,7 +52,7 @@ def open_pending(ledger: Ledger, fetch: Fetch) -> None:
 
 
 def open_for_spending(ledger: Ledger, points: int, key: Callable[[Lot], Key], fetch: Fetch) -> None:
-    """The first active lots in spending order, enough of them for so many points; `key` is the order (`ledger.spending_key`)."""
+    """The first active lots in spending order, enough of them for so many points; `key` is the order (`lots.spending_key`)."""
     while ledger.pages:
         pages = [page for page in ledger.pages if page.active]
         if not pages:

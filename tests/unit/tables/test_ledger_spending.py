@@ -5,7 +5,7 @@ from msgspec import structs
 
 from schemas.instants import DAY_US, Instant
 from tables import ledger
-from tables.ledger import InvariantViolated
+from tables.books import InvariantViolated
 from tables.state import Ledger, Lot
 
 

@@ -1,0 +1,32 @@
+"""Lots: the order in which they are spent, and when something happens to one next. Pure questions; nothing is changed here."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+from schemas.instants import Instant
+from tables.state import Lot
+
+SpendOrder = Literal["earliest-expiry", "earliest-earned"]
+
+_NEVER: Final = 1 << 62
+
+
+def spending_order(lots: Sequence[Lot], order: SpendOrder) -> list[Lot]:
+    """Earliest expiry first, never-expiring last, then earliest earned, then id; or earliest earned first."""
+    return sorted(lots, key=spending_key(order))
+
+
+def spending_key(order: SpendOrder) -> Callable[[Lot], tuple[int, int, str]]:
+    """What a lot is sorted by when points are spent."""
+    if order == "earliest-earned":
+        return lambda lot: (lot.earned_at, _NEVER if lot.expires_at is None else lot.expires_at, lot.lot_id)
+    return lambda lot: (_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)
+
+
+def next_at(lot: Lot) -> Instant | None:
+    """The next instant at which something happens to an open lot: its activation or its expiry."""
+    if not lot.remaining:
+        return None
+    if lot.active or lot.activates_at is None:
+        return lot.expires_at
+    return lot.activates_at if lot.expires_at is None else min(lot.activates_at, lot.expires_at)
