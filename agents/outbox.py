@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from schemas.outcomes import PARKED
+
 
 class Effect(NamedTuple):
     """A record for an output topic, keyed by profile."""
@@ -24,6 +26,10 @@ class Outbox:
         self.messages: list[Effect] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
         self.errors: list[Exception] = []
+
+    def parked(self) -> dict[str, int]:
+        """What became of records that had waited, by outcome; one that goes on waiting, for something else, is not told."""
+        return {name[1]: count for name, count in self.counts.items() if name[0] == "parked" and name[1] != PARKED}
 
     def clear(self) -> None:
         self.effects.clear()

@@ -151,6 +151,8 @@ def _print(summary: "Summary", output: Path) -> None:
     say(f"{summary.records:,} records in {summary.seconds:.1f} s ({rate:,.0f} a second), {summary.profiles:,} profiles")
     for outcome, count in sorted(summary.outcomes.items()):
         say(f"  {outcome:<16}{count:>14,}")
+    if summary.parked:
+        say("of those that waited: " + ", ".join(f"{outcome} {count:,}" for outcome, count in summary.parked.items()))
     if summary.broken:
         say(f"  {'no record':<16}{summary.broken:>14,}")
     if summary.reasons:

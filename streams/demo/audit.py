@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from schemas.outcomes import DEAD_LETTER, OUTCOMES
+from schemas.outcomes import DEAD_LETTER, OUTCOMES, PARKED
 from streams.demo.story import TERMS, Story
 from streams.demo.tills import Truth
 
@@ -56,9 +56,15 @@ def _checks(sent: Sent, story: Story) -> Iterator[Check]:
         all(sent.outcomes[outcome] == story.outcomes[outcome] for outcome in OUTCOMES),
         _compared(sent.outcomes, story.outcomes) or "the feed knows what it spoilt",
     )
+    waiting = story.outcomes[PARKED] - story.parked.total()
+    yield Check(
+        "what had to wait was told in the end, or waits still",
+        waiting >= 0,
+        " + ".join([f"{count:,} {outcome}" for outcome, count in sorted(story.parked.items())] + [f"{waiting:,} still waiting"]),
+    )
     yield Check(
         "every refused record lies in dead-letters",
-        story.outcomes[DEAD_LETTER] == story.dead_letters.total(),
+        story.outcomes[DEAD_LETTER] + story.parked[DEAD_LETTER] == story.dead_letters.total(),
         f"{story.dead_letters.total():,} dead letters",
     )
     yield Check(

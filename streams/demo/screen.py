@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, STALE_REVISION
+from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION
 from streams.demo.audit import Check, Sent
 from streams.demo.story import Story
 from streams.demo.tills import ZONE
@@ -23,6 +23,7 @@ _OUTCOMES: Final = (
     (STALE_REVISION, "outdated", "cyan"),
     (ANONYMOUS, "anonymous", "blue"),
     (NOT_A_MEMBER, "not a member", "blue"),
+    (PARKED, "waited", "yellow"),
     (DEAD_LETTER, "dead letters", "bright_red"),
 )
 _TERMS: Final = (
@@ -37,7 +38,7 @@ _TERMS: Final = (
 )
 _EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
 _BORDER: Final = "grey37"
-_CHART_ROWS: Final = 4
+_CHART_ROWS: Final = 5
 
 
 class Frame(NamedTuple):

@@ -75,9 +75,10 @@ class DeadLetter(Struct, frozen=True):
 
 
 class Cycle(Struct, frozen=True):
-    """A record of `cycles`: how many input records of the cycle came to which outcome."""
+    """A record of `cycles`: how many input records of the cycle came to which outcome, and how many that had waited."""
 
     outcomes: dict[str, int] = field(default_factory=dict)
+    parked: dict[str, int] = field(default_factory=dict)
     tick: str | None = None
 
 
@@ -121,6 +122,7 @@ class Story:
 
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
+        self.parked: Counter[str] = Counter()  # what became of records that had waited
         self.cycles = 0
         self.entries: Counter[str] = Counter()
         self.points: Counter[str] = Counter()  # entry type -> points, in whole points of every point type together
@@ -222,6 +224,7 @@ class Story:
         cycle = _CYCLE.decode(value)
         self.cycles += 1
         self.outcomes.update(cycle.outcomes)
+        self.parked.update(cycle.parked)
 
     def _read_balances(self, value: bytes) -> None:
         for program in _PROFILE_BALANCES.decode(value).programs:

@@ -1,4 +1,7 @@
-"""What a replay did, in figures that add up: lines read = records by outcome + broken lines + ticks."""
+"""What a replay did, in figures that add up: lines read = records by outcome + broken lines + ticks.
+
+A record that had to wait is `parked` among the outcomes, once; what became of it later stands beside them.
+"""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,6 +10,7 @@ from typing import Any
 
 from agents.outbox import Effect
 from schemas.events import LedgerEntry
+from schemas.outcomes import PARKED
 
 BROKEN_SHOWN_MAX = 10
 
@@ -31,6 +35,11 @@ class Summary:
     @property
     def records(self) -> int:
         return sum(self.outcomes.values())
+
+    @property
+    def parked(self) -> dict[str, int]:
+        """What became of records that had waited, by outcome; one that goes on waiting, for something else, is not told."""
+        return {name[1]: count for name, count in sorted(self.counts.items()) if name[0] == "parked" and name[1] != PARKED}
 
     def count(self, effects: Iterable[Effect]) -> None:
         """What has been sent: how much to which topic, and points by what became of them."""
@@ -65,6 +74,7 @@ class Summary:
             "lines": self.lines,
             "records": self.records,
             "outcomes": dict(sorted(self.outcomes.items())),
+            "parked": self.parked,
             "ticks": self.ticks,
             "broken_lines": self.broken,
             "dead_letters": dict(sorted(self.reasons.items())),

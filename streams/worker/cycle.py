@@ -66,6 +66,7 @@ def pack(partition: Partition) -> Parcel:
         position=position,
         backfill=partition.backfill,
         tick=format_instant(ticks[-1]) if ticks else None,
+        parked=partition.reactions.outbox.parked(),
     )
     return Parcel(
         partition=partition,

@@ -54,7 +54,10 @@ Step = Records | Tick
 
 
 class CycleRecord(msgspec.Struct):
-    """A record of `cycles`: what was applied, in which order. Read back by `export`, and by a restart without transactions."""
+    """A record of `cycles`: what was applied, in which order. Read back by `export`, and by a restart without transactions.
+
+    `outcomes`: of the records that came; `parked`: what became of records that had waited.
+    """
 
     cycle: int
     steps: list[Step]
@@ -62,6 +65,7 @@ class CycleRecord(msgspec.Struct):
     position: Position
     backfill: bool = False
     tick: str | None = None
+    parked: dict[str, int] = {}
 
 
 _position_decoder: Final = msgspec.json.Decoder(Position)
