@@ -15,9 +15,9 @@ from schemas.instants import Instant
 from schemas.program import PointType
 from schemas.schedules import Schedule, parse_schedule
 from tables import ledger
-from tables.state import Lot, Seen
+from tables.state import Lot, Seen, split_ledger_key
 from tables.table import identity_key
-from tables.timelines import last_renewal, renewed
+from tables.timelines import Runs, last_renewal, renewed
 
 _EVENTS_MAX: Final = 256
 """Events of one kind that are remembered for receipts that may still come late; the newest are kept."""
@@ -95,19 +95,38 @@ def _instants(seen: Seen | None) -> tuple[Instant, ...]:
 def renew(
     visit: Visit, version: Version, point: PointType, subledger: str, by: str, at: Instant, cause: Cause | None = None
 ) -> None:
-    """Something has happened that may renew a ledger (`earning`, `spending`, or a pixel's type): its lots last from then on.
+    """Something has happened that may renew a ledger (`earning` or `spending`): its lots last from then on.
 
     A lot that never expires, or that would expire earlier by it, stays as it is.
     """
     if by not in point.renew_on:
         return
     there = visit.ledger(version.program.program, point.sid, subledger)
-    lasts = _lasts(version, point)
-    there.renewed = renewed(there.renewed, at, lasts, visit.arrived_at - visit.programs.remember_us)
+    there.renewed = renewed([*there.renewed, (at, at)], _lasts(version, point), visit.arrived_at - visit.programs.remember_us)
     visit.touch()
-    expires_at = lasts(at)
+    _renew(visit, version, point, subledger, at, cause)
+
+
+def renew_all(visit: Visit, version: Version, point: PointType, at: Instant) -> None:
+    """A pixel that renews a point type renews all its ledgers, and those that only a late record will make."""
+    key = _renewals_key(visit, version, point)
+    runs = renewed(
+        [*_runs(visit.find(Seen, key)), (at, at)], _lasts(version, point), visit.arrived_at - visit.programs.remember_us
+    )
+    visit.remember(key, Seen(pack(f">{2 * len(runs)}q", *[instant for run in runs for instant in run]), runs[-1][1]))
+    membership = visit.profile.programs.get(version.program.program)
+    for sid, subledger in [] if membership is None else [split_ledger_key(key) for key in membership.ledgers]:
+        if sid == point.sid:
+            _renew(visit, version, point, subledger, at, None)
+
+
+def _renew(visit: Visit, version: Version, point: PointType, subledger: str, at: Instant, cause: Cause | None) -> None:
+    """What is past its date while it is held is not renewed."""
+    expires_at = _lasts(version, point)(at)
     if expires_at is not None:
-        later = [lot for lot in there.lots if lot.expires_at is not None and at < lot.expires_at < expires_at]
+        there = visit.ledger(version.program.program, point.sid, subledger)
+        now = visit.profile.settled_at
+        later = [lot for lot in there.lots if lot.expires_at is not None and now < lot.expires_at < expires_at]
         _extend(visit, version, point, subledger, later, expires_at, at, cause)
 
 
@@ -115,14 +134,25 @@ def catch_up(visit: Visit, version: Version, point: PointType, subledger: str, l
     """Lots of a late record last as long as what has renewed the ledger since would have made them last."""
     there = visit.head(version.program.program, point.sid, subledger)
     lasts = _lasts(version, point)
+    by_pixels = _runs(visit.find(Seen, _renewals_key(visit, version, point)))
+    runs = renewed([*there.renewed, *by_pixels], lasts) if by_pixels else there.renewed
     own = {lot.lot_id for lot in late}
     for lot in [lot for lot in there.lots if lot.lot_id in own]:
         if lot.expires_at is None:
             continue
-        at = last_renewal(there.renewed, lot.earned_at, lot.expires_at, lasts)
+        at = last_renewal(runs, lot.earned_at, lot.expires_at, lasts)
         expires_at = None if at is None else lasts(at)
         if at is not None and expires_at is not None and expires_at > lot.expires_at:
             _extend(visit, version, point, subledger, [lot], expires_at, at, cause)
+
+
+def _renewals_key(visit: Visit, version: Version, point: PointType) -> bytes:
+    return identity_key(visit.profile_id, "renewals", version.program.program, point.sid)
+
+
+def _runs(seen: Seen | None) -> Runs:
+    instants = _instants(seen)
+    return tuple(zip(instants[::2], instants[1::2], strict=True))
 
 
 def _lasts(version: Version, point: PointType) -> Callable[[Instant], Instant | None]:

@@ -92,10 +92,7 @@ def _act(visit: Visit, record: Pixel, version: Version) -> None:
         if on is not None and on["pixel"] == record.type:
             _activate(visit, record, version, point, on.get("receipt"))
         if record.type in point.renew_on:
-            membership = visit.membership(version.program.program)
-            for sid, subledger in [split_ledger_key(key) for key in membership.ledgers]:
-                if sid == point.sid:
-                    lifetimes.renew(visit, version, point, subledger, record.type, record.occurred_at)
+            lifetimes.renew_all(visit, version, point, record.occurred_at)
 
 
 def _activate(visit: Visit, record: Pixel, version: Version, point: PointType, field: str | None) -> None:

@@ -7,7 +7,7 @@ that arrives late takes its own place in the line and changes nothing of what wa
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from schemas.instants import Instant
+from schemas.instants import EARLIEST, Instant
 from tables.state import TimeLine
 
 VALUES_MAX: Final = 256
@@ -61,10 +61,12 @@ Runs = tuple[tuple[Instant, Instant], ...]
 """Times in which something renewed a ledger again and again, each time before what was renewed last had expired: first and last."""
 
 
-def renewed(runs: Runs, at: Instant, expires_at: Callable[[Instant], Instant | None], before: Instant) -> Runs:
-    """The runs with one more renewal. `expires_at`: when what is renewed at an instant expires. Ends before `before` are forgotten."""
+def renewed(
+    runs: Iterable[tuple[Instant, Instant]], expires_at: Callable[[Instant], Instant | None], before: Instant = EARLIEST
+) -> Runs:
+    """Runs brought together. `expires_at`: when what is renewed at an instant expires. What ended before `before` is forgotten."""
     found: list[tuple[Instant, Instant]] = []
-    for first, last in sorted([*runs, (at, at)]):
+    for first, last in sorted(runs):
         if last < before:
             continue
         lasts = expires_at(found[-1][1]) if found else None

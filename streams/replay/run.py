@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
+from agents import made_under
 from agents.balances import balance_rows
 from agents.core import Core
 from agents.incoming import Incoming
@@ -81,6 +82,7 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
     with _state_folder(settings.state) as folder, Output(settings.output) as output:
         table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
         try:
+            _check_programs(table, catalog)
             with _lazy_garbage_collection():
                 run = _Run(catalog, table, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
                 run.read(read_blocks(settings.inputs, watch.advanced, settings.chunk_bytes))
@@ -241,6 +243,13 @@ def _open_table(folder: Path, memory_bytes: int, *, kept: bool) -> Table:
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
     return Table(store, memory_bytes * 3 // 8)
+
+
+def _check_programs(table: Table, catalog: Catalog) -> None:
+    try:
+        made_under.check(table, catalog)
+    except made_under.ProgramChangedError as error:
+        raise WrongUsage(str(error)) from None
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from agents import made_under
 from agents.balances import profile_balances
 from agents.core import Core
 from agents.incoming import Incoming
@@ -14,6 +15,7 @@ from agents.outbox import Outbox
 from schemas.events import encode
 from schemas.instants import Instant
 from schemas.program import Catalog
+from streams.errors import WrongUsage
 from tables.rocks import RocksShared, RocksStore
 from tables.table import Table
 
@@ -90,4 +92,9 @@ class LedgerLogic:
         if self._core is None:
             self._core = Core(self._catalog, partitions)
         table = Table(RocksStore(path, self._shared), self._cache_bytes // max(partitions, 1))
+        try:
+            made_under.check(table, self._catalog)
+        except made_under.ProgramChangedError as error:
+            table.close()
+            raise WrongUsage(str(error)) from None
         return LedgerReactions(self._core, table)

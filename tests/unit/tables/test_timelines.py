@@ -1,0 +1,58 @@
+"""Time lines: values at an instant whatever the order they were said in, and runs of renewals as a model keeps them."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tables.timelines import VALUES_MAX, field_at, fields_at, last_renewal, renewed, value_at, with_value
+
+said = st.lists(st.tuples(st.integers(0, 20), st.sampled_from(["a", "b", None])), max_size=12)
+
+
+@given(said, st.integers(-1, 21))
+def test_the_last_value_by_its_time_holds_and_of_two_the_later_arrival(values: list[tuple[int, str | None]], at: int) -> None:
+    line: tuple[tuple[int, object], ...] = ()
+    for since, value in values:
+        line = with_value(line, since, value, -1)
+    expected = None
+    for instant in range(at + 1):
+        for since, value in values:
+            if since == instant:
+                expected = value
+    assert value_at(line, at) == expected
+
+
+@given(said, st.integers(0, 20))
+def test_what_is_forgotten_cannot_be_asked_for(values: list[tuple[int, str | None]], before: int) -> None:
+    line: tuple[tuple[int, object], ...] = ()
+    kept: tuple[tuple[int, object], ...] = ()
+    for since, value in sorted(values, key=lambda entry: entry[0]):
+        line, kept = with_value(line, since, value, -1), with_value(kept, since, value, min(before, since))
+    assert [value_at(line, at) for at in range(before, 21)] == [value_at(kept, at) for at in range(before, 21)]
+
+
+def test_a_line_is_bounded() -> None:
+    line: tuple[tuple[int, object], ...] = ()
+    for at in range(2 * VALUES_MAX):
+        line = with_value(line, at, at, -1)
+    assert (len(line), value_at(line, 10_000)) == (VALUES_MAX, 2 * VALUES_MAX - 1)
+
+
+def test_a_field_inside_of_a_field() -> None:
+    fields = {"address": ((5, {"city": "Riga", "geo": {"lat": "57"}}),), "a.b": ((0, "whole"),), "a": ((0, {"b": "inside"}),)}
+    assert [field_at(fields, name, 5) for name in ("address.city", "address.geo.lat", "address.city.x", "a.b", "none", "no.ne")] == [
+        "Riga", "57", None, "whole", None, None,
+    ]  # fmt: skip
+    assert fields_at(fields, ("address.city", "a.b"), 4) == {"a.b": "whole"}
+
+
+@given(st.lists(st.integers(0, 60), min_size=1, max_size=10), st.integers(0, 60), st.integers(1, 12))
+def test_a_late_lot_lives_as_one_that_was_there(renewals: list[int], born_at: int, lasts: int) -> None:
+    runs: tuple[tuple[int, int], ...] = ()
+    for at in renewals:  # in any order
+        runs = renewed([*runs, (at, at)], lambda at: at + lasts)
+    expiry = born_at + lasts
+    last = None
+    for at in sorted(renewals):
+        if born_at < at < expiry:
+            last, expiry = at, at + lasts
+    assert last_renewal(runs, born_at, born_at + lasts, lambda at: at + lasts) == last
