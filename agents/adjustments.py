@@ -55,17 +55,20 @@ def _credit(visit: Visit, record: Adjustment, version: Version) -> None:
         own.legal_entity if record.legal_entity is None else record.legal_entity,
         own.description if record.description is None else record.description,
     )
-    credit(
-        visit,
-        version,
-        point,
-        record.subledger or "",
-        [part],
-        record.occurred_at,
-        "adjustments",
-        reason=record.reason,
-        adjusted_by=record.actor,
-    )
+    try:
+        credit(
+            visit,
+            version,
+            point,
+            record.subledger or "",
+            [part],
+            record.occurred_at,
+            "adjustments",
+            reason=record.reason,
+            adjusted_by=record.actor,
+        )
+    except Refused as refused:
+        raise Refused(refused.reason, refused.message, "points") from None
 
 
 def _debit(visit: Visit, record: Adjustment, version: Version) -> None:

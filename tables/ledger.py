@@ -85,7 +85,7 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
         if lot.remaining:
             ledger.lots.append(lot)
     if ledger.issued > POINTS_MINOR_MAX:
-        raise Refused("invalid-field", "the receipt earns more points than a ledger can hold", "lines")
+        raise Refused("invalid-field", "these are more points than a ledger can hold", "lines")
     check(ledger)
     return Accrued(ledger.issued - issued_before, debt_before - ledger.debt)
 

@@ -9,6 +9,8 @@ from agents.balances import balance_rows
 from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
+from agents.redemptions import REQUESTS_MAX
+from agents.spending import HOLDS_MAX
 from schemas.document import read_document
 from schemas.events import DeadLetter, LedgerEntry, RedemptionDecision, encode
 from schemas.instants import parse_instant
@@ -31,7 +33,11 @@ class Shop:
     """A core over a table in memory; what it sent, by kind of record."""
 
     def __init__(self, *, program: dict[str, Any] | None = None, **point: Any) -> None:
-        content = PROGRAM | (program or {}) | {"points": [{"sid": "pts", "returns": "within-balance"} | point]}
+        content = (
+            PROGRAM
+            | (program or {})
+            | {"points": [{"sid": "pts", "returns": "within-balance"} | point, {"sid": "fine", "scale": "7"}]}
+        )
         self.core = Core(build_catalog([read_document(json.dumps(content), "club.json")]))
         self.table = Table(MemoryStore())
         self.outbox = Outbox()
@@ -254,6 +260,7 @@ def test_the_receipt_that_is_paid_stands_in_the_cause() -> None:
         ("adjustments", {"points": "1", "activation": "never"}, "invalid-field", "activation"),
         ("adjustments", {"points": "1", "expiration": "some day"}, "invalid-field", "expiration"),
         ("adjustments", {"points": "1", "subledger": "other"}, "invalid-field", "subledger"),
+        ("adjustments", {"points": "999999999999", "point": "fine"}, "invalid-field", "points"),
         ("adjustments", {"points": "-101"}, "insufficient-points", "points"),
     ],
     ids=str,
@@ -279,6 +286,21 @@ def test_a_program_that_has_ended_is_adjusted_for_its_members_only() -> None:
     letter = shop.outbox.effects[-1].record
     assert isinstance(letter, DeadLetter)
     assert letter.reason == "not-a-member"
+
+
+def test_what_a_profile_and_a_redemption_must_keep_at_hand_is_bounded() -> None:
+    shop = Shop()
+    shop.sell("2024-07-01T12:00:00Z", "R", 10_000)
+    for number in range(HOLDS_MAX):
+        shop.ask("2024-07-02T12:00:00Z", f"D{number}", kind="reserve", points="1")
+    shop.outbox.clear()
+    shop.ask("2024-07-02T12:00:00Z", "D", kind="reserve", points="1")
+    assert shop.decided() == ["too-many-holds"]
+    shop.ask("2024-07-02T12:00:00Z", "E", points="10")
+    for number in range(REQUESTS_MAX - 1):
+        shop.ask("2024-07-02T12:00:00Z", "E", kind="rollback", part=f"{number}", points="11")
+    assert shop.ask("2024-07-02T12:00:00Z", "E", kind="rollback", part="last", points="1") == "dead-letter"
+    assert shop.ask("2024-07-02T12:00:00Z", "E", kind="rollback", part="7", points="11") == "duplicate"
 
 
 def test_a_declined_request_settles_and_is_of_a_profile_from_then_on() -> None:
