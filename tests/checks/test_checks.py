@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from streams.check.run import check_file
-from tests.checks import matrix, worth_one_sale
+from tests.checks import matrix, returns_matrix, worth_one_sale
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -51,4 +51,10 @@ def test_the_matrix_of_schedules_is_fresh() -> None:
 def test_what_is_worth_one_sale_is_fresh() -> None:
     assert worth_one_sale.FILE.read_text(encoding="utf-8") == worth_one_sale.document(), (
         "run `python -m tests.checks.worth_one_sale`"
+    )
+
+
+def test_the_matrix_of_returns_is_fresh() -> None:
+    assert returns_matrix.FILE.read_text(encoding="utf-8") == returns_matrix.document(), (
+        "run `python -m tests.checks.returns_matrix`"
     )
