@@ -352,9 +352,12 @@ def encode(value: Profile | Remembered) -> bytes:
 
 
 def last_at(kind: type[Remembered], stored: bytes) -> Instant:
-    """The event time from which `remember` counts."""
-    found: Instant = _checked(kind, stored).last_at
-    return found
+    """The event time from which `remember` counts, for the sweep: what holds points is kept until the hold has run out."""
+    found = _checked(kind, stored)
+    if isinstance(found, Redemption) and found.status == "reserved":
+        return LATEST
+    at: Instant = found.last_at
+    return at
 
 
 def decode(kind: type[State], stored: bytes) -> State:

@@ -95,6 +95,8 @@ def test_a_hold_runs_out_however_short_the_memory_and_late_the_clock() -> None:
     shop.ask("2024-07-01T12:30:00Z", kind="reserve", points="60")
     assert shop.figures() == {"active": "40", "reserved": "60"}
     shop.table.flush({})
+    shop.table.sweep(parse_instant("2025-07-01T12:00:00Z"), 1_000)
+    shop.table.flush({})
     shop.tick("2025-07-01T12:00:00Z")
     assert shop.figures() == {"active": "100"}
     assert shop.entries()[-1] == ("points.released", "60", "2024-07-06T12:30:00Z")
