@@ -31,8 +31,12 @@ class LotPart(Struct, frozen=True, kw_only=True):
 
 
 class RulePart(Struct, frozen=True):
+    """What a rule gave; `lot_id` where the entry makes several lots, `lines` where the rule counted some of the receipt's lines."""
+
     rule: str
     points: Decimal
+    lot_id: str | None = None
+    lines: tuple[str, ...] = ()
 
 
 class Balance(Struct, frozen=True):

@@ -7,7 +7,7 @@ entry names what its lot came from, so that for a redeemed or expired point noth
 from decimal import Decimal
 from typing import Any
 
-from streams.provenance.entries import Entry, LotPart
+from streams.provenance.entries import Entry, LotPart, RulePart
 from streams.provenance.select import Shown
 from streams.provenance.trace import TERMS, Ledger, Lot, Move, Program, word
 
@@ -101,7 +101,7 @@ def _origin(lot: Lot) -> dict[str, Any]:
         "cause": entry.cause,
         "receipt_id": lot.part.receipt_id,
         "line_id": lot.part.line_id,
-        "rules": [{"rule": rule.rule, "points": _text(rule.points)} for rule in entry.rules] or None,
+        "rules": [_rule(rule) for rule in lot.rules] or None,
         "promotion": entry.promotion,
         "scenario": entry.scenario,
         "reason": entry.reason,
@@ -109,6 +109,11 @@ def _origin(lot: Lot) -> dict[str, Any]:
         "description": entry.description,
     }
     return _present(origin)
+
+
+def _rule(rule: RulePart) -> dict[str, Any]:
+    told: dict[str, Any] = {"rule": rule.rule, "points": _text(rule.points)}
+    return told | {"lines": [*rule.lines]} if rule.lines else told
 
 
 def _move(move: Move) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from streams.provenance.entries import Entry, LotPart
+from streams.provenance.entries import Entry, LotPart, RulePart
 
 TERMS: Final = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid")
 GAINS: Final = ("accrued", "credited")
@@ -74,6 +74,11 @@ class Lot:
     expires_at: str | None
     held: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(TERMS, Decimal(0)))
     moves: list[Move] = field(default_factory=list)
+
+    @property
+    def rules(self) -> list[RulePart]:
+        """The rules that gave its points; all of the entry's, where these do not say which lot got what they gave."""
+        return [rule for rule in self.born.rules if rule.lot_id in {None, self.lot_id}]
 
 
 @dataclass(slots=True)

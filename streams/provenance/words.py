@@ -1,6 +1,6 @@
 """Causes, origins and instants in words for people. Pure."""
 
-from streams.provenance.entries import Entry
+from streams.provenance.entries import Entry, RulePart
 from streams.provenance.trace import Lot
 
 _TIMERS = {"expiry": "its time was over", "activation": "its time had come", "hold": "the hold ran out"}
@@ -28,13 +28,19 @@ def origin(lot: Lot) -> str:
         parts.append(f"promotion {entry.promotion}")
     if entry.scenario:
         parts.append(f"scenario {entry.scenario}")
-    if entry.rules:
-        shared = f" (an entry of {len(entry.lots)} lots)" if len(entry.lots) > 1 else ""
-        parts.append(", ".join(f"{rule.rule} {rule.points:,f}" for rule in entry.rules) + shared)
+    if lot.rules:
+        shared = len(entry.lots) > 1 and any(rule.lot_id is None for rule in lot.rules)
+        among = f" (among {len(entry.lots)} lots)" if shared else ""
+        parts.append(", ".join(map(_rule, lot.rules)) + among)
     if entry.withheld:
         parts.append(f"{entry.withheld:,f} withheld by a limit")
     parts += [text for text in (entry.description, entry.legal_entity) if text]
     return "; ".join(parts)
+
+
+def _rule(rule: RulePart) -> str:
+    lines = f" for {'line' if len(rule.lines) == 1 else 'lines'} {' '.join(rule.lines)}" if rule.lines else ""
+    return f"{rule.rule} {rule.points:,f}{lines}"
 
 
 def _cause(entry: Entry) -> str:

@@ -162,8 +162,16 @@ def test_a_lot_tells_where_it_went_in_order(history: Told) -> None:
 
 def test_a_lot_tells_where_it_came_from(history: Told) -> None:
     lots = only(history.traced()).lots
-    assert origin(lots["L2"]) == "receipt R1, line 2; base 20, gift 10 (an entry of 2 lots)"
+    assert origin(lots["L2"]) == "receipt R1, line 2; base 20, gift 10 (among 2 lots)"
     assert origin(lots["L3"]) == "adjustment A1 (goodwill)"
+
+
+def test_a_rule_that_says_which_lot_and_which_lines_is_told_with_them(history: Told) -> None:
+    base, gift = history.entries[0]["rules"]
+    history.entries[0]["rules"] = [base | {"lot_id": "L1"}, gift | {"lot_id": "L2", "lines": ["2", "x7"]}]
+    lots = only(history.traced()).lots
+    assert origin(lots["L1"]) == "receipt R1; base 20"
+    assert origin(lots["L2"]) == "receipt R1, line 2; gift 10 for lines 2 x7"
 
 
 CAUSES = [
