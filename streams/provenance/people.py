@@ -124,12 +124,10 @@ def _dates(lot: Lot) -> str:
 
 def _moved(move: Move) -> Text:
     """`40 redeemed 2026-03-01 12:00, redemption D1, entry 5`."""
-    sign = _SIGNS.get(move.what, "")
-    until = f" to {when(move.expires_at)}" if move.expires_at else ""
-    return Text.assemble(
-        (f"{move.points:,f} {move.what}{until}", _STYLES.get(sign, "")),
-        f" {when(move.entry.occurred_at)}, {why(move.entry)}, entry {move.entry.entry}",
-    )
+    style = _STYLES.get(_SIGNS.get(move.what, ""), "")
+    until = f", now expires {when(move.expires_at)}" if move.expires_at else ""
+    what = (f"{move.points:,f} {move.what}", style)
+    return Text.assemble(what, f" {when(move.entry.occurred_at)}{until}, {why(move.entry)}, entry {move.entry.entry}")
 
 
 def _proof(ledger: Ledger) -> Iterator[RenderableType]:
