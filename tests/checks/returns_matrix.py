@@ -89,7 +89,6 @@ def draw(random: Random) -> tuple[Setting, dict[str, Any], list[Line]]:
     for number in range(random.randint(1, 4)):
         quantity = Fraction(random.choice(("1", "2", "3", "4", "0.75", "1.5")))
         price = random.randint(99, 9999)
-        gross = quantity * Fraction(price, 100)
         discount = random.choice((0, 0, random.randint(1, 50)))
         tax = random.choice((0, random.randint(1, 30)))
         extra = random.random() < 0.5
@@ -101,7 +100,7 @@ def draw(random: Random) -> tuple[Setting, dict[str, Any], list[Line]]:
         if extra:
             line["category"] = "extra"
         sale["lines"].append(line)
-        drawn.append((quantity, gross - Fraction(discount, 100), Fraction(tax, 100), extra))
+        drawn.append((quantity, quantity * Fraction(price, 100) - Fraction(discount, 100), Fraction(tax, 100), extra))
     whole = sum((amount for _, amount, _, _ in drawn), Fraction(0))
     header = Fraction(0)
     if random.random() < 0.4:
@@ -117,9 +116,9 @@ def draw(random: Random) -> tuple[Setting, dict[str, Any], list[Line]]:
         sale["paid_by_points"] = money(random.randint(1, int(gross * 50)))
         paid = Fraction(sale["paid_by_points"])
     lines = []
-    for quantity, amount, tax, extra in drawn:
+    for quantity, amount, line_tax, extra in drawn:
         mine = amount * gross / whole
-        worth = {"gross": mine, "net": mine - tax, "total": mine + shipping * amount / whole}[setting.basis]
+        worth = {"gross": mine, "net": mine - line_tax, "total": mine + shipping * amount / whole}[setting.basis]
         lines.append(Line(quantity, worth * (1 - paid / gross), mine, extra))
     return setting, sale, lines
 
