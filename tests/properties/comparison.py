@@ -26,10 +26,10 @@ class Different(AssertionError):
 class Pair:
     """`arrival` of a record and the instant of a tick only move forward; whoever drives a pair sees to that."""
 
-    def __init__(self, programs: Sequence[Mapping[str, Any]], cache: int = 1_000) -> None:
+    def __init__(self, programs: Sequence[Mapping[str, Any]], cache: int = 1_000, head_lots: int = 96) -> None:
         self.programs = programs
         self.history: list[str] = []
-        self.product = Product(*programs, cache=cache)
+        self.product = Product(*programs, cache=cache, head_lots=head_lots)
         self.model = Model(*programs)
         self.steps = 0
         self.differ = False
@@ -92,7 +92,9 @@ def same(what: str, step: str, came: list[Any], should: list[Any], seen: Any) ->
         for n in range(max(len(one), len(other))):
             left, right = (part[n] if n < len(part) else None for part in (one, other))
             if left != right:
-                raise Different(f"{what} at {step}\n number {n}\n product {left}\n model   {right}\n of {len(one)} and {len(other)}")
+                raise Different(
+                    f"{what} at {step}\n number {n}\n product {left}\n model   {right}\n of {len(one)} and {len(other)}"
+                )
 
 
 def plain(entry: Json) -> Json:
@@ -132,7 +134,15 @@ def of(told: Told, *topics: str) -> list[tuple[str, Json]]:
 def names_in(told: Told) -> list[Name]:
     """The ids of the lots that the product made in this step."""
     return [
-        Name(entry["profile_id"], entry["program"], entry["point"], entry.get("subledger"), lot["points"], lot.get("expires_at"), lot["lot_id"])
+        Name(
+            entry["profile_id"],
+            entry["program"],
+            entry["point"],
+            entry.get("subledger"),
+            lot["points"],
+            lot.get("expires_at"),
+            lot["lot_id"],
+        )
         for _, entry in of(told, "ledger-entries")
         if entry["type"] == "points.accrued" or (entry["type"] == "points.adjusted" and entry["direction"] == "credit")
         for lot in entry["lots"]

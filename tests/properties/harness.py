@@ -39,30 +39,31 @@ class Told(NamedTuple):
 
 
 class Product:
-    """`cache`: how many decoded states the table may keep; a small one makes it read back what it wrote."""
+    """`cache`: how many decoded states the table may keep; a small one makes it read back what it wrote.
+    `head_lots`: how many open lots a ledger keeps at hand before it puts them into pages.
+    """
 
-    def __init__(self, *programs: Mapping[str, Any], cache: int = 1_000) -> None:
+    def __init__(self, *programs: Mapping[str, Any], cache: int = 1_000, head_lots: int = 96) -> None:
         documents = [read_document(json.dumps(program), f"program-{n}.json") for n, program in enumerate(programs)]
         self._catalog = build_catalog(documents)
         self._store = MemoryStore()
         self._cache = cache
+        self._head_lots = head_lots
         self._arrived_at = 0
         self._offset = 0
         self.table = Table(self._store, cache)
-        self.core = Core(self._catalog)
+        self.core = Core(self._catalog, head_lots=self._head_lots)
 
     def restart(self) -> None:
         """Write what there is, forget everything else, and go on from what was written."""
         self.table.flush({})
         self.table = Table(self._store, self._cache)
-        self.core = Core(self._catalog)
+        self.core = Core(self._catalog, head_lots=self._head_lots)
 
     def flush(self) -> None:
         self.table.flush({})
 
-    def step(
-        self, step: Step, tick_size: int | None = None, topic: str = "purchases", arrival: datetime | None = None
-    ) -> Told:
+    def step(self, step: Step, tick_size: int | None = None, topic: str = "purchases", arrival: datetime | None = None) -> Told:
         """Without an `arrival` a record arrives as one of a file does: at the greatest event time so far."""
         outbox = Outbox()
         outcome = None

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.properties.harness import Json
 from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
 
+BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
 FLAVOURS = ("returns", "spending", "tiers", "mixed")
 
 
@@ -52,17 +53,18 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
     types: list[Json] = []
     for sid in ("pts", "miles")[: draw(st.sampled_from((1, 1, 2)))]:
         point = draw(points(sid))
+        point["activation"] = draw(st.sampled_from(("immediately", "immediately", "immediately", point["activation"])))
         if flavour == "returns":
             point["returns"] = draw(st.sampled_from(("within-balance", "allow-debt", "allow-debt", "pending-only")))
             point["on_return"] = draw(st.sampled_from(("recompute", "recompute", "proportional", "by-amount")))
         else:
-            point["expiration"] = draw(st.sampled_from((*EXPIRATIONS, "never", "10 days")))
-            point["activation"] = draw(st.sampled_from(("immediately", "immediately", "immediately", point["activation"])))
+            point["expiration"] = draw(st.sampled_from((*EXPIRATIONS, "never", "never", "10 days", "10 days")))
         types.append(draw(spending(point)))
     tiers = flavour == "tiers" or draw(st.sampled_from((True, False, False)))
     earning = []
     for point in types:
-        earning += [draw(receipt_rules(f"{point['sid']}-{n}", point, tiers)) for n in range(draw(st.integers(1, 3)))]
+        earning.append({"rule": f"{point['sid']}-base", "point": point["sid"], "rate": draw(st.sampled_from(BASES))})
+        earning += [draw(receipt_rules(f"{point['sid']}-{n}", point, tiers)) for n in range(draw(st.integers(0, 2)))]
     program: dict[str, Any] = {
         "program": name,
         "timezone": draw(st.sampled_from(ZONES)),
@@ -72,7 +74,9 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         "currency": "EUR",
         "late": draw(st.sampled_from(("accept", "accept", "accept", "reject after 10 days"))),
         "park": draw(st.sampled_from(("7 days", "1 day"))),
-        "membership": {"join": draw(st.sampled_from(("on-points-earned", "on-points-earned", "on-points-earned", "on-points-activated")))},
+        "membership": {
+            "join": draw(st.sampled_from(("on-points-earned", "on-points-earned", "on-points-earned", "on-points-activated")))
+        },
         "points": types,
         "earning": earning,
         "subledgers": {"enabled": draw(st.sampled_from(("false", "false", "true")))},
@@ -89,5 +93,3 @@ def catalogues(draw: st.DrawFn, flavour: str) -> list[Json]:
     """One program, or two that count the same tills."""
     names = draw(st.sampled_from((("club",), ("club",), ("club", "guild"))))
     return [draw(machine_programs(name, flavour)) for name in names]
-
-

@@ -81,9 +81,7 @@ class Ledger:
 
     def waiting(self, order: str, lots: Sequence[Lot] | None = None) -> Pieces:
         """Pending lots: by activation, then as they would be spent."""
-        return sorted(
-            self.within("pending", lots), key=lambda piece: (piece[0].activates or FOR_EVER, spending(piece[0], order))
-        )
+        return sorted(self.within("pending", lots), key=lambda piece: (piece[0].activates or FOR_EVER, spending(piece[0], order)))
 
     def balance(self) -> dict[str, int]:
         terms = dict.fromkeys(BUCKETS, 0)

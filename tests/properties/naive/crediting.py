@@ -17,9 +17,11 @@ Parts = Sequence[tuple[int, Json]]  # points, and the rule or record that may ha
 def dates(program: Program, sid: str, how: Json, at: datetime) -> tuple[datetime | None, datetime | None]:
     point = program.points[sid]
     activates = falls_on(how.get("activation") or point["activation"], at, program.zone, program.leap_day, through=False)
-    anchor = activates if point["expires_from"] == "activation" else at
+    anchor = max(activates, at) if activates is not None and point["expires_from"] == "activation" else at
+    if activates is None and point["expires_from"] == "activation":
+        return None, None
     lasts = how.get("expiration") or point["expiration"]
-    return activates, None if anchor is None else falls_on(lasts, anchor, program.zone, program.leap_day, through=True)
+    return activates, falls_on(lasts, anchor, program.zone, program.leap_day, through=True)
 
 
 def is_born_expired(activates: datetime | None, expires: datetime | None, at: datetime) -> bool:
@@ -100,11 +102,10 @@ def sale_earns(
     sid: str,
     sale: Json,
     saw: Situation,
-    before: Claim | None,
+    kept: int,
     receipt: tuple[str, str],
 ) -> Claim:
     """Credit what a sale earns in one point type beyond what is kept of it already."""
-    kept = before.kept if before else 0
     member = person.member(program)
     subledger = sale.get("subledger") if program.subledgers else None
     at = saw.at
@@ -112,26 +113,23 @@ def sale_earns(
     rows = earned(program, sid, sale, saw, left)
     rooms = rooms_of(person, program, sid, subledger, rows, at)
     claim = Claim(program, sid, subledger, saw, rooms, kept, kept)
-    if before:
-        claim.lots, claim.expired_counted = before.lots, before.expired_counted
     given = limited(rows, rooms)
     total = sum(points for _, points in given)
     granted = max(total - kept, 0)
-    withheld = sum(points for _, points in rows) - granted
+    withheld = sum(points for _, points in rows) - total
+    for rule, points in given:  # what an earlier revision kept uses limits like what is given anew
+        if points:
+            member.granted.append((f"rule {rule['rule']}", at, points, receipt))
+    if total:
+        member.granted.append((f"point {sid}", at, total, receipt))
     given = shrunk(given, granted)
     if not granted:
         return claim
     parts = [(points, rule) for rule, points in given]
     if member.joined is None and joins_with(program, sid, parts, at):
         become_member(scene, person, member, at)
-    for rule, points in given:
-        if points:
-            member.granted.append((f"rule {rule['rule']}", at, points, receipt))
-    member.granted.append((f"point {sid}", at, granted, receipt))
     claim.given = claim.claims = granted
-    claim.lots = claim.lots + accrue(
-        scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], 0 if kept else withheld
-    )
+    claim.lots = accrue(scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], withheld)
     return claim
 
 
@@ -139,9 +137,7 @@ def spread_of(line: Json) -> Fraction:
     return Fraction(1) if fraction(line["quantity"]) else Fraction(0)
 
 
-def rooms_of(
-    person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, at: datetime
-) -> Rooms:
+def rooms_of(person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, at: datetime) -> Rooms:
     """What each limit lets through at this moment; it goes by the period of the event's own time."""
     member, point = person.member(program), program.points[sid]
     rooms: Rooms = {}

@@ -11,6 +11,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 
+from tests.properties.naive.books import spending
 from tests.properties.naive.people import Name, Person, Refused, Scene, text_of
 from tests.properties.naive.program import Json, Program
 from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
@@ -48,13 +49,13 @@ class Model:
         if name is None:
             return "anonymous", scene
         before = deepcopy(self.people.get(name)) if topic != "purchases" else None
-        before_dead = self.people.get(name)
         try:
             outcome = self.apply(scene, topic, record, arrival)
         except Refused as refused:
-            if topic != "purchases" and before is not None:
+            if before is not None:
                 self.people[name] = before
-                _ = before_dead
+            elif topic != "purchases":
+                self.people.pop(name, None)
             scene = Scene(arrival, names)
             scene.dead.append(str(refused))
             return "dead-letter", scene
@@ -86,8 +87,8 @@ class Model:
             if waiting not in person.parked:
                 continue
             person.parked.remove(waiting)
+            arrival, scene.arrival = scene.arrival, waiting.arrival
             try:
-                arrival, scene.arrival = scene.arrival, waiting.arrival
                 self.apply(scene, waiting.topic, waiting.record, waiting.arrival)
             except Refused as refused:
                 scene.dead.append(str(refused))
@@ -129,8 +130,7 @@ class Model:
                     reserved = Counter(dict(ledger.within("reserved")))
                     held = Counter(dict(ledger.within("active"))) + Counter(dict(ledger.within("pending")))
                     waiting = [lot for lot, _ in ledger.waiting(order)]
-                    rest = [lot for lot, _ in ledger.spendable(order)]
-                    rest += [lot for lot in reserved if lot not in rest and lot not in waiting]
+                    rest = sorted({*reserved, *held}.difference(waiting), key=lambda lot: spending(lot, order))
                     lots = [
                         {
                             "lot_id": lot.name,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 
-POINT = {
+POINT: Json = {
     "scale": "0",
     "rounding": "floor",
     "round": "receipt",
@@ -93,10 +93,10 @@ class Program:
 
     def minor(self, sid: str, points: object) -> int:
         """Points as written, in the smallest unit; what is between two units is the caller's to look for."""
-        return floor(fraction(points) * 10 ** self.scale(sid))
+        return floor(fraction(points) * Fraction(10) ** self.scale(sid))
 
     def is_whole(self, sid: str, points: object) -> bool:
-        return (fraction(points) * 10 ** self.scale(sid)).denominator == 1
+        return bool((fraction(points) * 10 ** self.scale(sid)).denominator == 1)
 
     def text(self, sid: str, minor: int) -> str:
         scale = self.scale(sid)

@@ -27,9 +27,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     settle(scene, person, now)
     person.receipts[key] = receipt
     give_back_all(scene, person, receipt, now)
-    before = {(claim.program.name, claim.sid, claim.subledger): claim for claim in receipt.claims}
-    for claim in receipt.claims:
-        count_expired(person, claim)
+    kept = {(claim.program.name, claim.sid, claim.subledger): claim.kept for claim in receipt.claims}
     receipt.seen["sale", revision] = sale
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
     receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
@@ -42,7 +40,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
         subledger = sale.get("subledger") if program.subledgers else None
         saw = Situation(at, held_at(person.member(program), subledger, at))  # before the record's own effect
         for sid in program.points:
-            earlier = before.get((program.name, sid, subledger))
+            earlier = kept.get((program.name, sid, subledger), 0)
             receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key))
     settle(scene, person, now)
     return "applied" if counted else "not-a-member"
@@ -79,15 +77,6 @@ def give_back_all(scene: Scene, person: Person, receipt: Receipt, now: datetime)
     forget_use(person, receipt)
 
 
-def count_expired(person: Person, claim: Claim) -> None:
-    """What was kept and has expired since is given back after all."""
-    ledger = person.member(claim.program).ledger(claim.sid, claim.subledger)
-    gone = min(claim.kept, size(ledger.within("expired", claim.lots)) - claim.expired_counted)
-    claim.kept -= gone
-    claim.expired_counted += gone
-    uncount(person.member(claim.program), claim.sid, claim.subledger, claim.saw.at, gone)
-
-
 def forget_use(person: Person, receipt: Receipt) -> None:
     """A receipt returned whole gives its use of a limit back."""
     if receipt.sale:
@@ -96,7 +85,7 @@ def forget_use(person: Person, receipt: Receipt) -> None:
             member.granted = [use for use in member.granted if use[3] != key]
 
 
-# returns
+# what becomes of a sale: given back line by line, or by an amount
 
 
 def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
@@ -139,7 +128,11 @@ def left_after(receipt: Receipt, record: Json) -> list[Fraction]:
         quantity = fraction(returned["quantity"])
         found = False
         for n, line in enumerate(receipt.sale["lines"]):
-            if line.get("line_id", str(n + 1)) == returned["line_id"] if "line_id" in returned else line["sku"] == returned["sku"]:
+            if (
+                line.get("line_id", str(n + 1)) == returned["line_id"]
+                if "line_id" in returned
+                else line["sku"] == returned["sku"]
+            ):
                 found = True
                 part = min(left[n], quantity)
                 left[n] -= part
@@ -191,9 +184,7 @@ def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed
     ledger.debts.append(debt)
     uncount(member, claim.sid, claim.subledger, claim.saw.at, owed - (wanted - debt))  # what is kept still counts
     if pending or active or debt:
-        scene.post(
-            person, member, "points.reversed", now, claim.sid, claim.subledger, [*pending, *active], debt_added=debt
-        )
+        scene.post(person, member, "points.reversed", now, claim.sid, claim.subledger, [*pending, *active], debt_added=debt)
 
 
 def sources(ledger: Ledger, claim: Claim, order: str, policy: str, wanted: int) -> tuple[Pieces, Pieces]:

@@ -34,9 +34,7 @@ def due(person: Person, until: datetime) -> list[Due]:
                     found.append(Due(lot.expires, EXPIRE, lot.name, member, sid, subledger, lot))
     for (_, name), request in person.requests.items():
         if request.state == "reserved" and request.hold_until is not None:
-            found.append(
-                Due(request.hold_until, HOLD_RUNS_OUT, name, request.member, request.sid, request.subledger, request)
-            )
+            found.append(Due(request.hold_until, HOLD_RUNS_OUT, name, request.member, request.sid, request.subledger, request))
     for waiting in person.parked:
         found.append(Due(waiting.until, PARKING_ENDS, str(waiting.number), None, "", None, waiting))
     return [item for item in found if item.moment <= until]

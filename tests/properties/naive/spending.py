@@ -63,6 +63,8 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
     member = person.member(program)
     ledger = member.ledger(sid, subledger)
     name = (program.name, record["redemption_id"])
+    if member.joined is None:
+        raise Declined("not-a-member")
     if kind in {"redeem", "reserve"}:
         try:
             points = wanted(person, program, sid, subledger, record)
@@ -74,7 +76,7 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
         person.requests[name] = request
         ledger.move(pieces, "active", request.state)
         if kind == "reserve":
-            request.hold_until = now + span(record.get("hold", program.points[sid]["hold"]))
+            request.hold_until = now + span(str(record.get("hold", program.points[sid]["hold"])))
         scene.post(person, member, f"points.{request.state}", now, sid, subledger, pieces)
         return pieces
     found = person.requests.get(name)
@@ -98,8 +100,6 @@ def wanted(person: Person, program: Program, sid: str, subledger: str | None, re
     """How many points a request is about; raises `Declined` with the first reason against it."""
     member, point = person.member(program), program.points[sid]
     rules = point["redeem"]
-    if member.joined is None:
-        raise Declined("not-a-member")
     unit = 10 ** program.scale(sid)
     multiple = program.minor(sid, rules["multiple"]) if rules["multiple"] is not None else 1
     partial = rules["partial"] == "true"
@@ -117,14 +117,19 @@ def wanted(person: Person, program: Program, sid: str, subledger: str | None, re
         points = fraction(record["points"]) * unit
     most = None
     if "order_total" in record and point["ratio"] is not None:
-        most = share * fraction(record["order_total"]) * fraction(point["ratio"]["points"]) / fraction(point["ratio"]["money"]) * unit
+        most = (
+            share
+            * fraction(record["order_total"])
+            * fraction(point["ratio"]["points"])
+            / fraction(point["ratio"]["money"])
+            * unit
+        )
     if partial:
-        least = floor(min(points, active, *([most] if most is not None else [])))
-        minor = least // multiple * multiple
+        minor: int = floor(min(points, active, active if most is None else most)) // multiple * multiple
         if minor < program.minor(sid, rules["minimum"]):
             raise Declined("below-minimum")
-        if minor == 0:
-            raise Declined("insufficient-points")
+        if not minor:
+            raise Declined("insufficient-points" if active < multiple else "below-minimum")
         return minor
     if points % multiple:
         raise Declined("not-a-multiple")
@@ -195,5 +200,3 @@ def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, 
         scene.post(person, member, "points.adjusted", now, sid, subledger, pieces, direction="debit")
     person.identities[identity] = record
     return "applied"
-
-
