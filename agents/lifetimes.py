@@ -46,7 +46,8 @@ def dates(
     activates_at = event_at if activates_at is None else activates_at
     if activates_at is None:
         return Dates(None, None, str(expiration))
-    return Dates(activates_at, expiration.expires_at(activates_at, zone, leap_day))
+    usable_from = max(activates_at, at)  # a date of activation may be past
+    return Dates(activates_at, expiration.expires_at(usable_from, zone, leap_day))
 
 
 def dates_by_event(version: Version, lot: Lot, at: Instant) -> tuple[Instant, Instant | None]:
@@ -173,6 +174,8 @@ def _extend(
     program = version.program.program
     there = visit.head(program, point.sid, subledger)
     parts = [(ledger.extend(there, lot, expires_at), lot.remaining + lot.reserved) for lot in lots]
+    if parts:
+        visit.due_by(visit.profile.settled_at)  # what was due of them is reckoned anew
     for start in range(0, len(parts), _LOTS_AN_ENTRY):
         told = tuple(parts[start : start + _LOTS_AN_ENTRY])
         visit.say(program, "points.extended", at, point, subledger, sum(points for _, points in told), told, cause=cause)

@@ -129,8 +129,8 @@ def _parse(document: Document) -> tuple[Program | None, list[Fault]]:
     top.done()
     reading.check_names()
     warned = tuple(
-        Fault(document.file, document.line(("points", str(index), "returns")), f"points.{index}.returns", reason)
-        for index, reason in warn_of(points)
+        Fault(document.file, document.line(("points", str(index), key)), f"points.{index}.{key}", reason)
+        for index, key, reason in warn_of(points, earning)
     )
     program = Program(
         **head, points=points, tiers=tiers, earning=earning, not_in_force=tuple(reading.not_in_force), warnings=warned

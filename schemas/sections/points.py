@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.amounts import MAX_SCALE, NANO
 from schemas.instants import DAY_US, HOUR_US, Instant, end_of, start_of
-from schemas.program import LeapDay, Limit, PointType, Ratio, Redeem
+from schemas.program import LeapDay, Limit, PointType, Ratio, Redeem, Rule
 from schemas.schedules import IMMEDIATELY, NEVER, Schedule, parse_duration
 from schemas.sections import values
 from schemas.sections.section import Section
@@ -162,7 +162,7 @@ def check_life(
 def _usable(activates: Schedule, expires: Schedule, point: PointType, calendar: Calendar, at: Instant) -> bool:
     active_at = activates.activates_at(at, calendar.zone, calendar.leap_day)
     active_at = at if active_at is None else active_at  # on an event: no sooner than the session
-    anchor = at if point.expires_from == "session" else active_at
+    anchor = at if point.expires_from == "session" else max(active_at, at)
     expires_at = expires.expires_at(anchor, calendar.zone, calendar.leap_day)
     return expires_at is None or expires_at > max(active_at, at)
 
@@ -179,10 +179,23 @@ def _anchors(activates: Schedule, expires: Schedule, calendar: Calendar) -> list
     return anchors
 
 
-def warn_of(points: tuple[PointType, ...]) -> list[tuple[int, str]]:
-    """Point types whose returns never take anything back: index and sentence."""
-    return [
-        (index, 'takes nothing back: "pending-only" meets points that are active at once; within-balance takes active ones too')
-        for index, point in enumerate(points)
-        if point.returns == "pending-only" and point.activation.kind == "immediately"
-    ]
+def warn_of(points: tuple[PointType, ...], earning: tuple[Rule, ...]) -> list[tuple[int, str, str]]:
+    """What is right by the rules and hardly meant: the index of a point type, a key of it and a sentence."""
+    found: list[tuple[int, str, str]] = []
+    for index, point in enumerate(points):
+        activations = [point.activation, *[rule.activation for rule in earning if rule.enabled and rule.point == point.sid and rule.activation]]
+        by_event = any(activation.kind == "on event" for activation in activations)
+        if point.returns == "pending-only" and point.activation.kind == "immediately":
+            found.append((index, "returns", _TAKES_NOTHING))
+        if by_event and point.activate_on is None:
+            found.append((index, "activate_on", "activates nothing: points wait for an event, and none is named here"))
+        if not by_event and point.activate_on is not None:
+            found.append((index, "activate_on", "activates nothing: no points of this type wait for an event"))
+        if point.renew_on and point.expiration.kind in ("never", "date"):
+            found.append((index, "renew_on", f'moves nothing: the expiration is "{point.expiration}"'))
+    return found
+
+
+_TAKES_NOTHING: Final = (
+    'takes nothing back: "pending-only" meets points that are active at once; within-balance takes active ones too'
+)

@@ -40,7 +40,7 @@ def test_what_one_program_counts_and_the_other_waits_for_is_counted_once_by_each
     assert scene.told() == []
 
 
-def test_what_was_returned_while_a_sale_waited_is_not_earned() -> None:
+def test_what_was_returned_while_a_sale_waited_is_taken_back() -> None:
     scene = Scene({}, WAITS | {"program": "extra"})
     lines = [{"sku": "A", "quantity": 4, "unit_price": "10.00"}]
     scene.sell(1, "R", lines=lines)
@@ -50,7 +50,7 @@ def test_what_was_returned_while_a_sale_waited_is_not_earned() -> None:
     scene.write(3, agreed=True)
     assert scene.books() == {
         ("club", "pts"): {"active": "30", "reversed": "10", "lifetime": "40"},
-        ("extra", "pts"): {"active": "30", "lifetime": "30"},
+        ("extra", "pts"): {"active": "30", "reversed": "10", "lifetime": "40"},
     }
 
 

@@ -211,7 +211,10 @@ def test_some_things_never_differ_between_versions(changes: dict[str, str], path
     ],
 )
 def test_tiers_never_change_between_versions(before: list[Any], after: list[Any], refused: bool) -> None:
-    documents = [shop().overlay({"tiers.definitions": before}), shop(effective_from="2024-06-01T00:00:00Z").overlay({"tiers.definitions": after})]
+    documents = [
+        shop().overlay({"tiers.definitions": before}),
+        shop(effective_from="2024-06-01T00:00:00Z").overlay({"tiers.definitions": after}),
+    ]
     if not refused:
         build_catalog(documents)
         return
@@ -251,6 +254,20 @@ def test_what_is_not_there_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "big.yaml").write_bytes(b"x" * (1 << 21))
     with pytest.raises(ProgramFileError, match="must be at most 1 MiB"):
         load_catalog([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("changes", "paths"),
+    [
+        ({"points.0.activation": "on event"}, ["points.0.activate_on"]),
+        ({"points.0.activate_on": {"pixel": "delivered"}}, ["points.0.activate_on"]),
+        ({"points.0.activate_on": {"pixel": "delivered"}, "earning.0.activation": "on event"}, []),
+        ({"points.0.renew_on": ["earning"]}, ["points.0.renew_on"]),
+        ({"points.0.renew_on": ["earning"], "points.0.expiration": "1 year"}, []),
+    ],
+)
+def test_what_says_something_and_does_nothing_is_warned_of(changes: dict[str, Any], paths: list[str]) -> None:
+    assert [fault.path for fault in warnings(program(changes))] == paths
 
 
 # --- the files that state the contract --------------------------------------------------------------------------------
