@@ -83,10 +83,12 @@ def _debit(visit: Visit, record: Adjustment, version: Version) -> None:
     spent = ledger.write_off(there, -points, point.spend_order)
     for lot in spent.used:
         visit.remember_used(lot)
+    now = visit.profile.settled_at
+    visit.due_by(now)  # what was due of the lots that it took is reckoned anew
     visit.say(
         program,
         "points.adjusted",
-        visit.profile.settled_at,
+        now,
         point,
         subledger,
         -points,

@@ -63,6 +63,7 @@ def on_redemption(visit: Visit, record: records.Redemption, version: Version) ->
     try:
         done = _REACTIONS[record.kind](request)
         redemption, told = done.redemption, _accepted(request, done)
+        visit.due_by(request.at)  # what was due of the lots that it touched is reckoned anew
     except Declined as declined:
         redemption, told = request.known or _nothing(request), _declined(request, declined.reason)
     last_at = max(redemption.last_at, record.requested_at)

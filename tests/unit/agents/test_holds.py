@@ -1,6 +1,7 @@
 """Redemptions over time: decisions told again word for word, holds that outlive what is remembered, lots held in part."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -194,6 +195,27 @@ def test_among_thousands_of_lots_those_that_are_next_are_spent_and_given_back() 
     assert shop.figures() == {"active": "3000"}
     shop.tick("2024-07-31T00:00:00Z")
     assert shop.figures() == {"active": "2990", "expired": "10"}
+
+
+@pytest.mark.parametrize(
+    "spend",
+    [
+        lambda shop, at: shop.ask(at, points="100"),
+        lambda shop, at: [shop.ask(at, kind="reserve", points="100"), shop.ask(at, kind="commit")],
+        lambda shop, at: shop.send("adjustments", at, adjustment_id="A", program="club", points="-100", reason="r", actor="a"),
+    ],
+    ids=["redeemed", "reserved and committed", "taken by hand"],
+)
+def test_at_the_expiry_of_what_is_spent_nothing_happens_and_the_profile_is_left_alone(
+    spend: Callable[[Shop, str], object],
+) -> None:
+    shop = Shop(expiration="3 days")
+    shop.sell("2024-07-01T12:00:00Z", "R", 100)
+    spend(shop, "2024-07-02T12:00:00Z")
+    shop.tick("2024-07-10T12:00:00Z")
+    profile = shop.table.profile("p1")
+    assert profile is not None
+    assert profile.settled_at == parse_instant("2024-07-02T12:00:00Z")
 
 
 @pytest.mark.parametrize(
