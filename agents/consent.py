@@ -8,7 +8,7 @@ waits for. It counts when consent comes or the profile joins, and if that never 
 from typing import Final
 
 from agents.incoming import Incoming
-from agents.parking import PARKED_MAX, park
+from agents.parking import is_full, park
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.instants import Instant
@@ -53,7 +53,7 @@ def counts(profile: Profile, program: Program, at: Instant) -> bool:
 def wait(visit: Visit, version: Version, incoming: Incoming, key: bytes, content: bytes) -> bool:
     """Let a record that does not count wait, where the program says so. `key`: its identity. False: it does not wait."""
     program = version.program
-    if program.membership.before_join != "park" or len(visit.profile.parked) >= PARKED_MAX:
+    if program.membership.before_join != "park" or is_full(visit.profile, incoming):
         return False
     until = incoming.arrived_at + program.park_us
     name = waits_for(program.program)

@@ -17,7 +17,8 @@ from schemas.outcomes import PARKED as PARKED_OUTCOME
 from tables.state import Parked, Profile
 
 PARKED_MAX: Final = 1_000
-"""Records that may wait at one profile: its state must stay small enough to be written with every change."""
+PARKED_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Records that may wait at one profile: its state must stay small enough to be written with every change, as one message."""
 
 
 def park(visit: Visit, incoming: Incoming, waits_for: bytes, until: Instant, identity: bytes, content: bytes) -> str:
@@ -31,8 +32,11 @@ def park(visit: Visit, incoming: Incoming, waits_for: bytes, until: Instant, ide
             if waiting.content != content:
                 raise Refused("conflicting-duplicate", "the same record waits already, with other content")
             return DUPLICATE
-    if len(profile.parked) >= PARKED_MAX:
-        raise Refused("unknown-receipt", f"what it speaks of is not known, and {PARKED_MAX} records of the profile wait already")
+    if is_full(profile, incoming):
+        waiting_now = len(profile.parked)
+        raise Refused(
+            "unknown-receipt", f"what it speaks of is not known, and {waiting_now:,} records of the profile wait already"
+        )
     value = incoming.value or b""
     parked = Parked(
         until,
@@ -50,6 +54,12 @@ def park(visit: Visit, incoming: Incoming, waits_for: bytes, until: Instant, ide
     visit.due_by(until)
     visit.touch()
     return PARKED_OUTCOME
+
+
+def is_full(profile: Profile, incoming: Incoming) -> bool:
+    """Whether one more record would be too many, or too much."""
+    waiting = sum([len(parked.value) for parked in profile.parked]) + len(incoming.value or b"")
+    return len(profile.parked) >= PARKED_MAX or waiting > PARKED_BYTES_MAX
 
 
 def take(profile: Profile, waits_for: bytes) -> list[Parked]:

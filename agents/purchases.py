@@ -13,7 +13,7 @@ from agents import consent, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.incoming import Incoming
 from agents.programs import Version
-from agents.returns import Place, seen_again, take_all_back, use
+from agents.returns import Place, returned_before, seen_again, take_all_back, use
 from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
@@ -102,13 +102,13 @@ def _earn(
 def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version], known: Receipt, key: bytes) -> str:
     """A sale that waited for its profile to join, or to consent, counts now for the programs that it waited for: what is left of it.
 
-    Not if the receipt has been cancelled, opened or replaced since, or if money came back; one that has not waited is a duplicate.
+    Not if the receipt has been cancelled, opened or replaced since; and one that has not waited is a duplicate.
     """
     marks = known.seen
     waiting = [
         version for version in versions if consent.still_waits(marks.get(consent.waiting_mark(version, sale.revision)), incoming)
     ]
-    if not waiting or not known.sale or known.refunded or sale.revision != known.revision:
+    if not waiting or not known.sale or sale.revision != known.revision:
         return DUPLICATE
     waited = [version for version in waiting if consent.counts(visit.profile, version.program, sale.closed_at)]
     for version in waiting:
@@ -118,16 +118,20 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
         return DUPLICATE
     visit.settle_to(sale.closed_at)
     judged = _bases(sale, waited)
+    rest = sale
     if known.returned:
         left = left_of(sale, known.returned)
         rests = [(version, *rest_of(sale, version.program, basis, left)) for version, basis in judged]
-        sale, judged = rests[0][1], [(version, basis) for version, _, basis in rests]
+        rest, judged = rests[0][1], [(version, basis) for version, _, basis in rests]
     earned: list[Earned] = []
     saw: list[Saw] = []
-    _earn(visit, sale, judged, {}, earned, saw)
+    _earn(visit, rest, judged, {}, earned, saw)
+    late = structs.replace(known, earned=tuple(earned), saw=tuple(saw))
+    if known.returned or known.refunded:
+        late = returned_before(visit, late, sale)
     done = {consent.waiting_mark(version, sale.revision) for version in waited}
     seen = {mark: content for mark, content in marks.items() if mark not in done}
-    visit.remember(key, structs.replace(known, seen=seen, earned=known.earned + tuple(earned), saw=known.saw + tuple(saw)))
+    visit.remember(key, structs.replace(known, seen=seen, earned=known.earned + late.earned, saw=known.saw + late.saw))
     return APPLIED
 
 

@@ -48,28 +48,46 @@ def on_return(visit: Visit, record: Return, incoming: Incoming, versions: list[V
     judges = _judges(visit.programs, known, sale, versions)
     returned, refunded = come_back(sale, known, record, [judge.program for judge in judges.values()])
     visit.settle_to(record.closed_at)
+    now = structs.replace(known, last_at=max(known.last_at, record.closed_at), returned=returned, refunded=refunded)
+    _unspend(visit, known, sale, judges, now)
+    visit.remember(key, _give_back(visit, now, sale, judges, record.closed_at, by_amount=record.amount is not None))
+    visit.remember(identity, Seen(content, record.closed_at))
+    return APPLIED
+
+
+def returned_before(visit: Visit, known: Receipt, sale: Sale) -> Receipt:
+    """The rest of a sale counts only now for these programs: their claims are as if the whole had counted before the returns.
+
+    Money that came back is of no line; it is taken back now.
+    """
+    judges = _judges(visit.programs, known, sale, [])
     saws = {saw.program: saw for saw in known.saw}
-    left: dict[str, Reckoning] = {}
+    claims: list[Earned] = []
+    for claim in known.earned:
+        whole = Reckoning(judges[claim.program].rulebook, sale, saws.get(claim.program) or Saw(claim.program), {}, 0)
+        claims.append(structs.replace(claim, given=max(whole.rest_earns(claim.point), claim.points)))
+    known = structs.replace(known, earned=tuple(claims))
+    if not known.refunded:
+        return known
+    _unspend(visit, structs.replace(known, refunded=0), sale, judges, known)
+    return _give_back(visit, known, sale, judges, visit.profile.settled_at, by_amount=True)
+
+
+def _give_back(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], at: Instant, *, by_amount: bool) -> Receipt:
+    """What is owed after all that came back of a receipt is taken, by the policies of an instant. Returns what it is then."""
+    saws = {saw.program: saw for saw in known.saw}
+    reckonings: dict[str, Reckoning] = {}
     earned: list[Earned] = []
     for claim in known.earned:
         program = claim.program
-        reckoning = left.get(program)
+        point = visit.programs.point(program, claim.point, at)
+        reckoning = reckonings.get(program)
         if reckoning is None:
             rulebook, saw = judges[program].rulebook, saws.get(program) or Saw(program)
-            reckoning = left[program] = Reckoning(rulebook, sale, saw, returned, refunded)
-        point = visit.programs.point(program, claim.point, record.closed_at)
-        owed = reckoning.owed(point, claim, by_amount=record.amount is not None)
-        claim = _take_back(visit, claim, owed, point, sale.closed_at)
-        if reckoning.nothing_left:
-            claim = _unuse(visit, claim)
-        earned.append(claim)
-    now = structs.replace(
-        known, last_at=max(known.last_at, record.closed_at), earned=tuple(earned), returned=returned, refunded=refunded
-    )
-    _unspend(visit, known, sale, judges, now)
-    visit.remember(key, now)
-    visit.remember(identity, Seen(content, record.closed_at))
-    return APPLIED
+            reckoning = reckonings[program] = Reckoning(rulebook, sale, saw, known.returned, known.refunded)
+        claim = _take_back(visit, claim, reckoning.owed(point, claim, by_amount=by_amount), point, sale.closed_at)
+        earned.append(_unuse(visit, claim) if reckoning.nothing_left else claim)
+    return structs.replace(known, earned=tuple(earned))
 
 
 def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[Version]) -> str:

@@ -294,6 +294,8 @@ def _check_return(record: Return) -> None:
         raise Refused("missing-field", "a return names its lines or an amount", "lines")
     if record.lines is not None and record.amount is not None:
         raise Refused("invalid-field", "a return names its lines or an amount, not both", "amount")
+    if record.amount is not None and record.amount < 0:
+        raise Refused("invalid-field", "a returned amount is not below 0", "amount")
     for number, line in enumerate(record.lines or ()):
         if line.quantity < 0:
             raise Refused("negative-quantity", "a returned quantity is not below 0", f"lines.{number}.quantity")

@@ -124,7 +124,7 @@ class Reckoning:
         elif point.on_return == "proportional":
             owed = self._so_far(earned, self._share_of_own(point.sid))
         else:
-            owed = earned.points - max(self._rest_earns(point.sid) - earned.kept_before, 0)
+            owed = earned.points - max(self.rest_earns(point.sid) - earned.kept_before, 0)
         return min(max(owed, 0), earned.points)
 
     def _so_far(self, earned: Earned, share: Exact) -> int:
@@ -146,7 +146,8 @@ class Reckoning:
             return 0
         return Fraction(sum([points * self._gone[line] for line, points in by_line.items()])) / whole
 
-    def _rest_earns(self, point: str) -> int:
+    def rest_earns(self, point: str) -> int:
+        """What is left of the receipt would have earned so much (minor), under the limits that it met."""
         program = self._rulebook.program
         sale, basis = rest_of(self._sale, program, self._basis, self._left)
         room = dict(self._saw.room)

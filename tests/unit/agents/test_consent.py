@@ -40,7 +40,7 @@ def test_what_one_program_counts_and_the_other_waits_for_is_counted_once_by_each
     assert scene.told() == []
 
 
-def test_what_was_returned_while_a_sale_waited_is_taken_back() -> None:
+def test_what_was_returned_while_a_sale_waited_is_not_earned() -> None:
     scene = Scene({}, WAITS | {"program": "extra"})
     lines = [{"sku": "A", "quantity": 4, "unit_price": "10.00"}]
     scene.sell(1, "R", lines=lines)
@@ -50,8 +50,28 @@ def test_what_was_returned_while_a_sale_waited_is_taken_back() -> None:
     scene.write(3, agreed=True)
     assert scene.books() == {
         ("club", "pts"): {"active": "30", "reversed": "10", "lifetime": "40"},
-        ("extra", "pts"): {"active": "30", "reversed": "10", "lifetime": "40"},
+        ("extra", "pts"): {"active": "30", "lifetime": "30"},
     }
+
+
+@pytest.mark.parametrize("on_return", ["recompute", "proportional", "by-amount"])
+def test_later_returns_of_a_sale_that_waited_take_as_if_it_had_counted_before_the_first(on_return: str) -> None:
+    points = [{"sid": "pts", "returns": "within-balance", "on_return": on_return}]
+    scene = Scene(WAITS | {"points": points})
+    scene.sell(1, "R", lines=[{"sku": "A", "quantity": 3, "unit_price": "10.00"}])
+    one = [{"sku": "A", "quantity": 1}]
+    scene.send("purchases", 2, kind="return", return_id="X", receipt_id="R", application="pos", lines=one)
+    scene.write(3, agreed=True)
+    scene.send("purchases", 4, kind="return", return_id="Y", receipt_id="R", application="pos", lines=one)
+    assert scene.books() == {("club", "pts"): {"active": "10", "reversed": "10", "lifetime": "20"}}
+
+
+def test_money_that_came_back_while_a_sale_waited_is_taken_back() -> None:
+    scene = Scene(WAITS | {"points": [{"sid": "pts", "returns": "within-balance"}]})
+    scene.sell(1, "R", lines=[{"sku": "A", "quantity": 3, "unit_price": "10.00"}])
+    scene.send("purchases", 2, kind="return", return_id="X", receipt_id="R", application="pos", amount="12.00")
+    scene.write(3, agreed=True)
+    assert scene.books() == {("club", "pts"): {"active": "18", "reversed": "12", "lifetime": "30"}}
 
 
 @pytest.mark.parametrize("kind", ["cancel", "reopen"])
