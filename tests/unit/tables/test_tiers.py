@@ -236,3 +236,42 @@ def test_a_reversal_makes_no_fall_by_itself(earned: list[tuple[int, int]], taken
     of, amount = earned[taken % len(earned)]
     member.earn(-amount, day(of)) if day(of) <= member.now else None
     assert member.state.tier == held
+
+
+@given(
+    earned=EARNED,
+    arrivals=st.lists(st.integers(0, 60), min_size=12, max_size=12),
+    taken=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 260)), max_size=4),
+    window=st.sampled_from(["review", "lifetime", "50 days"]),
+    relative_to=st.sampled_from(["program-join", "tier-join"]),
+    grace=st.sampled_from(["0 days", "7 days"]),
+    downgrade=st.sampled_from(["hard", "soft"]),
+)
+def test_every_sum_is_what_the_amounts_add_up_to(
+    earned: list[tuple[int, int]],
+    arrivals: list[int],
+    taken: list[tuple[int, int]],
+    window: str,
+    relative_to: str,
+    grace: str,
+    downgrade: str,
+) -> None:
+    """Kept step by step, the sum of now and those of past reviews are what adding up from scratch gives."""
+    steps = [(of + delay, amount, of) for (of, amount), delay in zip(earned, arrivals, strict=False)]
+    for which, when in taken:  # a reversal takes off at the time of what it takes back
+        arrived, amount, of = steps[which % len(earned)]
+        steps.append((max(when, arrived), -amount, of))
+    steps.sort(key=lambda step: step[0])
+    review = {"relative_to": relative_to, "every": "30 days"}
+    member = drive({"review": review, "window": window, "grace": grace, "downgrade": downgrade}, [*steps, (300, 0)])
+    amounts = [(day(of), amount) for _, amount, of in steps]
+
+    def added_up(since: int | None, until: int) -> int:
+        return sum(amount for at, amount in amounts if (since is None or at >= since) and at < until)
+
+    for period in member.state.past:
+        assert period.amount == added_up(period.since, period.until)
+    if window == "50 days":
+        assert member.counts_now == added_up(member.now - 50 * DAY_US + 1, member.now + 1)
+    else:
+        assert member.counts_now == added_up(member.state.since, member.now + 1)
