@@ -3,7 +3,7 @@
 Pure. A request is judged at the profile's settled time, on what is there then, however early it says that it was made: nothing
 that has expired is revived for it. What cannot be done is declined with a reason, and that is a decision like any other: it is
 remembered, and the same request again gets the same decision again, word for word. Only what nobody can understand (a point type
-that does not exist, an amount finer than its scale) is a dead letter, and decides nothing.
+that does not exist, a hold longer than any) is a dead letter, and decides nothing. What a request does is in `spending.py`.
 """
 
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def on_redemption(visit: Visit, record: records.Redemption, version: Version) ->
     if known is not None and len(known.decisions) >= REQUESTS_MAX:
         raise Refused("invalid-field", f"redemption {record.redemption_id} has had {REQUESTS_MAX:,} requests already", "part")
     visit.settle_to(record.requested_at)
-    request = _understood(visit, record, version, visit.find(Redemption, key))  # its hold may have run out just now
+    request = _understood(visit, record, version, visit.find(Redemption, key))  # anew: its hold may have run out just now
     if record.receipt_id is not None:
         visit.cause["receipt_id"] = record.receipt_id
     try:
