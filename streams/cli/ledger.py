@@ -17,10 +17,11 @@ _WIDTH: Final = 160  # where there is no terminal to ask
 @click.argument("profile_id", metavar="PROFILE")
 @setting(
     "--output",
+    multiple=True,
     required=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="The folder that `replay --output` wrote; its ledger-entries.jsonl is read.",
+    help="The folder that `replay --output` wrote; its ledger-entries.jsonl is read. Several in order, where a run went on from another's state.",
 )
 @setting(
     "--program",
@@ -31,7 +32,9 @@ _WIDTH: Final = 160  # where there is no terminal to ask
 @setting("--lot", metavar="ID", show_default="all", help="This lot only; the beginning of its id will do.")
 @setting("--entry", type=click.IntRange(min=1), metavar="NUMBER", show_default="all", help="This entry and its lots only.")
 @setting("--json", "as_json", is_flag=True, help="Print it for a machine.")
-def command(profile_id: str, output: Path, program: str | None, lot: str | None, entry: int | None, as_json: bool) -> int:
+def command(
+    profile_id: str, output: tuple[Path, ...], program: str | None, lot: str | None, entry: int | None, as_json: bool
+) -> int:
     """Show a profile's ledger: its entries with the running balance, and each lot with where it came from and went.
 
     Everything is read off the entries themselves and added up again. Ends with 1 where the profile (or what else was asked for)
@@ -43,9 +46,9 @@ def command(profile_id: str, output: Path, program: str | None, lot: str | None,
     from streams.provenance.select import NothingThereError, Wanted, select
     from streams.provenance.trace import trace
 
-    programs = trace(entries_of(output, profile_id))
+    programs = trace(entry for folder in output for entry in entries_of(folder, profile_id))
     if not programs:
-        click.echo(f"pointstream: ledger: {output} has no entry of a profile {profile_id}", err=True)
+        click.echo(f"pointstream: ledger: {' '.join(map(str, output))} has no entry of a profile {profile_id}", err=True)
         return FOUND_WRONG
     try:
         shown = select(programs, Wanted(_names(program), lot, entry))

@@ -122,7 +122,7 @@ def trace(entries: Iterable[Entry]) -> dict[str, Program]:
     for entry in entries:
         program = programs.setdefault(entry.program, Program(entry.program))
         if entry.entry != program.last + 1:
-            program.faults.append(f"entry {entry.entry} follows entry {program.last}: something is missing or doubled")
+            program.faults.append(_gap(program.last, entry.entry))
         program.last = entry.entry
         if entry.type == "membership.joined":
             program.joined = entry
@@ -134,6 +134,12 @@ def trace(entries: Iterable[Entry]) -> dict[str, Program]:
         for ledger in program.ledgers.values():
             ledger.faults += _unequal_lots(ledger)
     return programs
+
+
+def _gap(before: int, number: int) -> str:
+    if before == 0:
+        return f"its entries begin with {number}; those before are in the output of an earlier run: name that first (--output, twice)"
+    return f"entry {number} follows entry {before}: something is missing or doubled"
 
 
 def _book(ledger: Ledger, entry: Entry) -> None:
