@@ -177,10 +177,13 @@ def _take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Ins
     own = frozenset(claim.lots)
     if held.pages:
         pages.open_earned(held, (at,), visit.fetch(program, ledger_key(point.sid, subledger)))
-    gone = min(owed, _expired_of(visit, held, claim.lots) - claim.gone)
+    gone = min(owed, max(_expired_of(visit, held, claim.lots) - claim.gone, 0))
     if held.pages:
         _open_others(visit, held, claim, owed - gone, point)
     taken = ledger.take_back(held, owed - gone, own, point.returns, point.spend_order)
+    for lot, points in taken.parts:
+        if lot.expired and points == lot.remaining and not lot.reserved:
+            visit.remember_used(structs.replace(lot, remaining=0))  # what expired of it is asked for again
     if taken.parts or taken.debt_added:
         now = visit.profile.settled_at
         visit.say(program, "points.reversed", now, point, subledger, taken.points, taken.parts, debt_added=taken.debt_added)
