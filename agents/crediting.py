@@ -5,7 +5,7 @@ An accrual makes one lot for each pair of dates (and legal entity and descriptio
 be used, because it expires at or before its activation, is born expired: accrued and expired at once, and the entry says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -33,6 +33,7 @@ class Portion(Struct, gc=False, frozen=True):
     expiration: Schedule
     legal_entity: str | None
     description: str | None
+    rule: str | None = None
 
 
 def portion(points: int, point: PointType, rule: Rule | None = None) -> Portion:
@@ -45,6 +46,7 @@ def portion(points: int, point: PointType, rule: Rule | None = None) -> Portion:
         rule.expiration or point.expiration,
         rule.legal_entity or point.legal_entity,
         rule.description or point.description,
+        rule.rule,
     )
 
 
@@ -59,16 +61,21 @@ def credit(
     *,
     sale: Sale | None = None,
     rules: tuple[tuple[str, int], ...] = (),
+    lines: Mapping[str, tuple[str, ...]] | None = None,
     withheld: int = 0,
     cause: Cause | None = None,
     reason: str | None = None,
     adjusted_by: str | None = None,
 ) -> tuple[str, ...]:
-    """Accrue, joining first where that joins; by hand where `adjusted_by` names an actor. Returns the ids of the lots."""
+    """Accrue, joining first where that joins; by hand where `adjusted_by` names an actor. Returns the ids of the lots.
+
+    `lines`: for rules that ask for some of the sale's lines, the ids of those that they counted.
+    """
     program = version.program.program
     kind = "points.accrued" if adjusted_by is None else "points.adjusted"
     entry_id = visit.effect_id(program, kind, f"{point.sid}:{subledger}:{source}", cause)
-    lots = _lots(_dated(visit, version, point, portions, at, sale), at, entry_id, sale)
+    dated = _dated(visit, version, point, portions, at, sale)
+    lots = _lots(dated, at, entry_id, sale)
     if visit.membership(program).joined_at is None and _joins_by(visit, version, lots, at):
         join(visit, version, at, cause)
     parts = tuple([(lot, lot.issued) for lot in lots])
@@ -85,6 +92,7 @@ def credit(
         entry_id=entry_id,
         cause=cause,
         rules=rules,
+        rules_of=_rules_of(dated, lots, lines or {}) if lines or len(lots) > 1 else None,
         legal_entity=lots[0].legal_entity if alike else None,
         description=lots[0].description if alike else None,
         reason=reason,
@@ -193,6 +201,23 @@ def _lots(dated: list[tuple[Portion, Dates]], at: Instant, entry_id: str, sale: 
         for number, ((dates, legal_entity, description), points) in enumerate(grouped.items())
         if points > 0
     ]
+
+
+def _rules_of(
+    dated: list[tuple[Portion, Dates]], lots: list[Lot], lines: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    """For each rule its lot, where there are several, and its lines, where it asks for some: so every point tells where it is from."""
+    found: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+    for part, dates in dated:
+        if part.rule is not None:
+            lot_id = None if len(lots) == 1 else next((lot.lot_id for lot in lots if _is_of(lot, part, dates)), None)
+            found[part.rule] = lot_id, lines.get(part.rule, ())
+    return found
+
+
+def _is_of(lot: Lot, part: Portion, dates: Dates) -> bool:
+    labels = lot.legal_entity == part.legal_entity and lot.description == part.description
+    return labels and Dates(lot.activates_at, lot.expires_at, lot.expiration) == dates
 
 
 def _born_expired(lot: Lot, at: Instant) -> bool:

@@ -225,10 +225,18 @@ def _gain(
             "earning",
             sale=sale,
             rules=rules,
+            lines=_line_ids(sale, award) if award.lines else None,
             withheld=granted.withheld,
         )
     if rest > 0 or kept_before:
         earned.append(Earned(program.program, point.sid, subledger, rest, lots, granted.usage, 0, rest, kept_before, kept_before))
+
+
+def _line_ids(sale: Sale, award: Award) -> dict[str, tuple[str, ...]]:
+    """The lines that each rule counted, for those that ask for some of them."""
+    return {
+        rule: tuple([sale.lines[place].line_id or str(place + 1) for place in places]) for rule, places in award.lines.items()
+    }
 
 
 def _split(award: Award, granted: limits.Granted, rest: int) -> tuple[list[Portion], tuple[tuple[str, int], ...]]:

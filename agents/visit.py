@@ -5,7 +5,7 @@ changed nothing. It numbers the output (`sequence`, `entry`), gives it ids, and 
 entry that brought it. It decides nothing about points.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct
 
@@ -212,8 +212,13 @@ class Visit:
     # what is said
 
     def effect_id(self, program: str, kind: str, about: str, cause: Cause | None = None) -> str:
-        """A new id; the second effect of one cause that is otherwise alike gets another ordinal."""
+        """A new id; the second effect of one cause that is otherwise alike gets another ordinal.
+
+        Who was erased may send the same receipt again as somebody new: it is another one then.
+        """
         stem = "\x1f".join((program, self.profile_id, *map(str, (cause or self.cause).values()), kind, about))
+        if self.profile.erased_at is not None:
+            stem += f"\x1f{self.profile.erased_at}"
         ordinal = self._ordinals.get(stem, 0)
         self._ordinals[stem] = ordinal + 1
         return effect_id(stem, ordinal)
@@ -249,6 +254,7 @@ class Visit:
         entry_id: str | None = None,
         cause: Cause | None = None,
         rules: tuple[tuple[str, int], ...] = (),
+        rules_of: Mapping[str, tuple[str | None, tuple[str, ...]]] | None = None,
         legal_entity: str | None = None,
         description: str | None = None,
         reason: str | None = None,
@@ -258,7 +264,10 @@ class Visit:
         debt_paid: int = 0,
         direction: str | None = None,
     ) -> None:
-        """A ledger entry about so many points out of or into these parts of lots, with the balance after it."""
+        """A ledger entry about so many points out of or into these parts of lots, with the balance after it.
+
+        `rules_of`: for rules that need it, which of the entry's lots got their points, and which lines of the receipt they counted.
+        """
         membership = self.membership(program)
         membership.sequence += 1
         membership.entry += 1
@@ -280,7 +289,9 @@ class Visit:
             points=format_points(points, scale),
             direction=direction,
             lots=tuple([_lot_view(lot, part, scale) for lot, part in parts]),
-            rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules]),
+            rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
+            if not rules_of
+            else tuple([RuleView(rule, format_points(part, scale), *rules_of.get(rule, (None, ()))) for rule, part in rules]),
             legal_entity=legal_entity,
             description=description,
             reason=reason,

@@ -42,9 +42,13 @@ class LotView(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     line_id: str | None = None
 
 
-class RuleView(Struct, gc=False, frozen=True):
+class RuleView(Struct, gc=False, frozen=True, omit_defaults=True):
+    """What a rule gave. `lot_id` where the entry makes several lots; `lines` where the rule asks for some of a receipt's lines."""
+
     rule: str
     points: str
+    lot_id: str | None = None
+    lines: tuple[str, ...] = ()
 
 
 class LedgerEntry(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):

@@ -22,10 +22,14 @@ from tables.rounding import Exact, apportion, round_exact, round_ratio
 
 
 class Award(Struct, gc=False, frozen=True):
-    """What one point type gets: whole points (minor) a rule, in file order; they may still meet limits."""
+    """What one point type gets: whole points (minor) a rule, in file order; they may still meet limits.
+
+    `lines`: for rules that ask for some of the lines, which they counted, by position.
+    """
 
     point: PointType
     rows: tuple[tuple[Rule, int], ...]
+    lines: dict[str, Sequence[int]] = {}
 
 
 class Part(Struct, gc=False, frozen=True):
@@ -52,6 +56,7 @@ class _PointRules:
         self.multipliers = tuple(rule for rule in self.order if rule.multiplier_nano is not None)
         self.plain = frozenset(rule.rule for rule in self.order if _is_plain(rule))
         self.any_exclusive = any(rule.exclusive for rule in self.giving)
+        self.asking_for_lines = tuple(rule for rule in self.order if rule.lines is not None)
 
     def matching(self, rules: Sequence[Rule], lines: Lines, facts: Facts) -> list[Match]:
         found: list[Match] = []
@@ -88,7 +93,7 @@ class Rulebook:
         for rules in self._by_point:
             rows = _award(rules, self.program.choose, lines, facts)
             if rows:
-                awards.append(Award(rules.point, rows))
+                awards.append(Award(rules.point, rows, _asked_for(rules, rows, lines, facts) if rules.asking_for_lines else {}))
         return awards
 
     def lines_of(self, facts: Facts) -> Lines:
@@ -128,6 +133,12 @@ def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple
         return ((rule, points),) if points > 0 else ()
     by_line = bool(multipliers) or point.round == "line"
     return _rounded(point, rules.order, _multiplied(point, giving, multipliers, facts, by_line))
+
+
+def _asked_for(rules: _PointRules, rows: tuple[tuple[Rule, int], ...], lines: Lines, facts: Facts) -> dict[str, Lines]:
+    """Which lines the rules counted that gave something and ask for some of the lines only."""
+    gave = {rule.rule for rule, _ in rows}
+    return {rule.rule: matched for rule, matched in rules.matching(rules.asking_for_lines, lines, facts) if rule.rule in gave}
 
 
 def _chosen(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[list[Match], list[Match]]:

@@ -183,7 +183,10 @@ def warn_of(points: tuple[PointType, ...], earning: tuple[Rule, ...]) -> list[tu
     """What is right by the rules and hardly meant: the index of a point type, a key of it and a sentence."""
     found: list[tuple[int, str, str]] = []
     for index, point in enumerate(points):
-        activations = [point.activation, *[rule.activation for rule in earning if rule.enabled and rule.point == point.sid and rule.activation]]
+        activations = [
+            point.activation,
+            *[rule.activation for rule in earning if rule.enabled and rule.point == point.sid and rule.activation],
+        ]
         by_event = any(activation.kind == "on event" for activation in activations)
         if point.returns == "pending-only" and point.activation.kind == "immediately":
             found.append((index, "returns", _TAKES_NOTHING))

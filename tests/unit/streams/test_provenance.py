@@ -384,3 +384,35 @@ def test_what_is_not_there_is_one_sentence(replayed: Path, tmp_path: Path, capsy
         found, out, err = say(capsys, *arguments)
         assert (found, out, err.count("\n")) == (code, "", 1), arguments
         assert sentence in err
+
+
+SEVERAL = """
+program: shop
+timezone: UTC
+environment: sandbox
+effective_from: 2000-01-01T00:00:00Z
+applications: [pos]
+currency: EUR
+points: [{sid: pts}]
+earning:
+  - {rule: base, rate: {points: "1", per: "1.00"}}
+  - {rule: coffee, multiplier: "3", lines: {category: coffee}, expiration: 30 days}
+  - {rule: gift, fixed: {points: "5", per: line}, lines: {category: toys}}
+"""
+
+
+def test_where_a_receipt_makes_several_lots_each_tells_its_own_rules_and_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bought = [
+        {"sku": "A", "quantity": 1, "unit_price": "10.00"},
+        {"sku": "B", "quantity": 2, "unit_price": "3.00", "category": "coffee", "line_id": "x7"},
+        {"sku": "C", "quantity": 1, "unit_price": "4.00", "category": "toys"},
+    ]
+    inputs = write_lines(tmp_path / "in.jsonl", line(sale("R1", lines=bought)))
+    arguments = ["--program", program(tmp_path, SEVERAL), "--input", inputs, "--output", tmp_path / "out"]
+    assert run([str(argument) for argument in ("replay", *arguments)]) == 0
+    capsys.readouterr()
+    out = say(capsys, "p1", "--output", tmp_path / "out")[1]
+    assert "from receipt R1; base 20, gift 5 for line 3; " in out
+    assert "from receipt R1; coffee 12 for line x7; " in out
