@@ -62,6 +62,7 @@ receipts = numbers.map(lambda number: f"R{number}")
 records = st.one_of(
     told("purchases", receipt_id=receipts, application="pos", currency="EUR", lines=lines, revision=st.integers(1, 2)),
     told("purchases", receipt_id=receipts, application="pos", currency="EUR", lines=lines),
+    told("purchases", receipt_id=receipts, application="pos", currency="EUR", lines=lines, subledger="fuel"),
     told("purchases", kind="return", return_id=numbers.map(str), receipt_id=receipts, application="pos", lines=st.just([{"sku": "A", "quantity": 1}])),
     told("purchases", kind=st.sampled_from(["cancel", "reopen"]), receipt_id=receipts, application="pos"),
     told("pixels", event_id=numbers.map(str), type=st.sampled_from(["visit", "delivered", "form"]),
@@ -96,15 +97,39 @@ def bytes_of(steps: list[tuple[str, float, dict[str, Any]]], programs: list[dict
     return said
 
 
+TIERS = {
+    "definitions": [{"name": "Silver", "threshold": "20"}, {"name": "Gold", "threshold": "40"}],
+    "review": {"every": "5 days"},
+}
+MORE: list[dict[str, Any]] = [
+    {},
+    {"subledgers": {"enabled": "true"}},
+    {"tiers": TIERS},
+    {"tiers": TIERS, "subledgers": {"enabled": "true"}},
+]
+NEXT: list[dict[str, Any]] = [
+    {},
+    {"status": "ended"},
+    {"earning": RULES[1:]},
+    {"points": [{**each, "renew_on": []} for each in POINTS]},
+]
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     st.lists(records, min_size=1, max_size=25),
     st.sampled_from(JOINS),
     st.sampled_from([{}, {"consent": "agreed"}, {"consent": "agreed", "before_join": "park"}]),
+    st.sampled_from(MORE),
+    st.sampled_from(NEXT),
 )
-def test_whatever_is_said_of_one_person(steps: list[tuple[str, float, dict[str, Any]]], join: str, asks: dict[str, str]) -> None:
+def test_whatever_is_said_of_one_person(
+    steps: list[tuple[str, float, dict[str, Any]]], join: str, asks: dict[str, str], more: dict[str, Any], then: dict[str, Any]
+) -> None:
+    club = {"points": POINTS, "earning": RULES, "membership": {"join": join, **asks}, **more}
     programs: list[dict[str, Any]] = [
-        {"points": POINTS, "earning": RULES, "membership": {"join": join, **asks}},
+        club,
+        {**club, "effective_from": "2024-07-12T00:00:00Z", **then},
         {"program": "other", "points": POINTS[:1], "earning": RULES[:1]},
     ]
     said = bytes_of(steps, programs, restarts=False)
