@@ -27,11 +27,25 @@ from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 SAID = (LEDGER_ENTRIES, TIER_CHANGES, REDEMPTION_DECISIONS, DEAD_LETTERS)
-_ALL_KINDS = (
-    "membership.joined points.accrued points.activated points.reversed points.expired points.redeemed points.adjusted points.reserved "
-    "points.released points.extended points.reinstated tier.joined tier.upgraded tier.retained tier.downgraded redemption.accepted "
-    "redemption.declined"
-).split()
+_ALL_KINDS = [
+    "membership.joined",
+    "points.accrued",
+    "points.activated",
+    "points.reversed",
+    "points.expired",
+    "points.redeemed",
+    "points.adjusted",
+    "points.reserved",
+    "points.released",
+    "points.extended",
+    "points.reinstated",
+    "tier.joined",
+    "tier.upgraded",
+    "tier.retained",
+    "tier.downgraded",
+    "redemption.accepted",
+    "redemption.declined",
+]
 Lines = dict[tuple[str, int], list[bytes]]
 
 
