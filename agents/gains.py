@@ -1,0 +1,152 @@
+"""Gains: what a sale earns of each program that it counts for, and what of that is credited.
+
+Pure. A sale is judged by the profile as it was at the sale's own time. What its rules asked for (`Saw`) is remembered with the
+receipt, so that what is left of it after a return can be judged alike.
+"""
+
+from fractions import Fraction
+
+from agents import consent, standing
+from agents.crediting import Portion, credit, joins, portion
+from agents.programs import Version
+from agents.returns import Place, use
+from agents.visit import Visit
+from schemas.records import Sale
+from tables import limits, tiers
+from tables.basis import Basis
+from tables.earning import Award
+from tables.facts import Situation
+from tables.rounding import apportion
+from tables.state import Earned, Saw, ledger_key
+from tables.timelines import fields_at
+
+
+def earn(
+    visit: Visit,
+    sale: Sale,
+    judged: list[tuple[Version, Basis]],
+    kept: dict[Place, int],
+    earned: list[Earned],
+    saw: list[Saw],
+) -> list[Version]:
+    """What the sale earns of each program goes to `earned`, what it saw there to `saw`; what earlier revisions kept of that is
+    taken out of `kept`. Returns the programs that it does not count for.
+    """
+    uncounted: list[Version] = []
+    for version, basis in judged:
+        situation = _situation(visit, version, sale)
+        if situation is None:
+            uncounted.append(version)
+            continue
+        room: dict[str, int] = {}
+        if version.rulebook.limited:
+            usage = visit.membership(version.program.program).usage
+            room = limits.counters(version.program, usage, sale.closed_at)
+        for award in version.rulebook.earn(sale, basis, situation):
+            _gain(visit, version, sale, award, kept, earned, room)
+        by_spend = version.ladder is not None and version.ladder.measure == "spend"
+        seen = _saw(version, situation, room)
+        if seen is not None or by_spend:
+            saw.append(seen or Saw(version.program.program))
+        if by_spend:
+            standing.spent(visit, version, sale.subledger or "", standing.gross_nano(basis), sale.closed_at)
+    return uncounted
+
+
+def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
+    """The profile at the sale's own time; None where the sale does not count (`consent.counts`)."""
+    if not consent.counts(visit.profile, version.program, sale.closed_at):
+        return None
+    asked = version.asked_fields
+    fields = fields_at(visit.profile.fields, asked, sale.closed_at) if asked else {}
+    membership = visit.profile.programs.get(version.program.program)
+    if membership is None or membership.joined_at is None:
+        return Situation(sale.closed_at, None, False, fields)
+    held = None
+    if version.program.tiers.definitions:
+        held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
+    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields)
+
+
+def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:
+    """What the sale saw of a program, as far as its rules ask for it; None where they ask for nothing, as most do."""
+    asks = version.rulebook.asks
+    tier = situation.tier if "tier" in asks else None
+    member = situation.member and "member" in asks
+    if tier is None and not member and not room and not situation.fields:
+        return None
+    return Saw(version.program.program, tier, member, tuple(room.items()), dict(situation.fields))
+
+
+def _gain(
+    visit: Visit,
+    version: Version,
+    sale: Sale,
+    award: Award,
+    kept: dict[Place, int],
+    earned: list[Earned],
+    room: dict[str, int],
+) -> None:
+    """Lay limits over an award, take off what an earlier revision kept, and accrue the rest."""
+    program, point = version.program, award.point
+    subledger = sale.subledger or ""
+    membership = visit.membership(program.program)
+    held = membership.ledgers.get(ledger_key(point.sid, subledger))
+    balance = 0 if held is None else held.active + held.pending
+    if point.initial_balance_minor and membership.joined_at is None and not subledger:
+        wanted = [portion(points, point, rule) for rule, points in award.rows]
+        if joins(version, point, wanted, sale.closed_at):
+            balance += point.initial_balance_minor  # which is credited first
+    if point.max_balance_minor is not None and balance:
+        room[point.sid] = balance
+    granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
+    kept_before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
+    rest = max(granted.total - kept_before, 0)
+    if granted.withheld:
+        visit.count(("withheld", program.program, point.sid), granted.withheld)
+    if granted.usage:
+        limits.forget_usage(membership.usage, visit.profile.settled_at - program.remember_us)
+        use(visit, program.program, granted.usage)
+    lots: tuple[str, ...] = ()
+    if rest > 0:
+        portions, rules = _split(award, granted, rest)
+        lots = credit(
+            visit,
+            version,
+            point,
+            subledger,
+            portions,
+            sale.closed_at,
+            "earning",
+            sale=sale,
+            rules=rules,
+            lines=_line_ids(sale, award) if award.lines else None,
+            withheld=granted.withheld,
+        )
+    if rest > 0 or kept_before:
+        earned.append(Earned(program.program, point.sid, subledger, rest, lots, granted.usage, 0, rest, kept_before, kept_before))
+
+
+def _line_ids(sale: Sale, award: Award) -> dict[str, tuple[str, ...]]:
+    """The lines that each rule counted, for those that ask for some of them."""
+    return {
+        rule: tuple([sale.lines[place].line_id or str(place + 1) for place in places]) for rule, places in award.lines.items()
+    }
+
+
+def _split(award: Award, granted: limits.Granted, rest: int) -> tuple[list[Portion], tuple[tuple[str, int], ...]]:
+    """So many points as portions of the rules that gave them, and the rows that say so: these sum to them and what is withheld."""
+    point = award.point
+    if len(award.rows) == 1:
+        rule, _ = award.rows[0]
+        return [portion(rest, point, rule)], ((rule.rule, rest + granted.withheld),)
+    rows = _shrunk([points for _, points in award.rows], rest + granted.withheld)
+    given = _shrunk(granted.given, rest)
+    portions = [portion(points, point, rule) for (rule, _), points in zip(award.rows, given, strict=True) if points]
+    return portions, tuple([(rule.rule, points) for (rule, _), points in zip(award.rows, rows, strict=True) if points])
+
+
+def _shrunk(rows: list[int], total: int) -> list[int]:
+    """The same rows in proportion to a smaller total."""
+    whole = sum(rows)
+    return rows if whole <= total or not whole else apportion([Fraction(points * total, whole) for points in rows], total)
