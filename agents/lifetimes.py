@@ -14,8 +14,8 @@ from schemas.events import Cause
 from schemas.instants import Instant
 from schemas.program import PointType
 from schemas.schedules import Schedule, parse_schedule
-from tables import ledger
-from tables.state import Lot, Seen, split_ledger_key
+from tables import ledger, pages
+from tables.state import Lot, Seen, ledger_key, split_ledger_key
 from tables.table import identity_key
 from tables.timelines import Runs, last_renewal, renewed
 
@@ -102,7 +102,7 @@ def renew(
     """
     if by not in point.renew_on:
         return
-    there = visit.ledger(version.program.program, point.sid, subledger)
+    there = visit.head(version.program.program, point.sid, subledger)
     there.renewed = renewed([*there.renewed, (at, at)], _lasts(version, point), visit.arrived_at - visit.programs.remember_us)
     visit.touch()
     _renew(visit, version, point, subledger, at, cause)
@@ -125,7 +125,11 @@ def _renew(visit: Visit, version: Version, point: PointType, subledger: str, at:
     """What is past its date while it is held is not renewed."""
     expires_at = _lasts(version, point)(at)
     if expires_at is not None:
-        there = visit.ledger(version.program.program, point.sid, subledger)
+        program = version.program.program
+        there = visit.head(program, point.sid, subledger)
+        pages.open_where(
+            there, lambda page: page.first_expiry < expires_at, visit.fetch(program, ledger_key(point.sid, subledger))
+        )
         now = visit.profile.settled_at
         later = [lot for lot in there.lots if lot.expires_at is not None and now < lot.expires_at < expires_at]
         _extend(visit, version, point, subledger, later, expires_at, at, cause)
