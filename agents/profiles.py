@@ -17,12 +17,11 @@ from schemas.records import ProfileRecord, fingerprint
 from tables import ledger
 from tables.state import Lot, Membership, Redemption, Seen, split_ledger_key
 from tables.table import identity_key, redemption_key
-from tables.timelines import with_value
+from tables.timelines import BYTES_MAX, size_of, with_value
 
 FIELDS_MAX: Final = 200
 NAME_MAX: Final = 128
-VALUE_MAX: Final = 8_192
-"""Of one value, characters in all: a profile's state is written with every change of it."""
+"""A profile's state is written with every change of it; so is a value bounded (`timelines.BYTES_MAX`)."""
 
 _INT_END: Final = 1 << 63
 _TEXTS: Final = frozenset({"first_name", "email", "phone", "locale"})
@@ -74,8 +73,8 @@ def _understood(visit: Visit, record: ProfileRecord) -> dict[str, Any]:
 
 def _wrong(name: str, value: object) -> str | None:
     """What is wrong with the value of a field, as the end of a sentence."""
-    if _length(value) > VALUE_MAX:
-        return f"has more than {VALUE_MAX} characters"
+    if size_of(value) > BYTES_MAX:
+        return f"has more than {BYTES_MAX:,} bytes"
     if name in _TEXTS:
         return None if isinstance(value, str) else "must be text"
     if name not in ("date_of_birth", "timezone"):
@@ -90,14 +89,6 @@ def _wrong(name: str, value: object) -> str | None:
     except ValueError as error:
         return str(error)
     return None
-
-
-def _length(value: object) -> int:
-    if isinstance(value, dict):
-        return sum([len(key) + _length(inner) for key, inner in value.items()])
-    if isinstance(value, list):
-        return sum([1 + _length(inner) for inner in value])
-    return len(value) if isinstance(value, str) else 1
 
 
 def _kept(value: Any) -> Any:

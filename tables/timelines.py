@@ -11,7 +11,9 @@ from schemas.instants import EARLIEST, Instant
 from tables.state import TimeLine
 
 VALUES_MAX: Final = 256
-"""Of one field. A profile's state is written with every change; beyond that the oldest values are forgotten before their time."""
+BYTES_MAX: Final = 8_192
+"""Of one field, all its values together. A profile's state is written with every change, as one message; beyond that the oldest values
+are forgotten before their time."""
 
 
 def value_at(line: TimeLine, at: Instant) -> Any:
@@ -30,7 +32,23 @@ def with_value(line: TimeLine, at: Instant, value: Any, before: Instant) -> Time
     later = [entry for entry in line if entry[0] > at]
     entries = [*earlier, (at, value), *later]
     first = max([position for position, entry in enumerate(entries) if entry[0] <= before], default=0)
-    return tuple(entries[max(first, len(entries) - VALUES_MAX) :])
+    first = max(first, len(entries) - VALUES_MAX)
+    taken = sum([size_of(value) for _, value in entries[first:]])
+    while taken > BYTES_MAX and first < len(entries) - 1:
+        taken -= size_of(entries[first][1])
+        first += 1
+    return tuple(entries[first:])
+
+
+def size_of(value: object) -> int:
+    """About how many bytes a value takes."""
+    if isinstance(value, str):
+        return len(value) if value.isascii() else len(value.encode())
+    if isinstance(value, dict):
+        return 1 + sum([size_of(key) + size_of(inner) for key, inner in value.items()])
+    if isinstance(value, list):
+        return 1 + sum([size_of(inner) for inner in value])
+    return 1
 
 
 def field_at(fields: Mapping[str, TimeLine], name: str, at: Instant) -> Any:

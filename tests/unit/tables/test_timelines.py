@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tables.timelines import VALUES_MAX, field_at, fields_at, last_renewal, renewed, value_at, with_value
+from tables.timelines import BYTES_MAX, VALUES_MAX, field_at, fields_at, last_renewal, renewed, value_at, with_value
 
 said = st.lists(st.tuples(st.integers(0, 20), st.sampled_from(["a", "b", None])), max_size=12)
 
@@ -35,6 +35,10 @@ def test_a_line_is_bounded() -> None:
     for at in range(2 * VALUES_MAX):
         line = with_value(line, at, at, -1)
     assert (len(line), value_at(line, 10_000)) == (VALUES_MAX, 2 * VALUES_MAX - 1)
+    for at in range(20):
+        line = with_value(line, 20_000 + at, {"text": ["ä" * 1_000]}, -1)
+    assert 3 <= len(line) <= BYTES_MAX // 2_000
+    assert len(with_value(line, 30_000, "x" * 10 * BYTES_MAX, -1)) == 1
 
 
 def test_a_field_inside_of_a_field() -> None:
