@@ -40,8 +40,8 @@ def earn(
             continue
         room: dict[str, int] = {}
         if version.rulebook.limited:
-            usage = visit.membership(version.program.program).usage
-            room = limits.counters(version.program, usage, sale.closed_at)
+            membership = visit.profile.programs.get(version.program.program)
+            room = {} if membership is None else limits.counters(version.program, membership.usage, sale.closed_at)
         for award in version.rulebook.earn(sale, basis, situation):
             _gain(visit, version, sale, award, kept, earned, room)
         by_spend = version.ladder is not None and version.ladder.measure == "spend"
