@@ -1,15 +1,20 @@
 """Erasure: nothing of the person is left in the state, the books still balance, and what is older is refused without its words."""
 
+from pathlib import Path
+
 import msgspec
+import pytest
 
 from tables.memory import MemoryStore
+from tables.rocks import RocksStore
+from tables.store import Store
 from tables.table import profile_key
 from tests.unit.agents.scene import Scene
 
 SECRETS = ("Ada", "R-secret", "E-secret", "D-secret", "sku-secret")
 
 
-def busy(store: MemoryStore) -> Scene:
+def busy(store: Store) -> Scene:
     """Someone with fields, receipts, a spent redemption and a held one, a parked return, debt, and lots of every kind."""
     scene = Scene(
         {"points": [{"sid": "pts", "returns": "allow-debt"}, {"sid": "slow", "activation": "20 days"}, {"sid": "owed", "returns": "allow-debt"}]}
@@ -30,9 +35,13 @@ def busy(store: MemoryStore) -> Scene:
     return scene
 
 
-def test_nothing_of_the_person_is_left_and_the_books_balance() -> None:
-    store = MemoryStore()
+@pytest.mark.parametrize("kind", ["memory", "rocks"])
+@pytest.mark.parametrize("flushed", [True, False])
+def test_nothing_of_the_person_is_left_and_the_books_balance(tmp_path: Path, kind: str, flushed: bool) -> None:
+    store: Store = MemoryStore() if kind == "memory" else RocksStore(tmp_path)
     scene = busy(store)
+    if flushed:
+        scene.table.flush({})
     assert scene.books()["club", "owed"]["debt"] == "30"
     assert scene.send("profiles", 5, kind="erase") == "applied"
     scene.table.flush({})
@@ -51,6 +60,7 @@ def test_nothing_of_the_person_is_left_and_the_books_balance() -> None:
     scene.tick(40)  # nothing of it is due any more
     assert [entry.reason for entry in scene.said if entry.type == "points.adjusted"] == ["erased"] * 3
     assert not [entry for entry in scene.said if entry.occurred_at > "2024-07-05T00:00:00Z"]
+    scene.table.close()
 
 
 def test_what_is_older_is_refused_without_its_words_whatever_else_is_wrong_with_it() -> None:
