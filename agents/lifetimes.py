@@ -15,6 +15,7 @@ from schemas.instants import Instant
 from schemas.program import PointType
 from schemas.schedules import Schedule, parse_schedule
 from tables import ledger, pages
+from tables.lots import by_age
 from tables.state import Lot, Seen, ledger_key, split_ledger_key
 from tables.table import identity_key
 from tables.timelines import Runs, last_renewal, renewed
@@ -131,7 +132,7 @@ def _renew(visit: Visit, version: Version, point: PointType, subledger: str, at:
             there, lambda page: page.first_expiry < expires_at, visit.fetch(program, ledger_key(point.sid, subledger))
         )
         now = visit.profile.settled_at
-        later = [lot for lot in there.lots if lot.expires_at is not None and now < lot.expires_at < expires_at]
+        later = by_age([lot for lot in there.lots if lot.expires_at is not None and now < lot.expires_at < expires_at])
         _extend(visit, version, point, subledger, later, expires_at, at, cause)
 
 
@@ -177,7 +178,7 @@ def _extend(
 ) -> None:
     program = version.program.program
     there = visit.head(program, point.sid, subledger)
-    parts = [(ledger.extend(there, lot, expires_at), lot.remaining + lot.reserved) for lot in lots]
+    parts = [(lot, lot.remaining + lot.reserved) for lot in ledger.extend(there, lots, expires_at)]
     if parts:
         visit.due_by(visit.profile.settled_at)  # what was due of them is reckoned anew
     for start in range(0, len(parts), _LOTS_AN_ENTRY):

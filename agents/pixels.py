@@ -14,6 +14,7 @@ from schemas.program import PointType
 from schemas.records import Pixel, fingerprint
 from tables import ledger, pages
 from tables.facts import within
+from tables.lots import by_age
 from tables.state import Seen, split_ledger_key
 from tables.table import identity_key
 
@@ -108,7 +109,7 @@ def _activate(visit: Visit, record: Pixel, version: Version, point: PointType, f
         if split_ledger_key(key)[0] != point.sid:
             continue
         pages.open_pending(there, visit.fetch(program, key))
-        for lot in [lot for lot in there.lots if not lot.active and lot.activates_at is None and lot.remaining]:
+        for lot in by_age([lot for lot in there.lots if not lot.active and lot.activates_at is None and lot.remaining]):
             if lot.receipt_id == receipt_id if receipt_id is not None else lot.earned_at <= record.occurred_at:
                 _activate_lot(visit, version, key, lot.lot_id, record.occurred_at)
 

@@ -15,6 +15,7 @@ from schemas.outcomes import APPLIED, DUPLICATE, Refused
 from schemas.program import PointType
 from schemas.records import ProfileRecord, fingerprint
 from tables import ledger
+from tables.lots import age
 from tables.state import Lot, Membership, Redemption, Seen, split_ledger_key
 from tables.table import identity_key, redemption_key
 from tables.timelines import BYTES_MAX, size_of, with_value
@@ -144,6 +145,7 @@ def _close(visit: Visit, program: str, key: str, at: Instant) -> None:
     if there.debt:
         _forgive(visit, program, point, subledger, at)
     there.renewed = ()
+    there.lots.sort(key=age)
     while there.lots:
         written_off = ledger.write_off_lots(there, there.lots[:_LOTS_AN_ENTRY])
         points = sum([part for _, part in written_off.parts])

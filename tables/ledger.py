@@ -130,12 +130,14 @@ def cancel(ledger: Ledger, lot: Lot) -> Lot:
     return cancelled
 
 
-def extend(ledger: Ledger, lot: Lot, expires_at: Instant) -> Lot:
-    """An open lot expires later."""
-    require(lot.expires_at is not None and expires_at > lot.expires_at, "a lot is only ever extended", lot)
-    extended = structs.replace(lot, expires_at=expires_at)
-    _replace(ledger, lot, extended)
-    return extended
+def extend(ledger: Ledger, lots: Sequence[Lot], expires_at: Instant) -> list[Lot]:
+    """These open lots expire later, all at the same instant."""
+    extended: dict[str, Lot] = {}
+    for lot in lots:
+        require(lot.expires_at is not None and expires_at > lot.expires_at, "a lot is only ever extended", lot)
+        extended[lot.lot_id] = structs.replace(lot, expires_at=expires_at)
+    ledger.lots = [extended.get(lot.lot_id, lot) for lot in ledger.lots]
+    return list(extended.values())
 
 
 def date(ledger: Ledger, lot: Lot, activates_at: Instant, expires_at: Instant | None) -> Lot:

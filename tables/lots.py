@@ -1,6 +1,6 @@
 """Lots: the order in which they are spent, and when something happens to one next. Pure questions; nothing is changed here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Literal
 
 from schemas.instants import Instant
@@ -21,6 +21,17 @@ def spending_key(order: SpendOrder) -> Callable[[Lot], tuple[int, int, str]]:
     if order == "earliest-earned":
         return lambda lot: (lot.earned_at, _NEVER if lot.expires_at is None else lot.expires_at, lot.lot_id)
     return lambda lot: (_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)
+
+
+def by_age(lots: Iterable[Lot]) -> list[Lot]:
+    """Earliest earned first, then by id: where all of some lots have the same thing happen to them. Never in the order in which they
+    lie, for that tells which of them have been in a page.
+    """
+    return sorted(lots, key=age)
+
+
+def age(lot: Lot) -> tuple[Instant, str]:
+    return lot.earned_at, lot.lot_id
 
 
 def next_at(lot: Lot) -> Instant | None:
