@@ -13,6 +13,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.properties.comparison import Pair
 from tests.properties.harness import Json
+from tests.properties.naive.books import FOR_EVER
+from tests.properties.naive.people import Request
+from tests.properties.naive.settling import due
 from tests.properties.programs import catalogues
 from tests.properties.streams import money
 
@@ -179,6 +182,9 @@ class LedgerMachine(RuleBasedStateMachine):
         sales = list(self.sold.values())
         if not IN_FORCE["early"]:
             sales = [sale for sale in sales if ("purchases", sale) in self.delivered]
+        held = {lot.receipt for _, state in self.requests_that_are("reserved") for lot, _ in state.pieces}
+        if data.draw(st.booleans()) and held:
+            sales = [sale for sale in sales if sale["receipt_id"] in held]
         return data.draw(st.sampled_from(sales)) if sales else None
 
     @precondition(lambda self: self.sold and IN_FORCE["return"])
@@ -259,25 +265,36 @@ class LedgerMachine(RuleBasedStateMachine):
         return place
 
     @precondition(lambda self: self.requests and IN_FORCE["settlement"])
-    @rule(data=st.data(), kind=st.sampled_from(("commit", "release", "rollback", "rollback", "rollback")), points=POINTS)
-    def settlement(self, data: st.DataObject, kind: str, points: str) -> None:
-        request = data.draw(st.sampled_from(self.open_requests() or self.requests))
+    @rule(data=st.data(), points=POINTS, apt=st.sampled_from((True, True, True, False)))
+    def settlement(self, data: st.DataObject, points: str, apt: bool) -> None:
+        """Commit, release or roll back: mostly what can be, now and then at the very instant at which a lot of it expires."""
+        held, done = self.requests_that_are("reserved"), self.requests_that_are("redeemed")
+        request = data.draw(st.sampled_from([found for found, _ in held or done] if apt and (held or done) else self.requests))
+        state = self.state_of(request)
+        kinds = ("commit", "release", "rollback")
+        if apt and state is not None:
+            kinds = ("commit", "release", "release") if state.state == "reserved" else ("rollback",) * 3
+        kind = data.draw(st.sampled_from(kinds))
+        at = self.passes(data)
+        dates = [lot.expires for lot, _ in state.pieces if lot.expires is not None] if state is not None else []
+        if data.draw(st.booleans()) and dates:
+            self.now = max(self.now, *dates)
+            at = rfc3339(self.now)
         names = ("redemption_id", "profile_id", "program", "point", "subledger")
-        record = {"kind": kind, **{name: request[name] for name in names if name in request}, "requested_at": self.passes(data)}
+        record = {"kind": kind, **{name: request[name] for name in names if name in request}, "requested_at": at}
         if kind == "rollback":
             record["part"] = self.next_id("B")
             if data.draw(st.booleans()):
                 record["points"] = points
         self.deliver("redemptions", record)
 
-    def open_requests(self) -> list[Json]:
-        """Those that can still be committed, released or rolled back; now and then all of them, so that refusals are met too."""
-        people = self.pair.model.people
-        found = [
-            (people[request["profile_id"]].requests, request) for request in self.requests if request["profile_id"] in people
-        ]
-        states = [(requests.get((request["program"], request["redemption_id"])), request) for requests, request in found]
-        return [request for state, request in states if state is not None and state.state in {"reserved", "redeemed"}]
+    def state_of(self, request: Json) -> Request | None:
+        person = self.pair.model.people.get(request["profile_id"])
+        return None if person is None else person.requests.get((request["program"], request["redemption_id"]))
+
+    def requests_that_are(self, *states: str) -> list[tuple[Json, Request]]:
+        found = [(request, self.state_of(request)) for request in self.requests]
+        return [(request, state) for request, state in found if state is not None and state.state in states]
 
     @precondition(lambda self: IN_FORCE["adjustment"])
     @rule(data=st.data(), who=WHO, points=POINTS, sign=st.sampled_from(("", "", "-")))
@@ -303,14 +320,19 @@ class LedgerMachine(RuleBasedStateMachine):
         """A record comes again, now and then with other content."""
         topic, record = data.draw(st.sampled_from(self.delivered[-12:]))
         self.passes(data)
-        if data.draw(st.booleans()):
+        if data.draw(st.sampled_from((True, False, False))):
             record = {**record, **other_content(topic, record)}
         self.deliver(topic, record)
         self.delivered.pop()
 
     @rule(data=st.data(), more=st.sampled_from((0, 0, 1, 12, 24, 72, 24 * 7)))
     def tick(self, data: st.DataObject, more: int) -> None:
-        self.now += (data.draw(PASSED) + more) * HOUR
+        """Some time later, or at the very instant at which something is due."""
+        coming = sorted({item.moment for person in self.pair.model.people.values() for item in due(person, FOR_EVER)})
+        if data.draw(st.booleans()) and coming:
+            self.now = max(self.now, data.draw(st.sampled_from(coming[:3])))
+        else:
+            self.now += (data.draw(PASSED) + more) * HOUR
         type(self).steps_taken += 1
         self.pair.tick(self.now)
 

@@ -11,7 +11,7 @@ from tests.properties.harness import Json
 from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
-FLAVOURS = ("returns", "spending", "tiers", "mixed")
+FLAVOURS = ("returns", "spending", "debts", "tiers", "mixed")
 
 
 @st.composite
@@ -59,7 +59,10 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
             point["on_return"] = draw(st.sampled_from(("recompute", "recompute", "proportional", "by-amount")))
         else:
             point["expiration"] = draw(st.sampled_from((*EXPIRATIONS, "never", "never", "10 days", "10 days")))
-        types.append(draw(spending(point)))
+        if flavour == "debts":
+            types.append({**point, "returns": "allow-debt", "expiration": draw(st.sampled_from(("never", "10 days")))})
+        else:
+            types.append(draw(spending(point)))
     tiers = flavour == "tiers" or draw(st.sampled_from((True, False, False)))
     earning = []
     for point in types:

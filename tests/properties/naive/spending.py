@@ -17,7 +17,7 @@ class Declined(Exception):
 
 def on_redemption(scene: Scene, person: Person, program: Program, record: Json, at: datetime) -> str:
     kind = record.get("kind", "redeem")
-    identity = (program.name, kind, record["redemption_id"], record.get("part", ""))
+    identity = ("redemption", kind, record["redemption_id"], record.get("part", ""))
     if identity in person.identities:
         if person.identities[identity] != record:
             raise Refused("conflicting-duplicate")
@@ -169,7 +169,7 @@ def roll_back(scene: Scene, person: Person, program: Program, request: Request, 
 
 
 def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, at: datetime) -> str:
-    identity = ("adjustment", program.name, record["adjustment_id"])
+    identity = ("adjustment", record["adjustment_id"])
     if identity in person.identities:
         if person.identities[identity] != record:
             raise Refused("conflicting-duplicate")
