@@ -9,7 +9,8 @@ from fractions import Fraction
 from agents import consent, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.programs import Version
-from agents.returns import Place, use
+from agents.returns import Place
+from agents.taking_back import use
 from agents.visit import Visit
 from schemas.records import Sale
 from tables import limits, tiers

@@ -13,16 +13,14 @@ from agents import standing
 from agents.incoming import Incoming
 from agents.parking import park
 from agents.programs import Programs, Version
+from agents.taking_back import take_back, unuse
 from agents.visit import Visit
 from schemas import records
 from schemas.instants import Instant
 from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
-from schemas.program import PointType
 from schemas.records import Cancel, Return, Sale, fingerprint
-from tables import ledger, pages
-from tables.lots import spending_key
 from tables.returning import Reckoning, come_back
-from tables.state import Earned, Ledger, Receipt, Saw, Seen, ledger_key
+from tables.state import Earned, Receipt, Saw, Seen
 from tables.table import identity_key, receipt_key
 
 Place = tuple[str, str, str]  # program, point, subledger
@@ -65,7 +63,7 @@ def returned_before(visit: Visit, known: Receipt, sale: Sale) -> Receipt:
     claims: list[Earned] = []
     for claim in known.earned:
         whole = Reckoning(judges[claim.program].rulebook, sale, saws.get(claim.program) or Saw(claim.program), {}, 0)
-        claims.append(structs.replace(claim, given=max(whole.rest_earns(claim.point), claim.points)))
+        claims.append(structs.replace(claim, given=max(whole.rest_earns(claim.point) - claim.kept_before, claim.points)))
     known = structs.replace(known, earned=tuple(claims))
     if not known.refunded:
         return known
@@ -85,8 +83,8 @@ def _give_back(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Versi
         if reckoning is None:
             rulebook, saw = judges[program].rulebook, saws.get(program) or Saw(program)
             reckoning = reckonings[program] = Reckoning(rulebook, sale, saw, known.returned, known.refunded)
-        claim = _take_back(visit, claim, reckoning.owed(point, claim, by_amount=by_amount), point, sale.closed_at)
-        earned.append(_unuse(visit, claim) if reckoning.nothing_left else claim)
+        claim = take_back(visit, claim, reckoning.owed(point, claim, by_amount=by_amount), point, sale.closed_at)
+        earned.append(unuse(visit, claim) if reckoning.nothing_left else claim)
     return structs.replace(known, earned=tuple(earned))
 
 
@@ -142,7 +140,7 @@ def take_all_back(visit: Visit, known: Receipt, record: Sale | Cancel) -> dict[P
     kept: dict[Place, int] = {}
     for claim in known.earned:
         point = visit.programs.point(claim.program, claim.point, record.closed_at)
-        claim = _unuse(visit, _take_back(visit, claim, claim.points, point, at))
+        claim = unuse(visit, take_back(visit, claim, claim.points, point, at))
         if claim.kept:
             kept[claim.program, claim.point, claim.subledger] = claim.kept
     if sale is not None:
@@ -165,52 +163,6 @@ def _judges(programs: Programs, known: Receipt, sale: Sale, versions: list[Versi
     return found or {version.program.program: version for version in versions}
 
 
-def _take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Instant) -> Earned:
-    """Take so many points of a receipt of an instant back, as the point type's policy allows. Returns what it claims then.
-
-    Of a lot partly expired the expired part counts as given back first.
-    """
-    if not owed:
-        return claim
-    program, subledger = claim.program, claim.subledger
-    held = visit.head(program, point.sid, subledger)
-    own = frozenset(claim.lots)
-    if held.pages:
-        pages.open_earned(held, (at,), visit.fetch(program, ledger_key(point.sid, subledger)))
-    gone = min(owed, max(_expired_of(visit, held, claim.lots) - claim.gone, 0))
-    if held.pages:
-        _open_others(visit, held, claim, owed - gone, point)
-    taken = ledger.take_back(held, owed - gone, own, point.returns, point.spend_order)
-    for lot, points in taken.parts:
-        if lot.expired and points == lot.remaining and not lot.reserved:
-            visit.remember_used(structs.replace(lot, remaining=0))  # what expired of it is asked for again
-    if taken.parts or taken.debt_added:
-        now = visit.profile.settled_at
-        visit.say(program, "points.reversed", now, point, subledger, taken.points, taken.parts, debt_added=taken.debt_added)
-        visit.due_by(now)  # what was due of the lots taken back is reckoned anew
-    version = visit.programs.version(program, at)
-    if version is not None:
-        standing.earned(visit, version, point.sid, subledger, taken.kept - owed, at, "earning")
-    return structs.replace(claim, points=claim.points - owed, gone=claim.gone + gone, kept=claim.kept + taken.kept)
-
-
-def _open_others(visit: Visit, held: Ledger, claim: Earned, points: int, point: PointType) -> None:
-    """Open the pages of the lots that may have to give where the receipt's own have less than that."""
-    own = frozenset(claim.lots)
-    active_too = point.returns != "pending-only"
-    if sum([lot.remaining for lot in held.lots if lot.lot_id in own and (active_too or not lot.active)]) < points:
-        fetch = visit.fetch(claim.program, ledger_key(claim.point, claim.subledger))
-        pages.open_pending(held, fetch)
-        if active_too:
-            pages.open_for_spending(held, points, spending_key(point.spend_order), fetch)
-
-
-def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
-    """How much of these lots has expired, of open and used-up ones."""
-    still_open = {lot.lot_id: lot for lot in held.lots}
-    return sum([lot.expired for lot_id in lots if (lot := still_open.get(lot_id) or visit.used_lot(lot_id)) is not None])
-
-
 def _unspend(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], now: Receipt | None) -> None:
     """What came back was not spent after all, where the tiers measure that. `now` None: all of it."""
     for saw in known.saw:
@@ -220,16 +172,3 @@ def _unspend(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version
             if now is not None:
                 amount += Reckoning(version.rulebook, sale, saw, now.returned, now.refunded).spend_nano
             standing.spent(visit, version, sale.subledger or "", amount, sale.closed_at)
-
-
-def _unuse(visit: Visit, claim: Earned) -> Earned:
-    """A receipt of which nothing is left gives its use of limits back."""
-    use(visit, claim.program, claim.usage, -1)
-    return structs.replace(claim, usage=())
-
-
-def use(visit: Visit, program: str, usage: tuple[tuple[str, int], ...], sign: int = 1) -> None:
-    """Limits are used, or (sign -1) their use is given back."""
-    counters = visit.membership(program).usage
-    for counter, used in usage:
-        counters[counter] = max(counters.get(counter, 0) + sign * used, 0)
