@@ -26,7 +26,7 @@ from agents.settle import settle
 from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
-from schemas.instants import EARLIEST, Instant, format_instant
+from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
 from schemas.messages import Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, Refused
 from schemas.partitioner import partition_of
@@ -40,7 +40,8 @@ from tables.table import Table
 _ROUTES: Final = 65_536
 _SWEEP_EVERY: Final = 256  # records of an input
 _SWEEP_KEYS: Final = 1_024  # that are looked at then: more than so many records can add
-_DAY_US: Final = 24 * 3600 * 1_000_000  # a clock that goes back a little must not ask for what is gone
+_BEHIND_US: Final = 15 * DAY_US
+"""One input may lag behind another by as long as inputs are kept: what it asks for must not be gone."""
 
 FATAL: Final = (OSError, MemoryError, StateFormatError, MissingProgramError)
 """What no record is to blame for: the caller drops the cycle and ends, and nothing of it is committed."""
@@ -55,6 +56,7 @@ class Core:
     def __init__(self, catalog: Catalog, partitions: int | None = None, head_lots: int = HEAD_MAX) -> None:
         self.programs = Programs(catalog, head_lots)
         self._partitions = partitions
+        self._forget_after_us = self.programs.remember_us + self.programs.park_us + _BEHIND_US
         self._route = lru_cache(maxsize=_ROUTES)(self._route_of)
         self._decoded: tuple[str, bytes | None, Record | Message] | None = None  # what `event_time` read last
 
@@ -64,7 +66,7 @@ class Core:
         Raises `FATAL`, and nothing else.
         """
         if incoming.offset % _SWEEP_EVERY == 0:
-            table.sweep(incoming.arrived_at - self.programs.remember_us - _DAY_US, _SWEEP_KEYS)
+            table.sweep(incoming.arrived_at - self._forget_after_us, _SWEEP_KEYS)
         outcome = self._apply(table, incoming, outbox)
         if outbox.messages and self._partitions is None:
             self._carry_messages(table, incoming.arrived_at, outbox)
@@ -85,7 +87,7 @@ class Core:
             profile = table.profile(message.profile_id)
             draft = Profile(message.at) if profile is None else profile.draft()
             cause: Cause = {"topic": REPLIES, "kind": message.kind}
-            visit = Visit(self.programs, table, message.profile_id, draft, cause, arrived_at, settle)
+            visit = Visit(self.programs, table, message.profile_id, draft, cause, message.at, arrived_at, settle)
             released = claims.on_reply(visit, message)
             if visit.changed:
                 visit.commit(outbox)
@@ -157,7 +159,7 @@ class Core:
             if profile is None:
                 raise OSError(f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state")
             visit = Visit(
-                self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at, settle
+                self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at, at, settle
             )
             try:
                 settle(visit, due_at)
@@ -217,7 +219,7 @@ class Core:
                 return DUPLICATE
             raise Refused("erased", "")  # said in full where it becomes a dead letter
         profile = Profile(EARLIEST) if known is None else known.draft()  # no record has settled it yet, nor does one that waits
-        visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), incoming.arrived_at, settle)
+        visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), at, incoming.arrived_at, settle)
         outcome = reaction(visit)
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt

@@ -28,7 +28,7 @@ Settle = Callable[["Visit", Instant], None]
 class Visit:
     """`cause` and `recorded_at` stand in every record that the visit emits; a timer says its own cause.
 
-    `settle` is the queue of timers (`agents.settle`), handed down so that no reaction needs to know what else may be due.
+    `happened_at` is the event time of the record, or the instant of the tick. `settle` is the queue of timers (`agents.settle`), handed down so that no reaction needs to know what else may be due.
     """
 
     __slots__ = (
@@ -37,6 +37,7 @@ class Visit:
         "brought",
         "cause",
         "effects",
+        "happened_at",
         "messages",
         "profile",
         "profile_id",
@@ -57,6 +58,7 @@ class Visit:
         profile_id: str,
         profile: Profile,
         cause: Cause,
+        happened_at: Instant,
         recorded_at: Instant,
         settle: Settle,
     ) -> None:
@@ -64,6 +66,7 @@ class Visit:
         self.profile_id = profile_id
         self.profile = profile
         self.cause = cause
+        self.happened_at = happened_at
         self.arrived_at = recorded_at
         self.recorded_at = format_instant(recorded_at)
         self.effects: list[Effect] = []
@@ -214,9 +217,13 @@ class Visit:
     def effect_id(self, program: str, kind: str, about: str, cause: Cause | None = None) -> str:
         """A new id; the second effect of one cause that is otherwise alike gets another ordinal.
 
-        Who was erased may send the same receipt again as somebody new: it is another one then.
+        The record's own time is part of it: a receipt's number that comes again when the first is remembered no longer is another
+        receipt. So it is with what comes after an erasure.
         """
-        stem = "\x1f".join((program, self.profile_id, *map(str, (cause or self.cause).values()), kind, about))
+        causes = (cause or self.cause).values()
+        stem = "\x1f".join((program, self.profile_id, *map(str, causes), kind, about))
+        if cause is None:
+            stem += f"\x1f{self.happened_at}"
         if self.profile.erased_at is not None:
             stem += f"\x1f{self.profile.erased_at}"
         ordinal = self._ordinals.get(stem, 0)
