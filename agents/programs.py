@@ -33,6 +33,7 @@ class Programs:
         self._versions = {name: tuple(Version(program) for program in programs) for name, programs in catalog.programs.items()}
         self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
         self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)
+        self.park_us = max((program.park_us for found in catalog.programs.values() for program in found), default=0)
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):
@@ -59,7 +60,7 @@ class Programs:
         return [
             name
             for name, found in self._versions.items()
-            if any(version.program.membership.consent in (field, field.partition(".")[0]) for version in found)
+            if any((version.program.membership.consent or "").partition(".")[0] == field.partition(".")[0] for version in found)
         ]
 
     def version(self, name: str, at: Instant) -> Version | None:

@@ -84,15 +84,19 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
         left = left_of(sale, known.returned)
         rests = [(version, *rest_of(sale, version.program, basis, left)) for version, basis in judged]
         rest, judged = rests[0][1], [(version, basis) for version, _, basis in rests]
+    names = {version.program.program for version in waited}
+    kept = {(claim.program, claim.point, claim.subledger): claim.kept for claim in known.earned if claim.program in names}
+    others = tuple([claim for claim in known.earned if claim.program not in names])
     earned: list[Earned] = []
     saw: list[Saw] = []
-    earn(visit, rest, judged, {}, earned, saw)
+    earn(visit, rest, judged, kept, earned, saw)
+    earned += [Earned(*place, 0, kept=points, kept_before=points) for place, points in kept.items()]
     late = structs.replace(known, earned=tuple(earned), saw=tuple(saw))
     if known.returned or known.refunded:
         late = returned_before(visit, late, sale)
     done = {consent.waiting_mark(version, sale.revision) for version in waited}
     seen = {mark: content for mark, content in marks.items() if mark not in done}
-    visit.remember(key, structs.replace(known, seen=seen, earned=known.earned + late.earned, saw=known.saw + late.saw))
+    visit.remember(key, structs.replace(known, seen=seen, earned=others + late.earned, saw=known.saw + late.saw))
     return APPLIED
 
 

@@ -13,7 +13,7 @@ from agents import holds, lifetimes
 from agents.programs import Version
 from agents.visit import Visit
 from schemas import records
-from schemas.instants import Instant
+from schemas.instants import LATEST, Instant
 from schemas.outcomes import Refused
 from schemas.program import PointType
 from schemas.schedules import parse_duration
@@ -62,7 +62,7 @@ def reserve(request: Request) -> Done:
         raise Declined("too-many-holds")
     there, points = _spendable(request)
     held = ledger.reserve(there, points, request.point.spend_order)
-    until = request.at + hold_us
+    until = min(request.at + hold_us, LATEST)
     holds.begin(request.visit, request.record.program, request.record.redemption_id, until)
     _say(request, "points.reserved", points, held.parts)
     return Done(_taken(request, "reserved", held.parts, until), points, until)

@@ -21,9 +21,10 @@ from typing import NamedTuple
 from agents.due import REVIEW
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.amounts import NANO, format_nano, format_points
+from schemas.amounts import COUNTED_MAX, NANO, format_nano, format_points
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
+from schemas.outcomes import Refused
 from tables import tiers
 from tables.basis import Basis
 from tables.ladder import Ladder
@@ -153,7 +154,9 @@ def _count(visit: Visit, ladder: Ladder, version: Version, subledger: str, amoun
         if member:
             state = _begin(visit, ladder, version, membership, subledger, state)
     late = bool(state.past) and at < state.past[-1].until
-    membership.tiers[subledger] = tiers.counted(ladder, state, amount, at, visit.profile.settled_at)
+    state = membership.tiers[subledger] = tiers.counted(ladder, state, amount, at, visit.profile.settled_at)
+    if state.qualifying > COUNTED_MAX or (late and any(period.amount > COUNTED_MAX for period in state.past)):
+        raise Refused("invalid-field", "this is more than a standing can count", "lines")
     if member and amount > 0:
         _rise(visit, ladder, version, membership, subledger, at if late else None, cause)
 

@@ -17,6 +17,8 @@ NANO: Final = 10**9
 MAX_SCALE: Final = 7
 POINTS_MINOR_MAX: Final = 9 * 10**18
 """What one ledger may ever issue, in minor units: it fits into 64 bits, wherever it is stored."""
+COUNTED_MAX: Final = 9 * 10**18
+"""What is remembered of money and quantities, in nano: likewise."""
 
 
 _DECIMAL: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?")

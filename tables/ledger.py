@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct, structs
 
 from schemas.amounts import POINTS_MINOR_MAX
-from schemas.instants import Instant
+from schemas.instants import LATEST, Instant
 from schemas.outcomes import Refused
 from tables.books import InvariantViolated, check, check_lots, require
 from tables.lots import SpendOrder, spending_order
@@ -215,7 +215,7 @@ def reinstate(ledger: Ledger, parts: Parts, at: Instant, reinstate_expired_us: i
     for then, part in parts:
         lot = still_open.get(then.lot_id, then)
         if lot.expires_at is not None and at - reinstate_expired_us <= lot.expires_at <= at and reinstate_expired_us:
-            lot = structs.replace(lot, expires_at=at + reinstate_expired_us)
+            lot = structs.replace(lot, expires_at=min(at + reinstate_expired_us, LATEST))
         given.append((lot, part))
     return _give_back(ledger, given)
 

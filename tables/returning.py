@@ -13,7 +13,7 @@ Nothing ever gives points, and the return after which nothing is left takes exac
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from schemas.amounts import NANO, format_nano
+from schemas.amounts import COUNTED_MAX, NANO, format_nano
 from schemas.outcomes import Refused
 from schemas.program import PointType, Program
 from schemas.records import Return, ReturnedLine, Sale
@@ -34,11 +34,15 @@ def come_back(sale: Sale, known: Receipt, record: Return, programs: Sequence[Pro
     Raises `Refused` with `over-returned` where that is more than there is to any of these programs.
     """
     if record.amount is None:
+        if any(line.quantity > COUNTED_MAX for line in sale.lines):
+            raise Refused("invalid-field", "a line of so many units cannot be returned in parts; cancel the receipt", "lines")
         return _lines_after(sale, known.returned, record.lines or ()), known.refunded
     left = max([_left_worth(sale, program, known.returned) for program in programs]) - known.refunded * NANO
     if record.amount * NANO > left:
         left_over = format_nano(int(max(left, 0) // NANO), 2)
         raise Refused("over-returned", f"no more than {left_over} is left of receipt {sale.receipt_id}", "amount")
+    if known.refunded + record.amount > COUNTED_MAX:
+        raise Refused("invalid-field", "so much money cannot be returned in parts; cancel the receipt", "amount")
     return dict(known.returned), known.refunded + record.amount
 
 

@@ -175,8 +175,8 @@ class Table:
         return lots
 
     def keys_of(self, profile_id: str) -> Iterator[bytes]:
-        """The keys of all that is remembered of a profile beside itself, in order within each kind."""
-        for letter, _ in KINDS:
+        """The keys of all that is remembered of a profile beside itself, in order within each kind. A claim is of no profile."""
+        for letter, _ in [entry for entry in KINDS if entry[1] is not Claim]:
             prefix = letter + profile_id.encode() + b"\x00"
             waiting = {key: state for key, state in self._others.items() if key.startswith(prefix)}
             stored = [key for key in self._store.keys(prefix, prefix[:-1] + b"\x01") if key not in waiting]

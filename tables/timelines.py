@@ -26,6 +26,11 @@ def value_at(line: TimeLine, at: Instant) -> Any:
     return found
 
 
+def since_at(line: TimeLine, at: Instant) -> Instant:
+    """Since when the value at an instant holds."""
+    return max([since for since, _ in line if since <= at], default=EARLIEST)
+
+
 def with_value(line: TimeLine, at: Instant, value: Any, before: Instant) -> TimeLine:
     """The line with one more value. What no instant from `before` on can ask for is forgotten."""
     earlier = [entry for entry in line if entry[0] < at]
@@ -52,18 +57,19 @@ def size_of(value: object) -> int:
 
 
 def field_at(fields: Mapping[str, TimeLine], name: str, at: Instant) -> Any:
-    """A field by its name; `address.city` is the key `city` inside the field `address`, where no field has the whole name."""
+    """A field by its name; `address.city` is also the key `city` inside the field `address`: of the two what was said last."""
     line = fields.get(name)
-    if line is not None:
-        return value_at(line, at)
     if "." not in name:
-        return None
+        return None if line is None else value_at(line, at)
     outer, *path = name.split(".")
-    found: Any = value_at(fields.get(outer, ()), at)
+    inside = fields.get(outer, ())
+    if line is not None and since_at(inside, at) <= since_at(line, at):
+        return value_at(line, at)
+    whole = found = value_at(inside, at)
     for key in path:
-        if not isinstance(found, dict):
-            return None
-        found = found.get(key)
+        if not isinstance(found, dict) or key not in found:
+            return None if line is None or whole is None else value_at(line, at)
+        found = found[key]
     return found
 
 

@@ -146,3 +146,30 @@ def test_points_that_become_active_without_consent_join_nobody() -> None:
     scene.sell(4, "R2")
     scene.tick(6)
     assert scene.told() == [("club", "accrued", "10"), ("club", "joined", None), ("club", "activated", "10")]
+
+
+def test_a_revision_that_waits_for_consent_earns_only_what_exceeds_what_was_kept() -> None:
+    scene = Scene({"points": [{"sid": "pts"}], "membership": {"consent": "agreed", "before_join": "park"}})
+    scene.write(1, agreed=True)
+    scene.sell(1.5, "R1", 10)
+    scene.write(2, agreed=False)
+    assert scene.sell(3, "R1", 14, revision=2) == "parked"
+    scene.write(4, agreed=True)
+    assert scene.books()["club", "pts"] == {"active": "14", "lifetime": "14"}
+    scene.send("purchases", 5, kind="cancel", receipt_id="R1", application="pos")
+    scene.sell(6, "R1", 15, revision=3)
+    assert scene.books()["club", "pts"] == {"active": "15", "lifetime": "15"}
+
+
+def test_a_consent_inside_a_field_is_given_and_withdrawn_wherever_it_is_said() -> None:
+    scene = Scene({"membership": {"consent": "terms.agreed", "before_join": "park"}})
+    assert scene.sell(1, "R1") == "parked"
+    scene.write(2, terms={"agreed": True})
+    assert scene.books()["club", "pts"] == {"active": "10", "lifetime": "10"}
+    scene.tell(3, "E1", "form", terms={"agreed": True})
+    scene.write(4, terms={"agreed": False})
+    assert scene.sell(5, "R2") == "parked"
+    scene.tell(6, "E2", "form", terms={"agreed": True})
+    assert scene.books()["club", "pts"] == {"active": "20", "lifetime": "20"}
+    scene.write(7, terms=None)
+    assert scene.sell(8, "R3") == "parked"
