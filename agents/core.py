@@ -22,7 +22,7 @@ from agents.programs import MissingProgramError, Programs
 from agents.purchases import on_sale
 from agents.redemptions import on_redemption
 from agents.returns import on_cancel, on_return
-from agents.settle import settle
+from agents.settle import reckon, settle
 from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
@@ -261,6 +261,7 @@ class Core:
         draft = profile.draft()
         waiting = parking.take(draft, waited_for)
         if waiting:
+            reckon(draft)  # their deadlines have gone with them
             table.put_profile(profile_id, draft)
         for parked in waiting:
             outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox)] += 1

@@ -59,6 +59,11 @@ def settle(visit: Visit, until: Instant) -> None:
             if brought[0] <= until:
                 heappush(waiting, brought)
         visit.brought.clear()
+    reckon(profile)
+
+
+def reckon(profile: Profile) -> None:
+    """When the next thing is due: a tick moves the settled time of those that have something due, and of nobody else."""
     profile.due_at = min([*[due[0] for due in _all_due(profile)], *_due_of_pages(profile)], default=None)
 
 

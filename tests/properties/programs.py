@@ -85,7 +85,10 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         "subledgers": {"enabled": draw(st.sampled_from(("false", "false", "true")))},
     }
     if tiers:
-        program["tiers"] = {"definitions": [{"name": "Silver", "threshold": "10"}, {"name": "Gold", "threshold": "40"}]}
+        program["tiers"] = {
+            "definitions": [{"name": "Silver", "threshold": "10"}, {"name": "Gold", "threshold": "40"}],
+            "review": {"every": "50 years"},  # falling is not in the model
+        }
         if draw(st.booleans()):
             program["tiers"]["counts"] = ["earning", "adjustments"]
     return program

@@ -2,7 +2,7 @@
 event time so far). The state machine says more; this says it of programs with every rule about sales, and shrinks well.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hypothesis import given, settings
 
@@ -26,3 +26,24 @@ def compare(program: Json, steps: list[Step]) -> None:
         else:
             arrival = max(arrival, datetime.fromisoformat(step["closed_at"]))
             pair.record("purchases", dict(step), arrival)
+
+
+def test_a_return_that_waited_leaves_no_deadline_behind() -> None:
+    """A tick moves the settled time of those that have something due, so that a late redemption is told at its own time."""
+    program: Json = {
+        "program": "club",
+        "timezone": "UTC",
+        "environment": "sandbox",
+        "effective_from": "2020-01-01T00:00:00Z",
+        "applications": ["pos"],
+        "currency": "EUR",
+        "points": [{"sid": "pts"}],
+        "earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}],
+    }
+    here = {"application": "pos", "profile_id": "p1", "receipt_id": "R1", "closed_at": "2024-03-01T00:00:00Z"}
+    pair = Pair([program])
+    pair.record("purchases", {**here, "kind": "return", "return_id": "T1", "lines": [{"line_id": "1", "quantity": 1}]}, START)
+    pair.record("purchases", {**here, "currency": "EUR", "lines": [{"sku": "A", "quantity": 2, "unit_price": "9.00"}]}, START)
+    pair.tick(START + timedelta(days=9))
+    asked = {"redemption_id": "D1", "profile_id": "p1", "program": "club", "points": "1", "requested_at": "2024-03-02T00:00:00Z"}
+    pair.record("redemptions", asked, START + timedelta(days=10))

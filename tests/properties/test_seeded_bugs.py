@@ -9,6 +9,8 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from operator import attrgetter
 from types import FunctionType
 from typing import NamedTuple
 
@@ -16,18 +18,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-import agents.adjustments
-import agents.gains
-import agents.holds
-import agents.parking
-import agents.returns
-import agents.spending
-import agents.visit
-import tables.books
-import tables.earning
-import tables.ledger
-import tables.lots
-import tables.returning
 from tests.properties.machine import machine_of
 
 RUNS_MAX = 400
@@ -37,7 +27,7 @@ STEPS_OF_A_RUN = 40
 class Bug(NamedTuple):
     name: str
     flavour: str
-    function: object
+    function: str  # module:qualified name
     right: str
     wrong: str
 
@@ -46,105 +36,105 @@ BUGS = (
     Bug(
         "the last return rounds like the others",
         "returns",
-        tables.returning.Reckoning.owed,
+        "tables.returning:Reckoning.owed",
         "return earned.points\n",
         "return earned.given * 99 // 100 - (earned.given - earned.points)\n",
     ),
     Bug(
         "each return rounds by itself",
         "returns",
-        tables.returning.Reckoning._so_far,
+        "tables.returning:Reckoning._so_far",
         "int(earned.given * share // 1) - (earned.given - earned.points)",
         "int((earned.given * share - (earned.given - earned.points)) // 1) + 1",
     ),
     Bug(
         "a lot is usable at the instant of its expiry (<= for <)",
         "spending",
-        agents.visit.Visit.settle_to,
+        "agents.visit:Visit.settle_to",
         "self._settle(self, at)",
         "self._settle(self, at - 1)",
     ),
     Bug(
         "lots are spent by date only",
         "spending",
-        tables.lots.spending_key,
+        "tables.lots:spending_key",
         "(_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)",
         "(_NEVER if lot.expires_at is None else lot.expires_at, 0, lot.lot_id)",
     ),
     Bug(
         "debt is not paid on release",
         "debts",
-        tables.ledger.release,
+        "tables.ledger:release",
         "return _give_back(ledger, given)",
         "owed, ledger.debt = ledger.debt, 0; back = _give_back(ledger, given); ledger.debt = owed; return back",
     ),
     Bug(
         "a float in the earning",
         "mixed",
-        tables.earning._whole_points,
+        "tables.earning:_whole_points",
         "amount * rate.points_nano * 10**point.scale, rate.per_nano * ATTO",
         "int(amount / ATTO * rate.points_nano * 10**point.scale), rate.per_nano",
     ),
     Bug(
         "an adjustment that is sent again counts again",
         "mixed",
-        agents.adjustments.on_adjustment,
+        "agents.adjustments:on_adjustment",
         "if known is not None:",
         "if known is not None and known.content != content:",
     ),
     Bug(
         "what was kept is forgotten by a revision",
         "returns",
-        agents.gains._gain,
+        "agents.gains:_gain",
         "kept.pop((program.program, point.sid, subledger), 0) if kept else 0",
         "0",
     ),
     Bug(
         "a receipt returned whole keeps its use of a limit",
         "mixed",
-        agents.returns._unuse,
+        "agents.taking_back:unuse",
         "use(visit, claim.program, claim.usage, -1)",
         "pass",
     ),
     Bug(
         "a hold never runs out",
         "spending",
-        agents.holds.due,
+        "agents.holds:due",
         "in membership.holds.items()",
         "in ()",
     ),
     Bug(
         "a rollback revives what has expired",
         "spending",
-        tables.ledger.reinstate,
+        "tables.ledger:reinstate",
         "at - reinstate_expired_us <= lot.expires_at <= at and reinstate_expired_us",
         "lot.expires_at <= at",
     ),
     Bug(
         "a rollback goes back in the order of spending",
         "spending",
-        agents.spending.roll_back,
+        "agents.spending:roll_back",
         "tuple(reversed(redeemed.parts))",
         "redeemed.parts",
     ),
     Bug(
         "a return takes other lots before the receipt's own",
         "returns",
-        tables.ledger._sources,
+        "tables.ledger:_sources",
         "lot.lot_id not in own, lot.active",
         "lot.lot_id in own, lot.active",
     ),
     Bug(
         "what has expired is taken again by a return",
         "returns",
-        agents.returns._expired_of,
+        "agents.taking_back:_expired_of",
         "sum([lot.expired for",
         "sum([0 for",
     ),
     Bug(
         "a parked return is forgotten when its sale comes",
         "returns",
-        agents.parking.take,
+        "agents.parking:take",
         "return found",
         "return found[:0]",
     ),
@@ -153,7 +143,8 @@ BUGS = (
 
 @contextmanager
 def seeded(bug: Bug) -> Iterator[None]:
-    function = bug.function
+    module, _, name = bug.function.partition(":")
+    function = attrgetter(name)(import_module(module))
     assert isinstance(function, FunctionType)
     text = textwrap.dedent(inspect.getsource(function))
     assert text.count(bug.right) == 1, f"{function.__qualname__} does not say {bug.right!r} exactly once any more"
