@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from streams.cli.main import run
+from streams.provenance.entries import FILE
 from tests.unit.streams.shop import line, program, sale, write_lines
 
 
