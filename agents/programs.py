@@ -64,8 +64,11 @@ class Programs:
         ]
 
     def version(self, name: str, at: Instant) -> Version | None:
-        """The version in force at an instant; None before the first."""
-        position = bisect_right(self._starts[name], at)
+        """The version in force at an instant; None before the first. Raises `MissingProgramError`."""
+        starts = self._starts.get(name)
+        if starts is None:
+            raise MissingProgramError(f"the state holds a membership of {name}, which no program file knows: put its file back")
+        position = bisect_right(starts, at)
         return self._versions[name][position - 1] if position else None
 
     def first(self, name: str) -> Version:

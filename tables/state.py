@@ -20,7 +20,7 @@ FORMAT: Final = 2
 
 
 class StateFormatError(Exception):
-    """A stored value was written by a newer version of pointstream."""
+    """A stored value was written by a newer version of pointstream, or is broken."""
 
 
 class Lot(Struct, gc=False, array_like=True, frozen=True):
@@ -344,6 +344,9 @@ _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
     kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 }
+_BARE_USED_LOTS: Final = 1
+"""The format in which a lot that is used up stood alone, without the instant at which it was."""
+_LOTS: Final = msgspec.msgpack.Decoder(Lot)
 State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 
 
@@ -361,7 +364,7 @@ def last_at(kind: type[Remembered], stored: bytes) -> Instant:
 
 
 def decode(kind: type[State], stored: bytes) -> State:
-    """Raises `StateFormatError` for what a newer version has written."""
+    """Raises `StateFormatError` for what a newer version has written, or nobody can read."""
     state: State = _checked(kind, stored)
     return state
 
@@ -372,4 +375,13 @@ def _checked(kind: type[Any], stored: bytes) -> Any:
             f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "
             "run the version that wrote it, or a newer one"
         )
-    return _DECODERS[kind].decode(memoryview(stored)[1:])
+    content = memoryview(stored)[1:]
+    try:
+        if kind is UsedLot and stored[0] == _BARE_USED_LOTS:
+            lot: Lot = _LOTS.decode(content)
+            return UsedLot(lot, max(lot.earned_at, lot.expires_at or lot.earned_at))
+        return _DECODERS[kind].decode(content)
+    except msgspec.MsgspecError as error:
+        raise StateFormatError(
+            f"a stored {kind.__name__} cannot be read ({error}): rebuild the state from the changelog"
+        ) from None
