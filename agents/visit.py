@@ -327,10 +327,13 @@ class Visit:
         cause: Cause | None = None,
     ) -> None:
         """A tier change; it comes right after the entry that brought it."""
+        about = f"{subledger}:{to_tier}"
+        if cause is not None and cause.get("due_at") != format_instant(at):
+            about += f":{at}"  # by a late lot: others that were due at the same instant may have brought the same tier before
         membership = self.membership(program)
         membership.sequence += 1
         change = TierChange(
-            id=self.effect_id(program, kind, f"{subledger}:{to_tier}", cause),
+            id=self.effect_id(program, kind, about, cause),
             type=kind,
             program=program,
             profile_id=self.profile_id,
