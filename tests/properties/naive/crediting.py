@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from fractions import Fraction
 
-from tests.properties.naive.books import Lot, Member, spending
+from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.calendar import falls_on, first_day
 from tests.properties.naive.earning import Rows, Situation, apportioned, earned
 from tests.properties.naive.people import Claim, Person, Rooms, Scene
@@ -75,7 +75,7 @@ def accrue(
         lots.append(Lot(name, points, at, activates, expires, receipt, is_born_expired(activates, expires, at)))
     ledger.lots += lots
     paid = 0
-    for lot in sorted(lots, key=lambda lot: spending(lot, program.points[sid]["spend_order"])):
+    for lot in lots:  # debt is paid in this order
         if lot.activates is not None and lot.activates <= at and not lot.born_expired:
             paid += ledger.activate([(lot, lot.points)], None)
         else:
