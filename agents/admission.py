@@ -26,12 +26,11 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
         if sale.program not in names:
             raise Refused("unknown-application", f"{sale.program} does not count {application}", "application")
         names = [sale.program]
-    field = time_field(record)
     found: list[Version] = []
     refusal: Refused | None = None
     for name in names:
         try:
-            version = _version(programs, name, field, at, arrived_at)
+            version = _version(programs, name, record, at, arrived_at)
             _check_counts(version, application, at, earns=sale is not None)
             if sale is not None and sale.subledger is not None:
                 _check_subledger(version)
@@ -66,7 +65,7 @@ def of_program(programs: Programs, record: Redemption | Adjustment, at: Instant,
     """
     if record.program not in programs:
         raise Refused("unknown-program", f"there is no program {record.program}", "program")
-    version = _version(programs, record.program, time_field(record), at, arrived_at)
+    version = _version(programs, record.program, record, at, arrived_at)
     if record.subledger is not None:
         _check_subledger(version)
     if version.program.status == "draft" and isinstance(record, Adjustment):
@@ -82,7 +81,7 @@ def check_profile_record(programs: Programs, record: ProfileRecord, arrived_at: 
     for name in programs.names():
         try:
             _check_bounds(
-                programs.version(name, record.updated_at) or programs.first(name), "updated_at", record.updated_at, arrived_at
+                programs.version(name, record.updated_at) or programs.first(name), record, record.updated_at, arrived_at
             )
             return
         except Refused as refused:
@@ -100,19 +99,24 @@ def time_field(record: Record) -> str:
     return "requested_at" if isinstance(record, Redemption) else "occurred_at"
 
 
-def _version(programs: Programs, name: str, field: str, at: Instant, arrived_at: Instant) -> Version:
+def _version(programs: Programs, name: str, record: Record, at: Instant, arrived_at: Instant) -> Version:
     version = programs.version(name, at)
-    _check_bounds(version or programs.first(name), field, at, arrived_at)
+    _check_bounds(version or programs.first(name), record, at, arrived_at)
     if version is None:
+        field = time_field(record)
         raise Refused("before-program", f"{field} {format_instant(at)} is before the first version of {name}", field)
     return version
 
 
-def _check_bounds(version: Version, field: str, at: Instant, arrived_at: Instant) -> None:
+def _check_bounds(version: Version, record: Record, at: Instant, arrived_at: Instant) -> None:
     bounds = version.program
     if at > arrived_at + bounds.ahead_us:
-        raise Refused("future-event-time", f"{field} {format_instant(at)} is ahead of its arrival", field)
-    if at < arrived_at - bounds.remember_us:
-        raise Refused("too-late", f"{field} {format_instant(at)} is longer ago than the program remembers", field)
-    if bounds.late_us is not None and at < arrived_at - bounds.late_us:
-        raise Refused("too-late", f"{field} {format_instant(at)} is later than the program accepts", field)
+        why, what = "future-event-time", "is ahead of its arrival"
+    elif at < arrived_at - bounds.remember_us:
+        why, what = "too-late", "is longer ago than the program remembers"
+    elif bounds.late_us is not None and at < arrived_at - bounds.late_us:
+        why, what = "too-late", "is later than the program accepts"
+    else:
+        return
+    field = time_field(record)
+    raise Refused(why, f"{field} {format_instant(at)} {what}", field)

@@ -9,7 +9,7 @@ changes are dropped, it is a dead letter `internal-error`, and its profile is st
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from agents import admission, claims, parking
 from agents.adjustments import on_adjustment
@@ -18,7 +18,7 @@ from agents.incoming import Incoming
 from agents.outbox import Outbox
 from agents.pixels import on_pixel
 from agents.profiles import on_profile
-from agents.programs import MissingProgramError, Programs
+from agents.programs import MissingProgramError, Programs, Version
 from agents.purchases import on_sale
 from agents.redemptions import on_redemption
 from agents.returns import on_cancel, on_return
@@ -31,7 +31,7 @@ from schemas.messages import Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
-from schemas.records import Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
 from schemas.topics import REPLIES
 from tables.pages import HEAD_MAX
 from tables.state import Profile, StateFormatError
@@ -210,7 +210,7 @@ class Core:
     def _react(self, table: Table, incoming: Incoming, record: Record, profile_id: str, outbox: Outbox) -> str:
         """One record at its profile: the reaction of its kind, and then what had waited for it."""
         at = records.event_time(record)
-        reaction = self._admit(record, at, incoming)
+        versions = self._admit(record, at, incoming.arrived_at)
         known = table.profile(profile_id)
         if known is not None and known.stopped is not None:
             raise Refused("profile-stopped", "the profile is stopped after an error; release it, then replay this record")
@@ -220,7 +220,7 @@ class Core:
             raise Refused("erased", "")  # said in full where it becomes a dead letter
         profile = Profile(EARLIEST) if known is None else known.draft()  # no record has settled it yet, nor does one that waits
         visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), at, incoming.arrived_at, settle)
-        outcome = reaction(visit)
+        outcome = _REACTIONS[type(record)](visit, record, incoming, versions)
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)
@@ -228,30 +228,14 @@ class Core:
                 self._apply_parked(table, profile_id, waited_for, outbox)
         return outcome
 
-    def _admit(self, record: Record, at: Instant, incoming: Incoming) -> Callable[[Visit], str]:
-        """Whether the record counts at all, and what reacts to it. Raises `Refused`; nothing has changed then."""
-        programs, arrived_at = self.programs, incoming.arrived_at
-        if isinstance(record, Sale):
-            versions = admission.of_application(programs, record, at, arrived_at)
-            if claims.claimed(versions):
-                return lambda visit: claims.on_claimed_sale(visit, record, incoming, versions)
-            return lambda visit: on_sale(visit, record, incoming, versions)
-        if isinstance(record, Cancel):
-            versions = admission.of_application(programs, record, at, arrived_at)
-            return lambda visit: on_cancel(visit, record, incoming, versions)
-        if isinstance(record, Return):
-            versions = admission.of_application(programs, record, at, arrived_at)
-            return lambda visit: on_return(visit, record, incoming, versions)
-        if isinstance(record, Pixel):
-            versions = admission.of_application(programs, record, at, arrived_at)
-            return lambda visit: on_pixel(visit, record, incoming, versions)
+    def _admit(self, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
+        """The versions that the record counts for. Raises `Refused` where it counts for none; nothing has changed then."""
+        if isinstance(record, (Sale, Cancel, Return, Pixel)):
+            return admission.of_application(self.programs, record, at, arrived_at)
         if isinstance(record, ProfileRecord):
-            admission.check_profile_record(programs, record, arrived_at)
-            return lambda visit: on_profile(visit, record, incoming)
-        version = admission.of_program(programs, record, at, arrived_at)
-        if isinstance(record, Redemption):
-            return lambda visit: on_redemption(visit, record, version)
-        return lambda visit: on_adjustment(visit, record, version)
+            admission.check_profile_record(self.programs, record, arrived_at)
+            return []
+        return [admission.of_program(self.programs, record, at, arrived_at)]
 
     def _apply_parked(self, table: Table, profile_id: str, waited_for: bytes, outbox: Outbox) -> None:
         """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own."""
@@ -272,6 +256,23 @@ class Core:
         stopped.stopped = "internal-error"
         table.put_profile(profile_id, stopped)
         outbox.counts[("profile-stopped",)] += 1
+
+
+def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:
+    if visit.programs.claims and claims.claimed(versions):
+        return claims.on_claimed_sale(visit, record, incoming, versions)
+    return on_sale(visit, record, incoming, versions)
+
+
+_REACTIONS: Final[dict[type[Any], Callable[[Visit, Any, Incoming, list[Version]], str]]] = {
+    Sale: _on_sale,
+    Cancel: on_cancel,
+    Return: on_return,
+    Pixel: on_pixel,
+    ProfileRecord: lambda visit, record, incoming, _: on_profile(visit, record, incoming),
+    Redemption: lambda visit, record, _, versions: on_redemption(visit, record, versions[0]),
+    Adjustment: lambda visit, record, _, versions: on_adjustment(visit, record, versions[0]),
+}
 
 
 def _cause(topic: str, record: Record) -> Cause:

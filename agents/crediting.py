@@ -175,32 +175,36 @@ def _dated(
 def _lots(dated: list[tuple[Portion, Dates]], at: Instant, entry_id: str, sale: Sale | None) -> list[Lot]:
     """One lot for each distinct (dates, labels), in order of first appearance."""
     if len(dated) == 1:
-        only, dates = dated[0]
-        grouped = {(dates, only.legal_entity, only.description): only.points}
-    else:
-        grouped = {}
-        for part, dates in dated:
-            key = (dates, part.legal_entity, part.description)
-            grouped[key] = grouped.get(key, 0) + part.points
-    application, receipt_id = (None, None) if sale is None else (sale.application, sale.receipt_id)
+        part, dates = dated[0]
+        return [_lot(f"{entry_id[:LOT_ID_DIGITS]}.0", part.points, dates, part, at, sale)]
+    grouped: dict[tuple[Dates, str | None, str | None], tuple[Portion, int]] = {}
+    for part, dates in dated:
+        key = (dates, part.legal_entity, part.description)
+        first, points = grouped.get(key, (part, 0))
+        grouped[key] = first, points + part.points
     return [
-        Lot(
-            f"{entry_id[:LOT_ID_DIGITS]}.{number}",
-            points,
-            points,
-            _usable(dates, at),
-            at,
-            dates.activates_at,
-            dates.expires_at,
-            application=application,
-            receipt_id=receipt_id,
-            legal_entity=legal_entity,
-            description=description,
-            expiration=dates.expiration,
-        )
-        for number, ((dates, legal_entity, description), points) in enumerate(grouped.items())
+        _lot(f"{entry_id[:LOT_ID_DIGITS]}.{number}", points, dates, part, at, sale)
+        for number, ((dates, _, _), (part, points)) in enumerate(grouped.items())
         if points > 0
     ]
+
+
+def _lot(lot_id: str, points: int, dates: Dates, part: Portion, at: Instant, sale: Sale | None) -> Lot:
+    activates_at, expires_at, expiration = dates
+    return Lot(
+        lot_id,
+        points,
+        points,
+        _usable(dates, at),
+        at,
+        activates_at,
+        expires_at,
+        application=None if sale is None else sale.application,
+        receipt_id=None if sale is None else sale.receipt_id,
+        legal_entity=part.legal_entity,
+        description=part.description,
+        expiration=expiration,
+    )
 
 
 def _rules_of(

@@ -34,6 +34,7 @@ class Programs:
         self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
         self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)
         self.park_us = max((program.park_us for found in catalog.programs.values() for program in found), default=0)
+        self.claims = any(program.receipts == "claimed" for found in catalog.programs.values() for program in found)
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):

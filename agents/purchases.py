@@ -45,10 +45,13 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     earned: list[Earned] = []
     saw: list[Saw] = []
     uncounted = earn(visit, sale, judged, kept, earned, saw)
-    earned += [Earned(*place, 0, kept=points, kept_before=points) for place, points in kept.items()]
+    if kept:
+        earned += [Earned(*place, 0, kept=points, kept_before=points) for place, points in kept.items()]
     seen = {mark: content} if known is None else known.seen | {mark: content}
-    waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
-    seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
+    waiting: list[Version] = []
+    if uncounted:
+        waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
+        seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
     last_at = sale.closed_at if known is None else max(known.last_at, sale.closed_at)
     visit.remember(key, Receipt(sale.revision, last_at, seen, tuple(earned), incoming.value or b"", tuple(saw)))
     if visit.profile.parked:
@@ -102,6 +105,8 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
 
 def _bases(sale: Sale, versions: list[Version]) -> list[tuple[Version, Basis]]:
     """What the sale is worth to each program; one that does not know its currency does not count it, if another does."""
+    if len(versions) == 1:
+        return [(versions[0], basis_of(sale, versions[0].program))]
     judged: list[tuple[Version, Basis]] = []
     refusal: Refused | None = None
     for version in versions:

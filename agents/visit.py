@@ -128,8 +128,10 @@ class Visit:
 
     def settle_to(self, at: Instant) -> None:
         """What is due up to and including an instant comes before what happens at it; a late record moves nothing back."""
-        self._settle(self, at)
-        self.profile.settled_at = max(self.profile.settled_at, at)
+        profile = self.profile
+        if profile.due_at is not None and profile.due_at <= at:
+            self._settle(self, at)
+        profile.settled_at = max(profile.settled_at, at)
 
     def due_by(self, at: Instant | None) -> None:
         """Something of the profile is due then: no later than that it is looked at again."""
@@ -148,7 +150,7 @@ class Visit:
         A record is known while its event time + `remember` is not before the arrival of the one that asks: so what is known
         depends on records alone, and never on when a sweep came by.
         """
-        state = self.recall(kind, key)
+        state = self.recall(kind, key) if self._remembered else self._table.find(kind, key)
         if state is None or state.last_at + self.programs.remember_us >= self.arrived_at:
             return state
         return None
@@ -206,8 +208,9 @@ class Visit:
         self._table.put_profile(self.profile_id, self.profile)
         for key, state in self._remembered.items():
             self._table.put(key, state)
-        for name, by in self._counts:
-            outbox.counts[name] += by
+        if self._counts:
+            for name, by in self._counts:
+                outbox.counts[name] += by
         outbox.effects.extend(self.effects)
         if self.messages:
             outbox.messages.extend(self.messages)
