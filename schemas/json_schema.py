@@ -106,6 +106,7 @@ def _definitions() -> Schema:
         "activation": _text(f"immediately|on event|{_AFTER}|{_DATE}|{_EVERY}"),
         "expiration": _text(f"never|{_AFTER}|{_DATE}|{_EVERY}"),
         "recurring": _text(f"{_AFTER}|{_EVERY}"),
+        "reset": _text(f"never|{_AFTER}|{_EVERY}"),
         "moment": _text(f"{_TIME}|{_DATE}"),
         "time_of_day": _text("([01][0-9]|2[0-3]):[0-5][0-9]"),
         "currency": {"enum": sorted(DECIMALS)},
@@ -226,7 +227,7 @@ def _tiers() -> Schema:
     counts = _one_of_words("earning", "promotions", "initial", "adjustments")
     review = {
         "relative_to": _choice("program-join", "tier-join", "cycle"),
-        "every": {**_ref("recurring"), "default": "1 year"},
+        "every": {**_ref("reset"), "default": "1 year"},
         "cycle_start": _or_null(_ref("moment")),
     }
     properties = {

@@ -110,12 +110,15 @@ class Schedule(Struct, frozen=True):
         """The first time later than `after` (the anchor itself, if not given) that the schedule repeats, counted from the anchor.
 
         `1 month` is the anchor plus 1, 2, 3 … months, each reckoned from the anchor, so that the 31st comes back in long
-        months. None where nothing repeats or comes any more.
+        months; a count of 0 up to an end repeats with each period. None where nothing repeats or comes any more.
         """
         since = anchor if after is None else after
         match self.kind:
             case "after" if self.count > 0:
                 return self._repeat_after(anchor, since, zone, leap_day)
+            case "after" if self.edge == "end":  # the end of each period
+                at = self._shifted(since, 1, zone, leap_day)
+                return at if at > since else None
             case "date":
                 at = start_of("day", cast(date, self.day), zone)
                 return at if at > since else None

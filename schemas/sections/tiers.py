@@ -66,7 +66,7 @@ def _read_review(tiers: Section, calendar: Calendar) -> Review:
     section = tiers.section("review")
     review = Review(
         relative_to=section.choice("relative_to", "program-join", "tier-join", "cycle"),
-        every=section.value("every", values.recurring, _YEARLY),
+        every=section.value("every", values.reset, _YEARLY),
         cycle_start=section.value_or_none("cycle_start", moment),
     )
     if review.relative_to == "cycle" and not section.has("cycle_start"):

@@ -131,11 +131,17 @@ def expiration(text: str) -> Schedule:
 
 
 def recurring(text: str) -> Schedule:
-    """A schedule that comes again and again."""
+    """A schedule that comes again and again; `0 years, end of year` does at each year's end."""
     schedule = parse_schedule(text)
-    if schedule.kind == "every" or (schedule.kind == "after" and schedule.count > 0):
+    if schedule.kind == "every" or (schedule.kind == "after" and (schedule.count > 0 or schedule.edge == "end")):
         return schedule
     raise ValueError(f"must come again and again, like `1 year` or `every 12-31`, is {shown_value(text)}")
+
+
+def reset(text: str) -> Schedule:
+    """A schedule that comes again and again, or never."""
+    schedule = parse_schedule(text)
+    return schedule if schedule.kind == "never" else recurring(text)
 
 
 def wait(text: str) -> Schedule:

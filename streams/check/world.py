@@ -148,6 +148,7 @@ def events(seen: list[tuple[str, Record]]) -> list[Record]:
 
 def _lot(row: BalanceRow, lot: msgspec.Struct) -> Record:
     found: Record = _DECODER.decode(encode(lot))
+    found.setdefault("reserved", format_points(0, len(found["remaining"].partition(".")[2])))
     return {"profile_id": row.profile_id, "program": row.program, "point": row.point, "subledger": row.subledger, **found}
 
 

@@ -244,12 +244,14 @@ def test_repeats_are_reckoned_from_the_anchor_and_not_chained() -> None:
 
 def test_what_does_not_repeat_has_no_next() -> None:
     anchor = parse_instant(SESSION)
-    for text in ("immediately", "never", "on event", "0 days, end of day", "2020-01-01"):
+    for text in ("immediately", "never", "on event", "0 days", "0 days, start of day", "2020-01-01"):
         assert parse_schedule(text).next_after(anchor, zone("UTC"), "feb-28") is None
     for text, at in (
         ("2030-01-01", "2030-01-01T00:00:00Z"),
         ("every 10-12", "2025-10-12T00:00:00Z"),
         ("every 10-13", "2024-10-13T00:00:00Z"),
+        ("0 days, end of day", "2024-10-13T00:00:00Z"),
+        ("0 years, end of year", "2025-01-01T00:00:00Z"),
     ):
         following = parse_schedule(text).next_after(anchor, zone("UTC"), "feb-28")
         assert following is not None
