@@ -28,7 +28,9 @@ def park(visit: Visit, incoming: Incoming, waits_for: bytes, until: Instant, ide
     """
     profile = visit.profile
     for waiting in profile.parked:
-        if waiting.identity == identity:
+        if (
+            waiting.identity == identity and waiting.until > incoming.arrived_at
+        ):  # else its time is over, and it only is not told yet
             if waiting.content != content:
                 raise Refused("conflicting-duplicate", "the same record waits already, with other content")
             return DUPLICATE
