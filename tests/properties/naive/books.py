@@ -76,12 +76,12 @@ class Ledger:
             paid += due
         return paid
 
-    def spendable(self, order: str, lots: Sequence[Lot] | None = None) -> Pieces:
-        return sorted(self.within("active", lots), key=lambda piece: spending(piece[0], order))
+    def spendable(self, order: str, lots: Sequence[Lot] | None = None, bucket: str = "active") -> Pieces:
+        return sorted(self.within(bucket, lots), key=lambda piece: spending(piece[0], order))
 
-    def waiting(self, order: str, lots: Sequence[Lot] | None = None) -> Pieces:
-        """Pending lots: by activation, then as they would be spent."""
-        return sorted(self.within("pending", lots), key=lambda piece: (piece[0].activates or FOR_EVER, spending(piece[0], order)))
+    def waiting(self, order: str) -> Pieces:
+        """Pending lots as they are shown: by activation, then as they would be spent."""
+        return sorted(self.within("pending"), key=lambda piece: (piece[0].activates or FOR_EVER, spending(piece[0], order)))
 
     def balance(self) -> dict[str, int]:
         terms = dict.fromkeys(BUCKETS, 0)

@@ -188,12 +188,12 @@ def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed
 
 
 def sources(ledger: Ledger, claim: Claim, order: str, policy: str, wanted: int) -> tuple[Pieces, Pieces]:
-    own_pending = taken(ledger.waiting(order, claim.lots), wanted)
+    own_pending = taken(ledger.spendable(order, claim.lots, "pending"), wanted)
     wanted -= size(own_pending)
     own_active = taken(ledger.spendable(order, claim.lots), wanted) if policy != "pending-only" else []
     wanted -= size(own_active)
     others = [lot for lot in ledger.lots if lot not in claim.lots]
-    pending = taken(ledger.waiting(order, others), wanted)
+    pending = taken(ledger.spendable(order, others, "pending"), wanted)
     wanted -= size(pending)
     active = taken(ledger.spendable(order, others), wanted) if policy != "pending-only" else []
     return [*own_pending, *pending], [*own_active, *active]
