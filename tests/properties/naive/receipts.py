@@ -203,7 +203,7 @@ def park(person: Person, topic: str, record: Json, arrival: datetime, until: dat
     """A record that came before its sale waits; the same again while it waits is a duplicate."""
     identity = identity_of(record)
     for waiting in person.parked:
-        if identity_of(waiting.record) == identity:
+        if identity_of(waiting.record) == identity and waiting.until > arrival:  # else its time is over already
             if waiting.record != record:
                 raise Refused("conflicting-duplicate")
             return "duplicate"
