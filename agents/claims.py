@@ -16,7 +16,7 @@ from agents.purchases import on_sale
 from agents.visit import Visit
 from schemas.instants import LATEST, Instant
 from schemas.messages import Carried, Reply, Request
-from schemas.outcomes import PARKED, Refused
+from schemas.outcomes import DUPLICATE, PARKED, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from schemas.topics import REPLIES, REQUESTS
 from tables.state import Claim, Seen
@@ -30,23 +30,30 @@ def claimed(versions: list[Version]) -> bool:
 
 
 def on_claimed_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str:
-    """A sale of a receipt that is ours is applied; else it waits for the answer whether it is."""
+    """A sale of a receipt that is ours is applied; else it waits for the answer whether it is, or goes there and back with the question,
+    where too many wait at the profile already.
+    """
     if visit.find(Seen, identity_key(visit.profile_id, _CLAIM, sale.application, sale.receipt_id)) is not None:
         return on_sale(visit, sale, incoming, versions)
     waits_for = claim_key(sale.application, sale.receipt_id)
     identity = b"sale:%d" % sale.revision + waits_for
-    outcome = parking.park(visit, incoming, waits_for, LATEST, identity, fingerprint(sale))
-    if outcome == PARKED:
-        visit.ask(
-            Request(
-                kind="claim",
-                application=sale.application,
-                receipt_id=sale.receipt_id,
-                at=sale.closed_at,
-                profile_id=visit.profile_id,
-            )
+    carried = None
+    if parking.is_full(visit.profile, incoming):
+        carried = _carried(incoming)
+        visit.touch()
+    elif parking.park(visit, incoming, waits_for, LATEST, identity, fingerprint(sale)) != PARKED:
+        return DUPLICATE
+    visit.ask(
+        Request(
+            kind="claim",
+            application=sale.application,
+            receipt_id=sale.receipt_id,
+            at=sale.closed_at,
+            profile_id=visit.profile_id,
+            carried=carried,
         )
-    return outcome
+    )
+    return PARKED
 
 
 def forward(record: Return | Cancel, incoming: Incoming, outbox: Outbox) -> str:
@@ -56,14 +63,7 @@ def forward(record: Return | Cancel, incoming: Incoming, outbox: Outbox) -> str:
         application=record.application,
         receipt_id=record.receipt_id,
         at=record.closed_at,
-        carried=Carried(
-            topic=incoming.topic,
-            partition=incoming.partition,
-            offset=incoming.offset,
-            arrived_at=incoming.arrived_at,
-            value=(incoming.value or b"").decode(),
-            key=None if incoming.key is None else incoming.key.decode(errors="replace"),
-        ),
+        carried=_carried(incoming),
     )
     outbox.messages.append(Effect(REQUESTS, request.key, request))
     return PARKED
@@ -103,16 +103,31 @@ def on_reply(visit: Visit, reply: Reply) -> list[Incoming]:
     """At the profile: what may go on now. A sale that waited for a receipt of another profile is a dead letter."""
     if reply.kind == "forwarded":
         return [] if reply.carried is None else [incoming_of(reply.carried)]
-    waiting = parking.take(visit.profile, claim_key(reply.application, reply.receipt_id))
+    waiting = [
+        parking.incoming_of(parked) for parked in parking.take(visit.profile, claim_key(reply.application, reply.receipt_id))
+    ]
+    if reply.carried is not None:
+        waiting.append(incoming_of(reply.carried))
     visit.touch()
     if reply.kind == "granted":
         visit.remember(identity_key(visit.profile_id, _CLAIM, reply.application, reply.receipt_id), Seen(b"", reply.at))
-        return [parking.incoming_of(parked) for parked in waiting]
-    for parked in waiting:
+        return waiting
+    for incoming in waiting:
         refused = Refused("claimed-by-another", f"receipt {reply.receipt_id} of {reply.application} belongs to another profile")
-        visit.effects.append(dead_letter(parking.incoming_of(parked), refused))
+        visit.effects.append(dead_letter(incoming, refused))
         visit.count(("parked", "dead-letter"))
     return []
+
+
+def _carried(incoming: Incoming) -> Carried:
+    return Carried(
+        topic=incoming.topic,
+        partition=incoming.partition,
+        offset=incoming.offset,
+        arrived_at=incoming.arrived_at,
+        value=(incoming.value or b"").decode(),
+        key=None if incoming.key is None else incoming.key.decode(errors="replace"),
+    )
 
 
 def incoming_of(carried: Carried) -> Incoming:

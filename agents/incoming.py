@@ -1,12 +1,14 @@
 """A record of an input topic as it arrives, before anything is known about it."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from schemas.instants import Instant
 
 
-class Incoming(NamedTuple):
-    """One record of an input topic. `arrived_at`: its Kafka timestamp; in a file, the line's, else the greatest event time so far."""
+class Incoming(Struct, gc=False):
+    """One record of an input topic. `arrived_at`: its Kafka timestamp; in a file, the line's, else the greatest event time so far:
+    that is known only when the record has been read, so it may be set then.
+    """
 
     topic: str
     partition: int

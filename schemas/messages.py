@@ -23,7 +23,9 @@ class Carried(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 
 class Request(Struct, kw_only=True, gc=False, omit_defaults=True):
-    """`claim`: may this profile have the receipt? `forward`: whose receipt is it? Then `carried` is sent on to that profile."""
+    """`claim`: may this profile have the receipt? `carried` comes back with the answer, where it could not wait at the profile.
+    `forward`: whose receipt is it? Then `carried` is sent on to that profile.
+    """
 
     kind: Literal["claim", "forward"]
     application: str

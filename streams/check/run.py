@@ -72,8 +72,24 @@ def check_file(path: Path, shown: str | None = None) -> FileResult:
 
 def _program(check: CheckFile, test: Test) -> tuple[list[Document], Catalog]:
     """The documents with the test's own changes laid over them, and what they mean."""
-    documents = [document.overlay(test.overlay) for document in check.documents] if test.overlay else check.documents
+    documents = check.documents
+    if test.overlay:
+        documents = [
+            document.overlay(_changes_of(number, len(documents), test.overlay)) for number, document in enumerate(documents)
+        ]
     return documents, build_catalog(documents)
+
+
+def _changes_of(number: int, count: int, overlay: dict[str, Plain]) -> dict[str, Plain]:
+    """What is laid over one file of several: `1.timezone` over the second alone, `timezone` over each."""
+    changes = {}
+    for path, value in overlay.items():
+        place, _, rest = path.partition(".")
+        if not (place.isdigit() and int(place) < count and rest):
+            changes[path] = value
+        elif int(place) == number:
+            changes[rest] = value
+    return changes
 
 
 def _first_program(documents: list[Document]) -> str:
@@ -104,9 +120,9 @@ def _wrong_as_it_stands(check: CheckFile, test: Test) -> bool:
 
 
 def _names(wanted: dict[str, Plain], fault: Fault) -> bool:
-    """Whether a fault is the one that is meant: its path, and a part of its reason."""
+    """Whether a fault is the one that is meant: at its path or below it, and with a part of its reason."""
     path, reason = wanted.get("path"), wanted.get("reason")
-    return (path is None or path == fault.path) and (reason is None or str(reason) in fault.reason)
+    return (path is None or f"{fault.path}.".startswith(f"{path}.")) and (reason is None or str(reason) in fault.reason)
 
 
 def _result(file: str, test: Test, catalog: Catalog, first_program: str) -> Result:

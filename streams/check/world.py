@@ -56,7 +56,8 @@ class World:
         told = self._core.event_time(incoming)
         if told is not None:
             self._now = told if self._now is None else max(self._now, told)
-        self._core.apply(self._table, incoming._replace(arrived_at=self._now or 0), self._outbox)
+        incoming.arrived_at = self._now or 0
+        self._core.apply(self._table, incoming, self._outbox)
         self._delivered += 1
         self._collect()
 

@@ -165,13 +165,15 @@ class _Run:
                 except ValueError as error:
                     self._broken(block, number, line, Refused("invalid-field", f"timestamp {error}", "timestamp"))
                     continue
-            at = event_time(Incoming(topic, 0, offset, key, value, 0))
+            incoming = Incoming(topic, 0, offset, key, value, 0)
+            at = event_time(incoming)
             greatest = position.event_time
             if at is not None and (greatest is None or at > greatest):
                 position.event_time = at
             if arrived_at is None:
                 arrived_at = position.event_time or 0
-            outcome = apply(table, Incoming(topic, 0, offset, key, value, arrived_at), outbox)
+            incoming.arrived_at = arrived_at
+            outcome = apply(table, incoming, outbox)
             if outcome == DEAD_LETTER and at is not None and at > arrived_at:
                 position.event_time = greatest  # refused for its clock: no measure of time for the others
             outcomes[outcome] += 1

@@ -131,7 +131,8 @@ class Partition:
         position = self.position
         if at is not None and (position.greatest is None or at > position.greatest):
             position.greatest = at
-        return self.reactions.apply(incoming._replace(arrived_at=position.greatest or 0))
+        incoming.arrived_at = position.greatest or 0
+        return self.reactions.apply(incoming)
 
     def tick(self, at: Instant, at_most: int) -> bool:
         """Apply a piece of a tick; True when nothing that is due is left. Where nothing is due at all, nothing is recorded."""

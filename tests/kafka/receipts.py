@@ -103,7 +103,8 @@ def expected(
     for offset, (key, value) in enumerate(sent):
         incoming = Incoming(PURCHASES, 0, offset, key.encode(), value, 0)
         greatest = max(greatest, core.event_time(incoming) or 0)
-        outcomes[core.apply(table, incoming._replace(arrived_at=greatest), outbox)] += 1
+        incoming.arrived_at = greatest
+        outcomes[core.apply(table, incoming, outbox)] += 1
     assert core.tick(table, greatest, outbox)
     balances: dict[str, Any] = {}
     for number in range(PROFILES):

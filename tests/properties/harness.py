@@ -77,7 +77,8 @@ class Product:
             self._offset += 1
             came_at = self.core.event_time(incoming) if arrival is None else instant(arrival)
             self._arrived_at = max(self._arrived_at, came_at or 0)
-            outcome = self.core.apply(self.table, incoming._replace(arrived_at=self._arrived_at), outbox)
+            incoming.arrived_at = self._arrived_at
+            outcome = self.core.apply(self.table, incoming, outbox)
         assert not outbox.errors, outbox.errors
         return Told(outcome, [(effect.topic, json.loads(encode(effect.record))) for effect in outbox.effects])
 

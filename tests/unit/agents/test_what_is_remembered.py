@@ -46,7 +46,8 @@ class Shop:
         incoming = Incoming("purchases", 0, self.offset, b"p1", value, 0)
         self.offset += 1
         arrived_at = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        return self.core.apply(self.table, incoming._replace(arrived_at=arrived_at), self.outbox)
+        incoming.arrived_at = arrived_at
+        return self.core.apply(self.table, incoming, self.outbox)
 
     def sale(self, day: float, receipt_id: str) -> str:
         lines = [{"sku": "A", "quantity": 1, "unit_price": "10.00"}]

@@ -36,7 +36,8 @@ def offline_demo(records: int, per_day: int, seed: int = 7, program: Path = PROG
         incoming = Incoming(PURCHASES, partition, number, record.key, record.value, latest[partition])
         at = core.event_time(incoming)
         latest[partition] = max(latest[partition], at or 0)
-        outcomes[core.apply(table, incoming._replace(arrived_at=latest[partition]), outbox)] += 1
+        incoming.arrived_at = latest[partition]
+        outcomes[core.apply(table, incoming, outbox)] += 1
         sent.confirm(record.truth)
         core.tick(table, latest[partition], outbox)
     for number, effect in enumerate(outbox.effects):
