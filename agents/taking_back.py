@@ -32,8 +32,8 @@ def take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Inst
         _open_others(visit, held, claim, owed - gone, point)
     taken = ledger.take_back(held, owed - gone, own, point.returns, point.spend_order)
     for lot, points in taken.parts:
-        if lot.expired and points == lot.remaining and not lot.reserved:
-            visit.remember_used(structs.replace(lot, remaining=0))  # what expired of it is asked for again
+        if points == lot.remaining < lot.issued and not lot.reserved:  # what expired of it, or was spent, may be asked for again
+            visit.remember_used(structs.replace(lot, remaining=0))
     if taken.parts or taken.debt_added:
         now = visit.profile.settled_at
         visit.say(program, "points.reversed", now, point, subledger, taken.points, taken.parts, debt_added=taken.debt_added)
