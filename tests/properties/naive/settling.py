@@ -82,10 +82,14 @@ def expire(scene: Scene, person: Person, member: Member, sid: str, subledger: st
 
 
 def release(scene: Scene, person: Person, request: Request, at: datetime) -> None:
-    """What was held is active again; what is past its date expires at once."""
+    """What was held is active again; what is past its date expires at once.
+
+    Of a lot that was partly active all along the whole expires at this very instant, in its turn.
+    """
     member, sid, subledger = request.member, request.sid, request.subledger
-    paid = member.ledger(sid, subledger).activate(request.pieces, "reserved")
+    ledger = member.ledger(sid, subledger)
+    paid = ledger.activate(request.pieces, "reserved")
     scene.post(person, member, "points.released", at, sid, subledger, request.pieces, debt_paid=paid)
-    for lot, _ in request.pieces:
-        if lot.expires is not None and lot.expires <= at:
+    for lot, part in request.pieces:
+        if lot.expires is not None and lot.expires <= at and sum(points for _, points in ledger.within("active", [lot])) <= part:
             expire(scene, person, member, sid, subledger, lot, at)
