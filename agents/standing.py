@@ -16,7 +16,7 @@ Each costs one comparison where the program has no tiers. Falling is in `reviews
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from agents.due import REVIEW
 from agents.programs import Version
@@ -29,6 +29,9 @@ from tables import tiers
 from tables.basis import Basis
 from tables.ladder import Ladder
 from tables.state import Lot, Membership, TierState, ledger_key
+
+_LARGE: Final = COUNTED_MAX // 10
+"""Of so large amounts at one instant, several may be put together."""
 
 
 class TierView(NamedTuple):
@@ -155,10 +158,17 @@ def _count(visit: Visit, ladder: Ladder, version: Version, subledger: str, amoun
             state = _begin(visit, ladder, version, membership, subledger, state)
     late = bool(state.past) and at < state.past[-1].until
     state = membership.tiers[subledger] = tiers.counted(ladder, state, amount, at, visit.profile.settled_at)
-    if state.qualifying > COUNTED_MAX or (late and any(period.amount > COUNTED_MAX for period in state.past)):
-        raise Refused("invalid-field", "this is more than a standing can count", "lines")
+    if not -COUNTED_MAX < state.qualifying < COUNTED_MAX or not -_LARGE < amount < _LARGE or late:
+        _check_counted(state)
     if member and amount > 0:
         _rise(visit, ladder, version, membership, subledger, at if late else None, cause)
+
+
+def _check_counted(state: TierState) -> None:
+    """Raises `Refused` where a sum is more than what can be stored: a coupon of a billion billions goes below zero as well."""
+    sums = [state.qualifying, *[period.amount for period in state.past], *[amount for _, amount in state.recent]]
+    if not -COUNTED_MAX < min(sums) <= max(sums) < COUNTED_MAX:
+        raise Refused("invalid-field", "this is more than a standing can count", "lines")
 
 
 def _begin(visit: Visit, ladder: Ladder, version: Version, membership: Membership, subledger: str, state: TierState) -> TierState:

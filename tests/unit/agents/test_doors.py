@@ -37,9 +37,12 @@ def test_what_cannot_be_stored_is_refused_before_it_is_kept(quantity: str, price
     assert scene.books()["club", "pts"] == {"reversed": "100", "lifetime": "100"}
 
 
-def test_more_than_a_tier_can_count_is_refused() -> None:
-    scene = Scene({"points": [CAPPED], "tiers": {"measure": "spend", "definitions": [{"name": "Silver", "threshold": "10"}]}})
-    _sell(scene, "1", MUCH)
+@pytest.mark.parametrize("price", [MUCH, f"-{MUCH}"])
+@pytest.mark.parametrize("window", ["review", "20 days"])
+def test_more_than_a_tier_can_count_is_refused(price: str, window: str) -> None:
+    tiers = {"measure": "spend", "window": window, "definitions": [{"name": "Silver", "threshold": "10"}]}
+    scene = Scene({"points": [CAPPED], "tiers": tiers})
+    _sell(scene, "1", price)
     assert _reasons(scene) == ["invalid-field"]
     scene.table.flush({})
 
