@@ -7,6 +7,7 @@ names; a profile record for none in particular. Nothing here changes anything: a
 from agents.programs import Programs, Version
 from schemas.instants import Instant, format_instant
 from schemas.outcomes import Refused
+from schemas.program import Program
 from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
 
 
@@ -29,6 +30,10 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
     found: list[Version] = []
     refusal: Refused | None = None
     for name in names:
+        in_force = programs.version(name, at)
+        if in_force is not None and sale is not None and _plainly_counts(in_force.program, sale, at, arrived_at):
+            found.append(in_force)  # as most do
+            continue
         try:
             version = _version(programs, name, record, at, arrived_at)
             _check_counts(version, application, at, earns=sale is not None)
@@ -40,6 +45,17 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
     if not found and refusal is not None:
         raise refusal
     return found
+
+
+def _plainly_counts(program: Program, sale: Sale, at: Instant, arrived_at: Instant) -> bool:
+    """All that is asked below, with yes for an answer; where it is no, it is asked again for the reason."""
+    return (
+        arrived_at - program.remember_us <= at <= arrived_at + program.ahead_us
+        and program.late_us is None
+        and program.status == "active"
+        and sale.subledger is None
+        and sale.application in program.applications
+    )
 
 
 def _check_counts(version: Version, application: str | None, at: Instant, *, earns: bool) -> None:

@@ -209,7 +209,7 @@ class Core:
 
     def _react(self, table: Table, incoming: Incoming, record: Record, profile_id: str, outbox: Outbox) -> str:
         """One record at its profile: the reaction of its kind, and then what had waited for it."""
-        at = records.event_time(record)
+        at = record.closed_at if type(record) is Sale else records.event_time(record)
         versions = self._admit(record, at, incoming.arrived_at)
         known = table.profile(profile_id)
         if known is not None and known.stopped is not None:

@@ -20,7 +20,7 @@ from schemas.records import Sale
 from schemas.schedules import Schedule
 from tables import ledger
 from tables.lots import next_at
-from tables.state import Lot
+from tables.state import Lot, ledger_key
 
 LOT_ID_DIGITS = 16
 
@@ -76,11 +76,16 @@ def credit(
     entry_id = visit.effect_id(program, kind, f"{point.sid}:{subledger}:{source}", cause)
     dated = _dated(visit, version, point, portions, at, sale)
     lots = _lots(dated, at, entry_id, sale)
-    if visit.membership(program).joined_at is None and _joins_by(visit, version, lots, at):
+    membership = visit.membership(program)
+    if membership.joined_at is None and _joins_by(visit, version, lots, at):
         join(visit, version, at, cause)
-    parts = tuple([(lot, lot.issued) for lot in lots])
-    alike = len(lots) == 1 or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
-    accrued = ledger.accrue(visit.head(program, point.sid, subledger), lots)
+    single = len(lots) == 1
+    parts = ((lots[0], lots[0].issued),) if single else tuple([(lot, lot.issued) for lot in lots])
+    alike = single or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
+    held = membership.ledgers.get(ledger_key(point.sid, subledger)) or visit.head(program, point.sid, subledger)
+    accrued = ledger.accrue(held, lots)
+    if len(held.lots) > visit.programs.head_lots:
+        visit.grown = True
     visit.say(
         program,
         kind,
@@ -92,7 +97,7 @@ def credit(
         entry_id=entry_id,
         cause=cause,
         rules=rules,
-        rules_of=_rules_of(dated, lots, lines or {}) if lines or len(lots) > 1 else None,
+        rules_of=_rules_of(dated, lots, lines or {}) if lines or not single else None,
         legal_entity=lots[0].legal_entity if alike else None,
         description=lots[0].description if alike else None,
         reason=reason,
@@ -105,7 +110,7 @@ def credit(
         standing.credited(visit, version, point.sid, subledger, accrued.issued, at, source, lots, cause)
     for lot in lots:
         if _born_expired(lot, at):
-            expired = ledger.expire(visit.head(program, point.sid, subledger), lot)
+            expired = ledger.expire(held, lot)
             visit.remember_used(expired)
             visit.say(
                 program,
@@ -124,7 +129,7 @@ def credit(
         if at < visit.profile.settled_at:
             lifetimes.catch_up(visit, version, point, subledger, lots, cause)
         lifetimes.renew(visit, version, point, subledger, "earning", at, cause)
-    return (lots[0].lot_id,) if len(lots) == 1 else tuple([lot.lot_id for lot in lots])
+    return (lots[0].lot_id,) if single else tuple([lot.lot_id for lot in lots])
 
 
 def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:

@@ -46,7 +46,7 @@ def earn(
         for award in version.rulebook.earn(sale, basis, situation):
             _gain(visit, version, sale, award, kept, earned, room)
         by_spend = version.ladder is not None and version.ladder.measure == "spend"
-        seen = _saw(version, situation, room)
+        seen = _saw(version, situation, room) if version.rulebook.asks or room or situation.fields else None
         if seen is not None or by_spend:
             saw.append(seen or Saw(version.program.program))
         if by_spend:
@@ -92,6 +92,14 @@ def _gain(
     program, point = version.program, award.point
     subledger = sale.subledger or ""
     membership = visit.membership(program.program)
+    if not kept and version.rulebook.free and len(award.rows) == 1:
+        rule, points = award.rows[0]  # what most receipts are: nothing holds any of it back
+        lines = _line_ids(sale, award) if award.lines else None
+        parts = [portion(points, point, rule)]
+        gained = ((rule.rule, points),)
+        lots = credit(visit, version, point, subledger, parts, sale.closed_at, "earning", sale=sale, rules=gained, lines=lines)
+        earned.append(Earned(program.program, point.sid, subledger, points, lots, (), 0, points))
+        return
     held = membership.ledgers.get(ledger_key(point.sid, subledger))
     balance = 0 if held is None else held.active + held.pending
     if point.initial_balance_minor and membership.joined_at is None and not subledger:
@@ -108,7 +116,7 @@ def _gain(
     if granted.usage:
         limits.forget_usage(membership.usage, visit.profile.settled_at - program.remember_us)
         use(visit, program.program, granted.usage)
-    lots: tuple[str, ...] = ()
+    lots = ()
     if rest > 0:
         portions, rules = _split(award, granted, rest)
         lots = credit(

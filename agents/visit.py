@@ -37,6 +37,7 @@ class Visit:
         "brought",
         "cause",
         "effects",
+        "grown",
         "happened_at",
         "messages",
         "profile",
@@ -73,6 +74,7 @@ class Visit:
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
         self.brought: list[Due] = []  # timers that were set while others fired; the queue takes them
         self.messages: list[Effect] = []
+        self.grown = False  # a ledger may hold more open lots than its own record should
         self._table = table
         self._settle = settle
         self._ordinals: dict[str, int] = {}
@@ -113,6 +115,7 @@ class Visit:
                     f"a page of lots is not there ({program} {key} {page.number}): rebuild the state from the changelog"
                 )
             self.forget(stored_at)
+            self.grown = True
             return found.lots
 
         return take
@@ -204,7 +207,8 @@ class Visit:
 
     def commit(self, outbox: Outbox) -> None:
         """Make it so: the profile as drafted, what goes with it, and the effects."""
-        self._seal()
+        if self.grown:
+            self._seal()
         self._table.put_profile(self.profile_id, self.profile)
         for key, state in self._remembered.items():
             self._table.put(key, state)
@@ -298,7 +302,9 @@ class Visit:
             subledger=subledger or None,
             points=format_points(points, scale),
             direction=direction,
-            lots=tuple([_lot_view(lot, part, scale) for lot, part in parts]),
+            lots=(_lot_view(*parts[0], scale),)
+            if len(parts) == 1
+            else tuple([_lot_view(lot, part, scale) for lot, part in parts]),
             rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
             if not rules_of
             else tuple([RuleView(rule, format_points(part, scale), *rules_of.get(rule, (None, ()))) for rule, part in rules]),

@@ -57,6 +57,14 @@ class _PointRules:
         self.plain = frozenset(rule.rule for rule in self.order if _is_plain(rule))
         self.any_exclusive = any(rule.exclusive for rule in self.giving)
         self.asking_for_lines = tuple(rule for rule in self.order if rule.lines is not None)
+        self.only = self._only()
+
+    def _only(self) -> Rule | None:
+        """The one rule of a point type that has no other, where it is a rate on every receipt: what most programs begin with."""
+        if len(self.order) != 1 or self.point.round == "line":
+            return None
+        rule = self.order[0]
+        return rule if rule.rate is not None and rule.rule in self.plain else None
 
     def matching(self, rules: Sequence[Rule], lines: Lines, facts: Facts) -> list[Match]:
         found: list[Match] = []
@@ -70,7 +78,8 @@ class _PointRules:
 class Rulebook:
     """The earning rules of one program version, sorted for use.
 
-    `asks`: what their conditions look up; `limited`: whether what one receipt earns depends on what others did.
+    `asks`: what their conditions look up; `limited`: whether what one receipt earns depends on what others did; `free`: nothing is
+    ever held back.
     """
 
     def __init__(self, program: Program) -> None:
@@ -81,6 +90,8 @@ class Rulebook:
         self.asks = frozenset([field for condition in conditions if condition is not None for field in condition.fields])
         limits = [rule.limit for rule in program.earning if rule.enabled] + [point.limit for point in program.points]
         self.limited = any(limit is not None and limit.per != "receipt" for limit in limits)
+        capped = any(point.max_balance_minor is not None for point in program.points)
+        self.free = not capped and all(limit is None for limit in limits)
         self._by_point = [_PointRules(point, program.earning) for point in program.points]
 
     def earn(self, sale: Sale, basis: Basis, situation: Situation) -> list[Award]:
@@ -124,6 +135,9 @@ class Rulebook:
 
 def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[tuple[Rule, int], ...]:
     point = rules.point
+    if rules.only is not None:
+        points = _whole_points(rules.only, point, facts.basis.of(lines)) if lines else 0
+        return ((rules.only, points),) if points > 0 else ()
     giving, multipliers = _chosen(rules, choose, lines, facts)
     if not giving:
         return ()
