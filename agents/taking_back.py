@@ -56,9 +56,17 @@ def _open_others(visit: Visit, held: Ledger, claim: Earned, points: int, point: 
 
 
 def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
-    """How much of these lots has expired, of open and used-up ones."""
+    """How much of these lots has expired, of open and used-up ones; these are remembered as long as the receipt from now on."""
     still_open = {lot.lot_id: lot for lot in held.lots}
-    return sum([lot.expired for lot_id in lots if (lot := still_open.get(lot_id) or visit.used_lot(lot_id)) is not None])
+    expired = 0
+    for lot_id in lots:
+        lot = still_open.get(lot_id)
+        if lot is None:
+            lot = visit.used_lot(lot_id)
+            if lot is not None:
+                visit.remember_used(lot)
+        expired += 0 if lot is None else lot.expired
+    return expired
 
 
 def unuse(visit: Visit, claim: Earned) -> Earned:

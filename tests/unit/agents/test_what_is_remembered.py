@@ -16,6 +16,7 @@ from tables.memory import MemoryStore
 from tables.rocks import RocksStore
 from tables.store import Store
 from tables.table import Table
+from tests.unit.agents.scene import Scene
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 PROGRAM = {
@@ -111,3 +112,14 @@ def test_a_sweep_looks_again_at_what_a_failed_cycle_gave_back(shop: Shop) -> Non
         if n % 100 == 0:
             shop.table.flush({})
     assert shop.stored() < 2 * 6_000 + 500, "the first thousand receipts and their lots are gone"
+
+
+def test_the_lots_of_a_receipt_are_remembered_as_long_as_the_receipt_is() -> None:
+    scene = Scene({"remember": "10 days", "points": [{"sid": "pts", "returns": "within-balance", "expiration": "2 days"}]})
+    ten = [{"sku": "A", "quantity": 10, "unit_price": "1.00"}]
+    scene.send("purchases", 1, receipt_id="R1", application="pos", currency="EUR", lines=ten)
+    back = {"kind": "return", "receipt_id": "R1", "application": "pos"}
+    scene.send("purchases", 10, **back, return_id="B1", lines=[{"sku": "A", "quantity": 3}])
+    scene.sell(18, "R2", 20)
+    scene.send("purchases", 19, **back, return_id="B2", lines=[{"sku": "A", "quantity": 4}])
+    assert scene.books()["club", "pts"] == {"active": "20", "expired": "10", "lifetime": "30"}, "what has expired is given back"
