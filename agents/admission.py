@@ -14,7 +14,8 @@ from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Re
 def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, at: Instant, arrived_at: Instant) -> list[Version]:
     """The versions in force at the record's time, of the programs that it counts for. A pixel without application counts for all (live) ones.
 
-    Raises `Refused` where there is none: `unknown-application`, `unknown-program`, or a bound of the record's time.
+    None at all where only drafts, or programs that have ended, would count it: it has no effect then. Raises `Refused` where nothing knows
+    it: `unknown-application`, `unknown-program`, or a bound of the record's time.
     """
     application = record.application
     names = programs.of_nobody() if application is None else programs.of_application(application)
@@ -29,6 +30,7 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
         names = [sale.program]
     found: list[Version] = []
     refusal: Refused | None = None
+    inactive = False
     for name in names:
         in_force = programs.version(name, at)
         if in_force is not None and sale is not None and _plainly_counts(in_force.program, sale, at, arrived_at):
@@ -36,13 +38,16 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
             continue
         try:
             version = _version(programs, name, record, at, arrived_at)
-            _check_counts(version, application, at, earns=sale is not None)
+            _check_application(version, application, at)
+            if _is_inactive(version, earns=sale is not None):
+                inactive = True
+                continue
             if sale is not None and sale.subledger is not None:
                 _check_subledger(version)
             found.append(version)
         except Refused as refused:
             refusal = refusal or refused
-    if not found and refusal is not None:
+    if not found and not inactive and refusal is not None:
         raise refusal
     return found
 
@@ -58,15 +63,17 @@ def _plainly_counts(program: Program, sale: Sale, at: Instant, arrived_at: Insta
     )
 
 
-def _check_counts(version: Version, application: str | None, at: Instant, *, earns: bool) -> None:
-    """A draft counts nothing; a program that has ended earns nothing, and settles what is there."""
+def _check_application(version: Version, application: str | None, at: Instant) -> None:
     program = version.program
     if application is not None and application not in program.applications:
         message = f"{application} is no application of {program.program} at {format_instant(at)}"
         raise Refused("unknown-application", message, "application")
-    if program.status != "active" and (earns or program.status == "draft"):
-        message = f"{program.program} counts no record of {format_instant(at)}: its status is {program.status}"
-        raise Refused("unknown-application", message, "application")
+
+
+def _is_inactive(version: Version, *, earns: bool) -> bool:
+    """A draft counts nothing; a program that has ended earns nothing, and settles what is there."""
+    status = version.program.status
+    return status != "active" and (earns or status == "draft")
 
 
 def _check_subledger(version: Version) -> None:

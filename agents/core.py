@@ -28,7 +28,7 @@ from schemas import records
 from schemas.events import Cause
 from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
 from schemas.messages import Reply, Request
-from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, Refused
+from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
@@ -166,6 +166,8 @@ class Core:
                 if visit.profile.due_at is None or visit.profile.due_at > at:
                     visit.profile.settled_at = max(visit.profile.settled_at, at)
                 visit.commit(outbox)
+                for waited_for in visit.arrived:
+                    self._apply_parked(table, profile_id, waited_for, outbox)
             except FATAL:
                 raise
             except Exception as error:
@@ -211,6 +213,8 @@ class Core:
         """One record at its profile: the reaction of its kind, and then what had waited for it."""
         at = record.closed_at if type(record) is Sale else records.event_time(record)
         versions = self._admit(record, at, incoming.arrived_at)
+        if not versions and type(record) is not ProfileRecord:
+            return NOT_A_MEMBER  # only drafts, or programs that have ended, would count it
         known = table.profile(profile_id)
         if known is not None and known.stopped is not None:
             raise Refused("profile-stopped", "the profile is stopped after an error; release it, then replay this record")

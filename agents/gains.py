@@ -43,7 +43,7 @@ def earn(
         if version.rulebook.limited:
             membership = visit.profile.programs.get(version.program.program)
             room = {} if membership is None else limits.counters(version.program, membership.usage, sale.closed_at)
-        for award in version.rulebook.earn(sale, basis, situation):
+        for award in version.rulebook.earn(sale, basis, situation, limits.asker(version.program, room, sale.closed_at)):
             _gain(visit, version, sale, award, kept, earned, room)
         by_spend = version.ladder is not None and version.ladder.measure == "spend"
         seen = _saw(version, situation, room) if version.rulebook.asks or room or situation.fields else None

@@ -33,12 +33,12 @@ def end(visit: Visit, program: str, redemption_id: str) -> None:
 def due(profile: Profile) -> Iterator[Due]:
     for program, membership in profile.programs.items():
         for redemption_id, until in membership.holds.items():
-            yield until, HOLD, redemption_id, program, ""
+            yield Due(until, HOLD, 0, redemption_id, program, "")
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
     """A hold runs out: what it held is let go."""
-    at, _, redemption_id, program, _ = due
+    at, _, _, redemption_id, program, _ = due
     key = redemption_key(visit.profile_id, redemption_id)
     held = visit.recall(Redemption, key)
     if held is None:

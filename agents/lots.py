@@ -31,12 +31,12 @@ def next_of(lot: Lot, program: str, key: str) -> Due | None:
     due_at = next_at(lot)
     if due_at is None:
         return None
-    return due_at, EXPIRY if lot.expires_at == due_at else ACTIVATION, lot.lot_id, program, key
+    return Due(due_at, EXPIRY if lot.expires_at == due_at else ACTIVATION, lot.earned_at, lot.lot_id, program, key)
 
 
 def fire(visit: Visit, due: Due) -> list[Due]:
     """One thing happens. Returns what it brings with it: a lot's expiry behind its activation, the lots of joining."""
-    due_at, kind, lot_id, program, key = due
+    due_at, kind, _, lot_id, program, key = due
     held = visit.profile.programs[program].ledgers[key]
     lot = next(lot for lot in held.lots if lot.lot_id == lot_id)
     if kind == EXPIRY:

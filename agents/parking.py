@@ -79,19 +79,19 @@ def incoming_of(parked: Parked) -> Incoming:
 def due(profile: Profile) -> Iterator[Due]:
     for parked in profile.parked:
         if parked.until != LATEST:  # waits for an answer, which comes
-            yield parked.until, PARKED, f"{parked.topic}:{parked.offset:020}", "", ""
+            yield Due(parked.until, PARKED, 0, f"{parked.topic}:{parked.offset:020}", "", "")
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
     """Its time is over: a dead letter; but one that waited for its profile to join was simply of no member."""
     profile = visit.profile
     for parked in profile.parked:
-        if parked.until == due[0] and f"{parked.topic}:{parked.offset:020}" == due[2]:
+        if parked.until == due.at and f"{parked.topic}:{parked.offset:020}" == due.id:
             profile.parked = tuple([other for other in profile.parked if other is not parked])
             if parked.waits_for[:1] == b"j":  # for joining, or for consent
                 visit.count(("parked", "not-a-member"))
                 break
-            message = f"what it speaks of did not come until {format_instant(due[0])}"
+            message = f"what it speaks of did not come until {format_instant(due.at)}"
             visit.effects.append(
                 dead_letter(incoming_of(parked), Refused(_REASONS.get(parked.waits_for[:1], "unknown-receipt"), message))
             )

@@ -122,7 +122,7 @@ def _activate_lot(visit: Visit, version: Version, key: str, lot_id: str, at: Ins
     activates_at, expires_at = lifetimes.dates_by_event(version, waiting, at)
     dated = ledger.date(there, waiting, activates_at, expires_at)
     for due in lots.activate(visit, program, key, dated, activates_at, None):
-        visit.due_by(due[0])
+        visit.due_by(due.at)
     active = next((lot for lot in there.lots if lot.lot_id == lot_id), None)
     if active is not None and active.expires_at is not None and active.expires_at <= activates_at:
         lots.end(visit, program, key, active, activates_at, None, "born-expired")

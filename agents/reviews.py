@@ -20,14 +20,14 @@ def due(profile: Profile) -> Iterator[Due]:
     for program, membership in profile.programs.items():
         for subledger, state in membership.tiers.items():
             if state.review_at is not None:
-                yield state.review_at, REVIEW, subledger, program, "review"
+                yield Due(state.review_at, REVIEW, 0, subledger, program, "review")
             if state.fall_at is not None:
-                yield state.fall_at, REVIEW, subledger, program, "fall"
+                yield Due(state.fall_at, REVIEW, 0, subledger, program, "fall")
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
     """A review is held, or a fall takes place. One that something has moved meanwhile is no longer there, and nothing happens."""
-    at, _, subledger, program, what = due
+    at, _, _, subledger, program, what = due
     membership = visit.membership(program)
     state = membership.tiers.get(subledger)
     version = visit.programs.version(program, at) or visit.programs.first(program)

@@ -46,13 +46,13 @@ def settle(visit: Visit, until: Instant) -> None:
         for key, held in membership.ledgers.items():
             if held.pages:
                 pages.open_due(held, until, visit.fetch(program, key))
-    waiting = [due for due in _all_due(profile) if due[0] <= until]
+    waiting = [due for due in _all_due(profile) if due.at <= until]
     heapify(waiting)
     visit.brought.clear()  # what stands there is in the profile already
     while waiting:
         due = heappop(waiting)
-        profile.settled_at = max(profile.settled_at, due[0])
-        for brought in _FIRE[due[1]](visit, due):
+        profile.settled_at = max(profile.settled_at, due.at)
+        for brought in _FIRE[due.kind](visit, due):
             if brought[0] <= until:
                 heappush(waiting, brought)
         for brought in visit.brought:
@@ -64,7 +64,7 @@ def settle(visit: Visit, until: Instant) -> None:
 
 def reckon(profile: Profile) -> None:
     """When the next thing is due: a tick moves the settled time of those that have something due, and of nobody else."""
-    profile.due_at = min([*[due[0] for due in _all_due(profile)], *_due_of_pages(profile)], default=None)
+    profile.due_at = min([*[due.at for due in _all_due(profile)], *_due_of_pages(profile)], default=None)
 
 
 def _all_due(profile: Profile) -> Iterator[Due]:

@@ -14,7 +14,6 @@ from agents.programs import Version
 from agents.visit import Visit
 from schemas import records
 from schemas.instants import LATEST, Instant
-from schemas.outcomes import Refused
 from schemas.program import PointType
 from schemas.schedules import parse_duration
 from tables import ledger, pages
@@ -55,9 +54,8 @@ def redeem(request: Request) -> Done:
 
 
 def reserve(request: Request) -> Done:
-    hold_us = request.point.hold_us if request.record.hold is None else parse_duration(request.record.hold)
-    if hold_us > request.point.max_hold_us:
-        raise Refused("invalid-field", f"points of {request.point.sid} are not held that long", "hold")
+    wanted_us = request.point.hold_us if request.record.hold is None else parse_duration(request.record.hold)
+    hold_us = min(wanted_us, request.point.max_hold_us)
     if len(_membership(request).holds) >= HOLDS_MAX:
         raise Declined("too-many-holds")
     there, points = _spendable(request)

@@ -18,7 +18,7 @@ Each costs one comparison where the program has no tiers. Falling is in `reviews
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from agents.due import REVIEW
+from agents.due import REVIEW, Due
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import COUNTED_MAX, NANO, format_nano, format_points
@@ -226,9 +226,9 @@ def remind(visit: Visit, version: Version, subledger: str, state: TierState) -> 
     """The timers of a standing: its next review, and a fall that waits for its grace."""
     program = version.program.program
     if state.fall_at is not None:
-        visit.bring((state.fall_at, REVIEW, subledger, program, "fall"))
+        visit.bring(Due(state.fall_at, REVIEW, 0, subledger, program, "fall"))
     if state.review_at is not None:
-        visit.bring((state.review_at, REVIEW, subledger, program, "review"))
+        visit.bring(Due(state.review_at, REVIEW, 0, subledger, program, "review"))
 
 
 def _active(ladder: Ladder, membership: Membership, subledger: str) -> int:

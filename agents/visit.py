@@ -145,7 +145,7 @@ class Visit:
     def bring(self, due: Due) -> None:
         """A new timer, for the queue that is being worked off as well."""
         self.brought.append(due)
-        self.due_by(due[0])
+        self.due_by(due.at)
 
     def find(self, kind: type[Kept], key: bytes) -> Kept | None:
         """What is remembered under a key, as this visit has left it.

@@ -8,7 +8,7 @@ Matching rules add up. Multipliers multiply together, and never a fixed bonus. A
 priority, then the first by name, stands alone, without the others and without multipliers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from msgspec import Struct
@@ -44,6 +44,9 @@ Lines = Sequence[int]
 
 Match = tuple[Rule, Lines]
 """A rule that matches, and the lines that it counts."""
+
+
+UsedUp = Callable[[Rule], bool]
 
 
 class _PointRules:
@@ -94,15 +97,18 @@ class Rulebook:
         self.free = not capped and all(limit is None for limit in limits)
         self._by_point = [_PointRules(point, program.earning) for point in program.points]
 
-    def earn(self, sale: Sale, basis: Basis, situation: Situation) -> list[Award]:
-        """What the sale earns, for each point type that gets anything, in file order."""
+    def earn(self, sale: Sale, basis: Basis, situation: Situation, used_up: UsedUp | None = None) -> list[Award]:
+        """What the sale earns, for each point type that gets anything, in file order.
+
+        `used_up`: whether a rule's limit leaves nothing; where rules do not add up, the next one comes in its place then.
+        """
         facts = Facts(sale, basis, situation, self.program)
         lines = self.lines_of(facts)
         if basis.of(lines) < 0:
             return []  # a receipt below zero earns nothing, not even a fixed bonus
         awards: list[Award] = []
         for rules in self._by_point:
-            rows = _award(rules, self.program.choose, lines, facts)
+            rows = _award(rules, self.program.choose, lines, facts, used_up)
             if rows:
                 awards.append(Award(rules.point, rows, _asked_for(rules, rows, lines, facts) if rules.asking_for_lines else {}))
         return awards
@@ -113,7 +119,9 @@ class Rulebook:
         exclude = self.program.exclude
         return lines if exclude is None else [line for line in lines if not facts.line_matches(exclude, line)]
 
-    def own_points(self, sale: Sale, basis: Basis, situation: Situation, point: str) -> tuple[dict[int, Exact], Exact]:
+    def own_points(
+        self, sale: Sale, basis: Basis, situation: Situation, point: str, used_up: UsedUp | None = None
+    ) -> tuple[dict[int, Exact], Exact]:
         """What each line earns by itself in one point type, exactly, and what the receipt earns altogether (minor).
 
         What is given to the receipt as a whole belongs to no line.
@@ -124,7 +132,7 @@ class Rulebook:
         whole: Exact = 0
         for rules in self._by_point:
             if rules.point.sid == point and basis.of(lines) >= 0:
-                giving, multipliers = _chosen(rules, self.program.choose, lines, facts)
+                giving, multipliers = _chosen(rules, self.program.choose, lines, facts, used_up)
                 for parts in _multiplied(rules.point, giving, multipliers, facts, by_line=True).values():
                     for part in parts:
                         whole += part.points
@@ -133,12 +141,12 @@ class Rulebook:
         return by_line, whole
 
 
-def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[tuple[Rule, int], ...]:
+def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts, used_up: UsedUp | None) -> tuple[tuple[Rule, int], ...]:
     point = rules.point
     if rules.only is not None:
         points = _whole_points(rules.only, point, facts.basis.of(lines)) if lines else 0
         return ((rules.only, points),) if points > 0 else ()
-    giving, multipliers = _chosen(rules, choose, lines, facts)
+    giving, multipliers = _chosen(rules, choose, lines, facts, used_up)
     if not giving:
         return ()
     if len(giving) == 1 and not multipliers and giving[0][0].rate is not None and point.round != "line":
@@ -155,9 +163,13 @@ def _asked_for(rules: _PointRules, rows: tuple[tuple[Rule, int], ...], lines: Li
     return {rule.rule: matched for rule, matched in rules.matching(rules.asking_for_lines, lines, facts) if rule.rule in gave}
 
 
-def _chosen(rules: _PointRules, choose: str, lines: Lines, facts: Facts) -> tuple[list[Match], list[Match]]:
+def _chosen(
+    rules: _PointRules, choose: str, lines: Lines, facts: Facts, used_up: UsedUp | None = None
+) -> tuple[list[Match], list[Match]]:
     """The rules that give, and the multipliers over them: all that match, or those that stand alone among them."""
     giving = rules.matching(rules.giving, lines, facts)
+    if used_up is not None and (rules.any_exclusive or choose != "sum"):
+        giving = [match for match in giving if not used_up(match[0])]
     if not giving:
         return [], []
     multipliers = rules.matching(rules.multipliers, lines, facts) if rules.multipliers else []

@@ -6,7 +6,7 @@ calendar period of the program's zone that holds the receipt's own time; use cou
 reopened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final
 
@@ -59,6 +59,20 @@ def counters(program: Program, usage: Mapping[str, int], at: Instant) -> dict[st
     keys = [_rule_key(rule, program, at) for rule in program.earning if rule.enabled and rule.limit is not None]
     keys += [_point_key(point, program, at) for point in program.points if point.limit is not None]
     return {key: used for key in keys if (used := usage.get(key, 0))}
+
+
+def asker(program: Program, usage: Mapping[str, int], at: Instant) -> Callable[[Rule], bool] | None:
+    """Whether a rule is used up, for whoever has to choose among rules; None where nothing has been used."""
+    return (lambda rule: used_up(rule, program, usage, at)) if usage else None
+
+
+def used_up(rule: Rule, program: Program, usage: Mapping[str, int], at: Instant) -> bool:
+    """Whether a rule could give nothing any more in the period that holds an instant."""
+    limit = rule.limit
+    if limit is None or limit.per == "receipt":
+        return False
+    used = usage.get(_rule_key(rule, program, at), 0)
+    return used >= (limit.times if limit.times is not None else limit.points_minor or 0)
 
 
 def _netted(rows: list[int]) -> list[int]:

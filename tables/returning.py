@@ -145,7 +145,8 @@ class Reckoning:
         return share + Fraction(self._refunded) / self._worth if self._refunded else share
 
     def _share_of_own(self, point: str) -> Exact:
-        by_line, whole = self._rulebook.own_points(self._sale, self._basis, self._situation, point)
+        used_up = limits.asker(self._rulebook.program, dict(self._saw.room), self._sale.closed_at)
+        by_line, whole = self._rulebook.own_points(self._sale, self._basis, self._situation, point, used_up)
         if whole <= 0:
             return 0
         return Fraction(sum([points * self._gone[line] for line, points in by_line.items()])) / whole
@@ -155,7 +156,7 @@ class Reckoning:
         program = self._rulebook.program
         sale, basis = rest_of(self._sale, program, self._basis, self._left)
         room = dict(self._saw.room)
-        for award in self._rulebook.earn(sale, basis, self._situation):
+        for award in self._rulebook.earn(sale, basis, self._situation, limits.asker(program, room, sale.closed_at)):
             if award.point.sid == point:
                 return limits.grant(award, program, room, room.get(point, 0), sale.closed_at).total
         return 0
