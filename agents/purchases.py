@@ -12,13 +12,13 @@ from agents import consent
 from agents.gains import earn
 from agents.incoming import Incoming
 from agents.programs import Version
-from agents.returns import returned_before, seen_again, take_all_back
+from agents.returns import marks_of, returned_before, seen_again, take_all_back
 from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
 from tables.basis import Basis, basis_of, rest_of
 from tables.returning import left_of
-from tables.state import Earned, Receipt, Saw
+from tables.state import SALE, Earned, Receipt, Saw
 from tables.table import receipt_key
 
 
@@ -30,10 +30,9 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     key = receipt_key(visit.profile_id, sale.application, sale.receipt_id)
     known = visit.find(Receipt, key)
     mark = f"sale:{sale.revision}"
-    content = fingerprint(sale)
     if known is not None:
         if mark in known.seen:
-            seen_again(known.seen[mark] == content, f"revision {sale.revision} of receipt {sale.receipt_id}")
+            seen_again(marks_of(known)[mark] == fingerprint(sale), f"revision {sale.revision} of receipt {sale.receipt_id}")
             return _count_later(visit, sale, incoming, versions, known, key)
         if sale.revision <= known.revision:
             return STALE_REVISION
@@ -47,9 +46,10 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     uncounted = earn(visit, sale, judged, kept, earned, saw)
     if kept:
         earned += [Earned(*place, 0, kept=points, kept_before=points) for place, points in kept.items()]
-    seen = {mark: content} if known is None else known.seen | {mark: content}
+    seen = {mark: SALE} if known is None else marks_of(known) | {mark: SALE}
     waiting: list[Version] = []
     if uncounted:
+        content = fingerprint(sale)
         waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
         seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
     last_at = sale.closed_at if known is None else max(known.last_at, sale.closed_at)

@@ -20,7 +20,7 @@ from schemas.instants import Instant
 from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from tables.returning import Reckoning, come_back
-from tables.state import Earned, Receipt, Saw, Seen
+from tables.state import SALE, Earned, Receipt, Saw, Seen
 from tables.table import identity_key, receipt_key
 
 Place = tuple[str, str, str]  # program, point, subledger
@@ -116,9 +116,15 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
         Earned(program, point, subledger, 0, kept=points)
         for (program, point, subledger), points in take_all_back(visit, known, record).items()
     ]
-    seen = known.seen | {mark: content}
+    seen = marks_of(known) | {mark: content}
     visit.remember(key, Receipt(revision, max(known.last_at, record.closed_at), seen, tuple(kept)))
     return APPLIED
+
+
+def marks_of(known: Receipt) -> dict[str, bytes]:
+    """Which records of the receipt were seen, with their contents: that of the sale that is there is reckoned up only when it is asked for."""
+    sale = sale_of(known) if SALE in known.seen.values() else None
+    return known.seen if sale is None else {mark: content or fingerprint(sale) for mark, content in known.seen.items()}
 
 
 def seen_again(same: bool, what: str) -> str:

@@ -244,6 +244,10 @@ class Saw(Struct, gc=False, array_like=True, frozen=True):
     fields: dict[str, Any] = {}
 
 
+SALE: Final = b""
+"""The content of a receipt's record where that is the sale itself, which stands beside it: no fingerprint is needed before it goes."""
+
+
 class Receipt(Struct, gc=False, array_like=True, frozen=True):
     """A receipt as it is remembered: which records of it were seen, by kind and revision, and what it earned.
 
