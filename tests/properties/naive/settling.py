@@ -42,10 +42,15 @@ def due(person: Person, until: datetime) -> list[Due]:
 
 def settle(scene: Scene, person: Person, until: datetime) -> None:
     while waiting := due(person, until):
-        first = min(waiting, key=lambda item: (item.moment, item.kind, item.name))
+        first = min(waiting, key=_order)
         person.settled = person.at_least(first.moment)
         fire(scene, person, first)
     person.settled = person.at_least(until)
+
+
+def _order(item: Due) -> tuple[datetime, int, datetime, str]:
+    """By instant, kind and id; of lots the one that was earned first comes first."""
+    return item.moment, item.kind, item.what.earned if isinstance(item.what, Lot) else item.moment, item.name
 
 
 def fire(scene: Scene, person: Person, item: Due) -> None:

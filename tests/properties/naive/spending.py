@@ -49,8 +49,6 @@ def check(program: Program, sid: str, record: Json) -> None:
     amount = record.get("points", record.get("money"))
     if ("points" in record) == ("money" in record) or fraction(amount) <= 0 or sid not in program.points:
         raise Refused("invalid-field")
-    if record.get("kind") == "reserve" and "hold" in record and span(record["hold"]) > span(program.points[sid]["max_hold"]):
-        raise Refused("invalid-field")
 
 
 def worth(program: Program, sid: str, minor: int) -> Fraction:
@@ -76,7 +74,7 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
         person.requests[name] = request
         ledger.move(pieces, "active", request.state)
         if kind == "reserve":
-            request.hold_until = now + span(str(record.get("hold", program.points[sid]["hold"])))
+            request.hold_until = now + min(span(str(record.get("hold", program.points[sid]["hold"]))), span(str(program.points[sid]["max_hold"])))
         scene.post(person, member, f"points.{request.state}", now, sid, subledger, pieces)
         return pieces
     found = person.requests.get(name)
