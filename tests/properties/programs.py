@@ -48,6 +48,34 @@ def receipt_rules(draw: st.DrawFn, name: str, point: Json, tiers: bool) -> Json:
     return rule
 
 
+LADDERS = (("10", "40"), ("10", "40"), ("5", "10", "20", "40"), ("0", "20", "40"))
+NAMES = ("Silver", "Gold", "Platinum", "Diamond")
+
+
+@st.composite
+def ladders(draw: st.DrawFn) -> Json:
+    """Tiers, with reviews that come every few days."""
+    review = {
+        "relative_to": draw(st.sampled_from(("program-join", "program-join", "tier-join", "cycle"))),
+        "every": draw(st.sampled_from(("2 days", "3 days", "5 days", "36 hours", "1 week, end of week", "1 month"))),
+    }
+    if review["relative_to"] == "cycle":
+        review["cycle_start"] = "2024-03-03"
+    tiers: Json = {
+        "definitions": [
+            {"name": name, "threshold": threshold} for name, threshold in zip(NAMES, draw(st.sampled_from(LADDERS)), strict=False)
+        ],
+        "review": review,
+        "window": draw(st.sampled_from(("review", "review", "lifetime"))),
+        "downgrade": draw(st.sampled_from(("hard", "soft"))),
+        "lasts": draw(st.sampled_from(("next-period", "next-period", "period"))),
+        "grace": draw(st.sampled_from(("0 days", "0 days", "1 day", "3 days"))),
+    }
+    if draw(st.booleans()):
+        tiers["counts"] = ["earning", "adjustments"]
+    return tiers
+
+
 @st.composite
 def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
     types: list[Json] = []
@@ -85,12 +113,7 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         "subledgers": {"enabled": draw(st.sampled_from(("false", "false", "true")))},
     }
     if tiers:
-        program["tiers"] = {
-            "definitions": [{"name": "Silver", "threshold": "10"}, {"name": "Gold", "threshold": "40"}],
-            "review": {"every": "50 years"},  # falling is not in the model
-        }
-        if draw(st.booleans()):
-            program["tiers"]["counts"] = ["earning", "adjustments"]
+        program["tiers"] = draw(ladders())
     return program
 
 

@@ -119,7 +119,7 @@ class Member:
     ledgers: dict[tuple[str, str | None], Ledger] = field(default_factory=dict)
     granted: list[tuple[str, datetime, int, object]] = field(default_factory=list)  # limit, event time, points, receipt
     counted: list[tuple[str | None, datetime, int]] = field(default_factory=list)  # subledger, event time, qualifying points
-    tiers: dict[str | None, list[tuple[datetime, int]]] = field(default_factory=dict)  # by subledger: since when, which
+    standings: dict[str | None, Any] = field(default_factory=dict)  # by subledger: see `tiers`
     entries: list[Json] = field(default_factory=list)
     sequence: int = 0
 

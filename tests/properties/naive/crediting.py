@@ -43,7 +43,7 @@ def become_member(scene: Scene, person: Person, member: Member, at: datetime) ->
     member.joined = at
     scene.say(person, member, "membership.joined", at)
     for subledger in dict.fromkeys([None, *(where for where, _, _ in member.counted)]):
-        enter(scene, person, member, subledger)
+        enter(scene, person, member, subledger, None)
     for sid, point in member.program.points.items():
         initial = member.program.minor(sid, point["initial_balance"])
         if initial:

@@ -30,7 +30,15 @@ POINT: Json = {
     "limit": None,
 }
 REDEEM = {"minimum": "0", "multiple": None, "max_share": "1", "partial": "false"}
-TIERS = {"definitions": [], "measure": "earned", "window": "review", "counts": ["earning", "promotions", "initial"]}
+TIERS = {
+    "definitions": [],
+    "measure": "earned",
+    "window": "review",
+    "counts": ["earning", "promotions", "initial"],
+    "lasts": "next-period",
+    "downgrade": "hard",
+    "grace": "0 days",
+}
 REVIEW = {"relative_to": "program-join", "every": "1 year", "cycle_start": None}
 SPANS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.crediting import become_member
 from tests.properties.naive.people import Parked, Person, Request, Scene
+from tests.properties.naive.tiers import review
 
 ACTIVATE, HOLD_RUNS_OUT, EXPIRE, REVIEW, PARKING_ENDS = range(5)
 
@@ -17,7 +18,7 @@ class Due(NamedTuple):
     member: Member | None
     sid: str
     subledger: str | None
-    what: Lot | Request | Parked
+    what: Lot | Request | Parked | None  # None: a review
 
 
 def due(person: Person, until: datetime) -> list[Due]:
@@ -32,6 +33,11 @@ def due(person: Person, until: datetime) -> list[Due]:
             for lot, _ in ledger.within("active"):
                 if lot.expires is not None:
                     found.append(Due(lot.expires, EXPIRE, lot.name, member, sid, subledger, lot))
+        for subledger, standing in member.standings.items():
+            name = f"{subledger or ''} {member.program.name}"
+            for moment in (standing.falls, standing.next):
+                if moment is not None:
+                    found.append(Due(moment, REVIEW, name, member, "", subledger, None))
     for (_, name), request in person.requests.items():
         if request.state == "reserved" and request.hold_until is not None:
             found.append(Due(request.hold_until, HOLD_RUNS_OUT, name, request.member, request.sid, request.subledger, request))
@@ -63,6 +69,9 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
     if isinstance(what, Request):
         what.state = "hold-over"
         release(scene, person, what, at)
+        return
+    if what is None:
+        review(scene, person, member, item.subledger)
         return
     ledger = member.ledger(item.sid, item.subledger)
     if item.kind == ACTIVATE:
