@@ -19,6 +19,7 @@ from streams.errors import WrongUsage
 DEFAULT_PARTITIONS: Final = 24
 _DAY_MS: Final = 86_400_000
 COMPACTION_LAG_MS: Final = 7 * _DAY_MS
+DELETE_RETENTION_MS: Final = 14 * _DAY_MS  # a state that was away so long still learns what has been forgotten
 _WAIT_SECONDS: Final = 30.0
 
 
@@ -40,7 +41,8 @@ def wanted_config(topic: Topic, replication: int) -> dict[str, str]:
         "min.insync.replicas": str(min(2, replication)),
     }
     if topic.cleanup == "compact":
-        return {**config, "max.compaction.lag.ms": str(COMPACTION_LAG_MS), "min.cleanable.dirty.ratio": "0.1"}
+        compaction = {"max.compaction.lag.ms": str(COMPACTION_LAG_MS), "delete.retention.ms": str(DELETE_RETENTION_MS)}
+        return {**config, **compaction, "min.cleanable.dirty.ratio": "0.1"}
     kept = "-1" if topic.retention_days is None else str(topic.retention_days * _DAY_MS)
     return {**config, "retention.ms": kept, "retention.bytes": "-1"}
 
@@ -93,7 +95,7 @@ def _keeps(name: str, got: str, wanted: str) -> bool:
             return got == wanted
         case "retention.ms" | "retention.bytes":
             return got == "-1" or (wanted != "-1" and int(got) >= int(wanted))
-        case "max.message.bytes" | "min.insync.replicas":
+        case "max.message.bytes" | "min.insync.replicas" | "delete.retention.ms":
             return int(got) >= int(wanted)
         case "max.compaction.lag.ms":
             return int(got) <= int(wanted)

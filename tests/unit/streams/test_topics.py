@@ -39,6 +39,7 @@ WRONG = {
     "cut by size": ("ledger-entries", 24, {"retention.bytes": "1000"}, "must have -1"),
     "deleted instead of compacted": ("changelog", 24, {"cleanup.policy": "delete"}, "must have compact"),
     "compacted too late": ("balances", 24, {"max.compaction.lag.ms": "9223372036854775807"}, f"must have {7 * DAY_MS}"),
+    "deletions gone too early": ("changelog", 24, {"delete.retention.ms": "86400000"}, f"must have {14 * DAY_MS}"),
     "records too small": ("dead-letters", 24, {"max.message.bytes": "1048588"}, "must have 8388608"),
     "one copy is enough": ("changelog", 24, {"min.insync.replicas": "1"}, "must have 2"),
 }
@@ -55,6 +56,7 @@ RIGHT = {
     "kept longer": ("notifications", {"retention.ms": "-1"}),
     "larger records": ("purchases", {"max.message.bytes": "20000000"}),
     "compacted earlier": ("changelog", {"max.compaction.lag.ms": "3600000"}),
+    "deletions kept longer": ("changelog", {"delete.retention.ms": "9223372036854775807"}),
     "more copies": ("purchases", {"min.insync.replicas": "3"}),
     "cleaned more often": ("changelog", {"min.cleanable.dirty.ratio": "0.5"}),
 }
