@@ -123,8 +123,10 @@ def credit(
                 cause=cause,
                 reason="born-expired",
             )
-        else:
+        elif not accrued.debt_paid:
             visit.due_by(next_at(lot))
+        else:
+            visit.due_by(visit.profile.settled_at)  # a lot that paid debt may be gone: what is due is reckoned anew
     if point.renew_on and source != "initial":
         if at < visit.profile.settled_at:
             lifetimes.catch_up(visit, version, point, subledger, lots, cause)

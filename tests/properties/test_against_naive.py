@@ -47,3 +47,32 @@ def test_a_return_that_waited_leaves_no_deadline_behind() -> None:
     pair.tick(START + timedelta(days=9))
     asked = {"redemption_id": "D1", "profile_id": "p1", "program": "club", "points": "1", "requested_at": "2024-03-02T00:00:00Z"}
     pair.record("redemptions", asked, START + timedelta(days=10))
+
+
+def test_a_lot_that_paid_debt_as_a_whole_leaves_no_deadline_behind() -> None:
+    """Nothing of it is left to expire, so a tick moves nobody's settled time for it."""
+    program: Json = {
+        "program": "club",
+        "timezone": "UTC",
+        "environment": "sandbox",
+        "effective_from": "2020-01-01T00:00:00Z",
+        "applications": ["pos"],
+        "currency": "EUR",
+        "points": [{"sid": "pts", "returns": "allow-debt", "expiration": "3 days"}],
+        "earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}],
+    }
+    pair = Pair([program])
+    here = {
+        "application": "pos",
+        "profile_id": "p1",
+        "currency": "EUR",
+        "lines": [{"sku": "A", "quantity": 1, "unit_price": "9.00"}],
+    }
+    asked = {"redemption_id": "D1", "profile_id": "p1", "program": "club", "points": "9", "requested_at": "2024-03-01T00:00:00Z"}
+    cancel = {"kind": "cancel", "application": "pos", "profile_id": "p1"}
+    pair.record("purchases", {**here, "receipt_id": "R1", "closed_at": "2024-03-01T00:00:00Z"}, START)
+    pair.record("redemptions", asked, START)
+    pair.record("purchases", {**cancel, "receipt_id": "R1", "closed_at": "2024-03-01T00:00:00Z"}, START)
+    pair.record("purchases", {**here, "receipt_id": "R2", "closed_at": "2024-03-01T00:00:00Z"}, START)
+    pair.tick(START + timedelta(days=9))
+    pair.record("purchases", {**cancel, "receipt_id": "R2", "closed_at": "2024-03-02T00:00:00Z"}, START + timedelta(days=10))
