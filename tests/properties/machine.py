@@ -27,6 +27,7 @@ IN_FORCE = {
     "redemption": True,
     "settlement": True,  # commit, release, rollback
     "adjustment": True,
+    "profile": True,  # fields, one of them consent
 }
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -69,6 +70,8 @@ def other_content(topic: str, record: Json) -> Json:
             return {"closed_at": record["closed_at"].replace("00Z", "01Z")}
         case "redemptions", _:
             return {"receipt_id": "elsewhere"}
+        case "profiles", _:
+            return {"fields": {"city": "Oslo"}}
         case _:
             return {"description": "another"}
 
@@ -97,8 +100,15 @@ class LedgerMachine(RuleBasedStateMachine):
         self.names = [program["program"] for program in self.programs]
         self.divided = all(program["subledgers"]["enabled"] == "true" for program in self.programs)
 
+        for who in ("p1", "p2") if self.of_people() else ():
+            if data.draw(st.sampled_from((True, True, True, False))):
+                self.deliver("profiles", {"profile_id": who, "updated_at": rfc3339(START), "fields": {"agreed": True}})
         for body in data.draw(st.lists(BODY, min_size=1, max_size=3)):
             self.sell(data, body, "p1")
+
+    def of_people(self) -> bool:
+        """Whether any program asks for consent."""
+        return IN_FORCE["profile"] and any("consent" in program["membership"] for program in self.programs)
 
     # what every step does
 
@@ -313,6 +323,16 @@ class LedgerMachine(RuleBasedStateMachine):
         if not sign and data.draw(st.sampled_from((False, False, True))):
             record["activation"] = data.draw(st.sampled_from(("1 day", "6 hours")))
         self.deliver("adjustments", record)
+
+    @precondition(lambda self: self.of_people())
+    @rule(
+        data=st.data(),
+        who=WHO,
+        fields=st.dictionaries(st.sampled_from(("agreed", "agreed", "city")), st.sampled_from((True, True, False, None, "Riga"))),
+    )
+    def profile(self, data: st.DataObject, who: str, fields: Json) -> None:
+        said = {name: value for name, value in fields.items() if name == "city" or value != "Riga"}
+        self.deliver("profiles", {"profile_id": who, "updated_at": self.passes(data), "fields": said})
 
     @precondition(lambda self: self.delivered)
     @rule(data=st.data())

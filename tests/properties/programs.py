@@ -11,7 +11,7 @@ from tests.properties.harness import Json
 from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
-FLAVOURS = ("returns", "spending", "debts", "tiers", "mixed")
+FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "mixed")
 
 
 @st.composite
@@ -36,13 +36,15 @@ def spending(draw: st.DrawFn, point: Json) -> Json:
 
 
 @st.composite
-def receipt_rules(draw: st.DrawFn, name: str, point: Json, tiers: bool) -> Json:
+def receipt_rules(draw: st.DrawFn, name: str, point: Json, tiers: bool, people: bool) -> Json:
     """A rule of `streams`, which may ask for a code, a channel or a minimum of the whole receipt as well."""
     rule: Json = draw(rules(name, point, tiers))
     if "when" not in rule:
         when = draw(st.sampled_from((None, None, None, {"gross": {"at_least": "15.00"}}, {"channel": "online"})))
         if when is not None:
             rule["when"] = when
+    if people and "when" not in rule:
+        rule["when"] = {"profile.city": "Riga"}
     if draw(st.sampled_from((True, False, False, False, False))):
         rule["code"] = "SPRING"
     return rule
@@ -95,7 +97,9 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
     earning = []
     for point in types:
         earning.append({"rule": f"{point['sid']}-base", "point": point["sid"], "rate": draw(st.sampled_from(BASES))})
-        earning += [draw(receipt_rules(f"{point['sid']}-{n}", point, tiers)) for n in range(draw(st.integers(0, 2)))]
+        earning += [
+            draw(receipt_rules(f"{point['sid']}-{n}", point, tiers, flavour == "people")) for n in range(draw(st.integers(0, 2)))
+        ]
     program: dict[str, Any] = {
         "program": name,
         "timezone": draw(st.sampled_from(ZONES)),
@@ -112,6 +116,8 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         "earning": earning,
         "subledgers": {"enabled": draw(st.sampled_from(("false", "false", "true")))},
     }
+    if flavour == "people" and draw(st.sampled_from((True, True, True, False))):
+        program["membership"]["consent"] = "agreed"
     if tiers:
         program["tiers"] = draw(ladders())
     return program

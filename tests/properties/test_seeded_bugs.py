@@ -70,7 +70,7 @@ BUGS = (
     ),
     Bug(
         "a float in the earning",
-        "mixed",
+        "returns",
         "tables.earning:_whole_points",
         "amount * rate.points_nano * 10**point.scale, rate.per_nano * ATTO",
         "int(amount / ATTO * rate.points_nano * 10**point.scale), rate.per_nano",
@@ -130,6 +130,20 @@ BUGS = (
         "agents.taking_back:_expired_of",
         "expired += 0 if lot is None else lot.expired",
         "expired += 0",
+    ),
+    Bug(
+        "late points undo no fall",
+        "tiers",
+        "tables.tiers:mended",
+        "if carried <= ladder.rank(state.tier)",
+        "if carried >= ladder.rank(state.tier)",
+    ),
+    Bug(
+        "consent is asked as of now, not as of then",
+        "people",
+        "agents.consent:consents",
+        "if name is None or field_at(profile.fields, name, at) is True:",
+        "if name is None or field_at(profile.fields, name, profile.settled_at) is True:",
     ),
     Bug(
         "a parked return is forgotten when its sale comes",

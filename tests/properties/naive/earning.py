@@ -18,6 +18,7 @@ class Situation:
 
     at: datetime
     tier: str | None
+    fields: Json  # of the profile
 
 
 def gross_of(sale: Json) -> list[Fraction]:
@@ -127,6 +128,10 @@ def matches(rule: Json, sale: Json, saw: Situation, gross: Fraction) -> bool:
     if "code" in rule and rule["code"] not in sale.get("promo_codes", []):
         return False
     for name, wanted in rule.get("when", {}).items():
+        if name.startswith("profile."):
+            if saw.fields.get(name.removeprefix("profile.")) != wanted:
+                return False
+            continue
         match name:
             case "tier":
                 if saw.tier != wanted:

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.properties.naive.books import spending
 from tests.properties.naive.people import Name, Person, Refused, Scene, text_of
+from tests.properties.naive.profiles import on_profile
 from tests.properties.naive.program import Json, Program
 from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
 from tests.properties.naive.settling import due, settle
@@ -20,7 +21,7 @@ from tests.properties.naive.spending import on_adjustment, on_redemption
 from tests.properties.naive.tiers import held_at
 
 AHEAD = timedelta(minutes=10)
-TIMES = {"purchases": "closed_at", "redemptions": "requested_at", "adjustments": "occurred_at"}
+TIMES = {"purchases": "closed_at", "redemptions": "requested_at", "adjustments": "occurred_at", "profiles": "updated_at"}
 
 
 class Model:
@@ -66,13 +67,15 @@ class Model:
         programs = self.within_bounds(self.concerned(topic, record), at, arrival)
         person = self.people.setdefault(record["profile_id"], Person(record["profile_id"]))
         match topic:
+            case "profiles":
+                return on_profile(scene, person, record, at)
             case "redemptions":
                 return on_redemption(scene, person, programs[0], record, at)
             case "adjustments":
                 return on_adjustment(scene, person, programs[0], record, at)
         if record.get("kind", "sale") == "sale":
             outcome = on_sale(scene, person, programs, record, at)
-            if outcome == "applied":
+            if outcome in {"applied", "not-a-member"}:
                 self.unpark(scene, person, record)
             return outcome
         if (record["application"], record["receipt_id"]) not in person.receipts:
@@ -101,6 +104,8 @@ class Model:
             if not found:
                 raise Refused("unknown-application")
             return found
+        if topic == "profiles":
+            return self.programs
         found = [program for program in self.programs if program.name == record["program"]]
         if not found:
             raise Refused("unknown-program")

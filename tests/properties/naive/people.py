@@ -45,6 +45,7 @@ class Receipt:
     left: list[Fraction] = field(default_factory=list)  # quantities
     returned: Fraction = Fraction(0)  # money
     claims: list[Claim] = field(default_factory=list)
+    kept: dict[tuple[str, str, str | None], int] = field(default_factory=dict)  # of earlier revisions
 
 
 @dataclass
@@ -80,9 +81,18 @@ class Person:
     decided: dict[tuple[str, ...], Json] = field(default_factory=dict)
     requests: dict[tuple[str, str], Request] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
+    told: list[tuple[datetime, str, object]] = field(default_factory=list)  # fields: from when on, which, what it holds
 
     def member(self, program: Program) -> Member:
         return self.members.setdefault(program.name, Member(program))
+
+    def field_at(self, name: str, at: datetime) -> object:
+        """What was known of a field at an instant: the newest by its time, and of one instant the last that came."""
+        known = [(since, n, value) for n, (since, field_, value) in enumerate(self.told) if field_ == name and since <= at]
+        return max(known, key=lambda value: value[:2])[2] if known else None
+
+    def consents(self, program: Program, at: datetime) -> bool:
+        return program.consent is None or self.field_at(program.consent, at) is True
 
     def at_least(self, at: datetime) -> datetime:
         return at if self.settled is None else max(self.settled, at)

@@ -27,20 +27,21 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     settle(scene, person, now)
     person.receipts[key] = receipt
     give_back_all(scene, person, receipt, now)
-    kept = {(claim.program.name, claim.sid, claim.subledger): claim.kept for claim in receipt.claims}
+    receipt.kept |= {(claim.program.name, claim.sid, claim.subledger): claim.kept for claim in receipt.claims}
     receipt.seen["sale", revision] = sale
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
     receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
     receipt.returned, receipt.claims = Fraction(0), []
     counted = False
     for program in programs:
-        if program.join == "explicit":
+        if program.join == "explicit" or not person.consents(program, at):
             continue
         counted = True
         subledger = sale.get("subledger") if program.subledgers else None
-        saw = Situation(at, held_at(person.member(program), subledger, at))  # before the record's own effect
+        fields = {name: person.field_at(name, at) for _, name, _ in person.told}
+        saw = Situation(at, held_at(person.member(program), subledger, at), fields)  # before the record's own effect
         for sid in program.points:
-            earlier = kept.get((program.name, sid, subledger), 0)
+            earlier = receipt.kept.get((program.name, sid, subledger), 0)
             receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key))
     settle(scene, person, now)
     return "applied" if counted else "not-a-member"

@@ -75,7 +75,7 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
         return
     ledger = member.ledger(item.sid, item.subledger)
     if item.kind == ACTIVATE:
-        if member.joined is None:
+        if member.joined is None and person.consents(member.program, at):
             become_member(scene, person, member, at)
         pieces = ledger.within("pending", [what])
         paid = ledger.activate(pieces, "pending")

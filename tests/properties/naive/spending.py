@@ -74,7 +74,9 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
         person.requests[name] = request
         ledger.move(pieces, "active", request.state)
         if kind == "reserve":
-            request.hold_until = now + min(span(str(record.get("hold", program.points[sid]["hold"]))), span(str(program.points[sid]["max_hold"])))
+            request.hold_until = now + min(
+                span(str(record.get("hold", program.points[sid]["hold"]))), span(str(program.points[sid]["max_hold"]))
+            )
         scene.post(person, member, f"points.{request.state}", now, sid, subledger, pieces)
         return pieces
     found = person.requests.get(name)
@@ -181,7 +183,7 @@ def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, 
     settle(scene, person, now)
     member = person.member(program)
     if points > 0:
-        if member.joined is None and program.join == "explicit":
+        if (member.joined is None and program.join == "explicit") or not person.consents(program, at):
             raise Refused("not-a-member")
         if member.joined is None and joins_with(program, sid, [(points, record)], at):
             become_member(scene, person, member, at)

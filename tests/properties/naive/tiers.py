@@ -155,6 +155,8 @@ def standing_of(person: Person, member: Member, subledger: str | None) -> Standi
         plan(member, standing, member.joined)
         while standing.next is not None and standing.next <= person.settled:
             ended(member, standing, standing.next)
+        if member.program.tiers["window"] != "review":
+            standing.periods.clear()  # what counts then counts now
     found: Standing = member.standings[subledger]
     return found
 
