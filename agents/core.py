@@ -183,7 +183,7 @@ class Core:
             self._decoded = None
             return None
         self._decoded = (incoming.topic, incoming.value, record)
-        return records.event_time(record)
+        return record.closed_at if type(record) is Sale else records.event_time(record)
 
     def _check_route(self, incoming: Incoming, profile_id: str) -> None:
         wrong, partition = self._route(profile_id)

@@ -56,7 +56,7 @@ def earn(
 
 def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
     """The profile at the sale's own time; None where the sale does not count (`consent.counts`)."""
-    if not consent.counts(visit.profile, version.program, sale.closed_at):
+    if not version.counts_everybody and not consent.counts(visit.profile, version.program, sale.closed_at):
         return None
     asked = version.asked_fields
     fields = fields_at(visit.profile.fields, asked, sale.closed_at) if asked else {}

@@ -15,7 +15,7 @@ class MissingProgramError(Exception):
 
 
 class Version:
-    """One version of one program, sorted for use."""
+    """One version of one program, sorted for use. `counts_everybody`: it asks for no consent and for no membership first."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -23,6 +23,7 @@ class Version:
         self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
         self.asked_fields = asked_fields(program)
+        self.counts_everybody = program.membership.consent is None and program.membership.join != "explicit"
 
 
 class Programs:
