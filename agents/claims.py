@@ -15,7 +15,7 @@ from agents.programs import Version
 from agents.purchases import on_sale
 from agents.visit import Visit
 from schemas.instants import LATEST, Instant
-from schemas.messages import Carried, Reply, Request
+from schemas.messages import Answer, Carried, Reply, Request
 from schemas.outcomes import DUPLICATE, PARKED, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from schemas.topics import REPLIES, REQUESTS
@@ -87,9 +87,9 @@ def on_request(table: Table, request: Request, arrived_at: Instant, remember_us:
         outbox.effects.append(dead_letter(incoming_of(request.carried), Refused("unknown-receipt", message, "receipt_id")))
 
 
-def _reply(outbox: Outbox, request: Request, kind: str, profile_id: str) -> None:
+def _reply(outbox: Outbox, request: Request, kind: Answer, profile_id: str) -> None:
     reply = Reply(
-        kind="granted" if kind == "granted" else "refused" if kind == "refused" else "forwarded",
+        kind=kind,
         application=request.application,
         receipt_id=request.receipt_id,
         at=request.at,

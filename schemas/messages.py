@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from schemas.instants import Instant
 
+Answer = Literal["granted", "refused", "forwarded"]
+
 
 class Carried(Struct, kw_only=True, gc=False, omit_defaults=True):
     """A record on its way to the profile that it belongs to, as it came."""
@@ -42,7 +44,7 @@ class Request(Struct, kw_only=True, gc=False, omit_defaults=True):
 class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
     """To a profile: the receipt is its own (`granted`) or another's (`refused`), or a record that belongs to it (`forwarded`)."""
 
-    kind: Literal["granted", "refused", "forwarded"]
+    kind: Answer
     application: str
     receipt_id: str
     at: Instant
