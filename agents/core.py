@@ -4,14 +4,14 @@ Pure and synchronous: it knows neither Faust nor Kafka nor RocksDB nor the time 
 order and the ticks, and on nothing else: not on batches, cycles, workers or restarts.
 
 A record that cannot be used is a dead letter, and the stream goes on. An exception inside a rule concerns one record: its
-changes are dropped, it is a dead letter `internal-error`, and its profile is stopped; the worker never is.
+changes are dropped, it is a dead letter `internal-error`, and its profile is stopped until it is released; the worker never is.
 """
 
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from agents import admission, claims, parking
+from agents import admission, claims, parking, stopped
 from agents.adjustments import on_adjustment
 from agents.dead_letters import dead_letter
 from agents.incoming import Incoming
@@ -27,7 +27,7 @@ from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
 from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
-from schemas.messages import Reply, Request
+from schemas.messages import Release, Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
@@ -80,8 +80,10 @@ class Core:
                 self._on_message(table, message.record, arrived_at, outbox)
 
     def _on_message(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
-        """A request at the key that it asks, or a reply at the profile that asked."""
-        if isinstance(message, Request):
+        """A request at the key that it asks, a reply at the profile that asked, or a release at the profile that was stopped."""
+        if isinstance(message, Release):
+            self._release(table, message.profile_id, outbox)
+        elif isinstance(message, Request):
             claims.on_request(table, message, arrived_at, self.programs.remember_us, outbox)
         elif isinstance(message, Reply):
             profile = table.profile(message.profile_id)
@@ -104,7 +106,9 @@ class Core:
                 record = known[2]
             else:
                 record = records.decode(incoming.topic, incoming.value)
-            if isinstance(record, (Request, Reply)):
+            if isinstance(record, (Request, Reply, Release)):
+                if isinstance(record, Release):
+                    self._check_route(incoming, record.profile_id)
                 self._on_message(table, record, incoming.arrived_at, outbox)
                 return APPLIED
             profile_id = record.profile_id or owner
@@ -114,7 +118,7 @@ class Core:
                 self._check_route(incoming, profile_id)
             return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
-            if record is not None and profile_id is not None and not isinstance(record, (Request, Reply)):
+            if record is not None and profile_id is not None and not isinstance(record, (Request, Reply, Release)):
                 refused = self._erased(table, record, profile_id) or refused
             outbox.effects.append(dead_letter(incoming, refused))
             return DEAD_LETTER
@@ -124,7 +128,7 @@ class Core:
             outbox.errors.append(error)
             message = f"applying the record failed ({type(error).__name__}); its profile is stopped until it is released"
             outbox.effects.append(dead_letter(incoming, Refused("internal-error", message)))
-            if record is not None and profile_id is not None:
+            if record is not None and profile_id is not None and not isinstance(record, Release):
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
 
@@ -183,6 +187,8 @@ class Core:
             self._decoded = None
             return None
         self._decoded = (incoming.topic, incoming.value, record)
+        if isinstance(record, Release):
+            return None
         return record.closed_at if type(record) is Sale else records.event_time(record)
 
     def _check_route(self, incoming: Incoming, profile_id: str) -> None:
@@ -216,14 +222,17 @@ class Core:
         if not versions and type(record) is not ProfileRecord:
             return NOT_A_MEMBER  # only drafts, or programs that have ended, would count it
         known = table.profile(profile_id)
-        if known is not None and known.stopped is not None:
-            raise Refused("profile-stopped", "the profile is stopped after an error; release it, then replay this record")
         if known is not None and known.erased_at is not None and at <= known.erased_at:
             if isinstance(record, ProfileRecord) and record.kind == "erase":
                 return DUPLICATE
             raise Refused("erased", "")  # said in full where it becomes a dead letter
         profile = Profile(EARLIEST) if known is None else known.draft()  # no record has settled it yet, nor does one that waits
         visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), at, incoming.arrived_at, settle)
+        if profile.stopped is not None:
+            outcome = stopped.wait(visit, record, incoming)
+            if visit.changed:
+                visit.commit(outbox)
+            return outcome
         outcome = _REACTIONS[type(record)](visit, record, incoming, versions)
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
@@ -255,11 +264,20 @@ class Core:
             outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox)] += 1
 
     def _stop(self, table: Table, profile_id: str, at: Instant, outbox: Outbox) -> None:
-        profile = table.profile(profile_id)
-        stopped = Profile(at) if profile is None else profile.draft()
-        stopped.stopped = "internal-error"
-        table.put_profile(profile_id, stopped)
+        table.put_profile(profile_id, stopped.stop(table.profile(profile_id), at))
         outbox.counts[("profile-stopped",)] += 1
+
+    def _release(self, table: Table, profile_id: str, outbox: Outbox) -> None:
+        """A stopped profile goes on, and what came for it meanwhile is applied; of any other nothing is asked."""
+        profile = table.profile(profile_id)
+        if profile is None or profile.stopped is None:
+            return
+        draft = profile.draft()
+        waiting = stopped.release(draft)
+        table.put_profile(profile_id, draft)
+        outbox.counts[("profile-released",)] += 1
+        for parked in waiting:
+            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox, profile_id)] += 1
 
 
 def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:

@@ -1,11 +1,12 @@
 """Messages from one key to another and back: what counts across profiles is asked of the key that owns the count.
 
 Internal: `requests` is keyed by what is asked about, `replies` by the profile that is answered. A request carries all that its
-answer needs, so asking again is answered alike.
+answer needs, so asking again is answered alike. By `requests` comes also what an operator asks of a profile.
 """
 
-from typing import Literal
+from typing import Any, Final, Literal
 
+import msgspec
 from msgspec import Struct
 
 from schemas.instants import Instant
@@ -50,3 +51,29 @@ class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
     at: Instant
     profile_id: str
     carried: Carried | None = None
+
+
+class Release(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """To a profile that was stopped, from an operator: go on. It says no time, for it happens where it stands among the records."""
+
+    profile_id: str
+    kind: Literal["release"] = "release"
+
+
+class _Kind(Struct):
+    kind: Any = None
+
+
+_REQUEST: Final = msgspec.json.Decoder(Request)
+_RELEASE: Final = msgspec.json.Decoder(Release)
+_KIND: Final = msgspec.json.Decoder(_Kind)
+
+
+def read_request(value: bytes) -> Request | Release:
+    """A record of `requests`. Raises `msgspec.MsgspecError`."""
+    try:
+        return _REQUEST.decode(value)
+    except msgspec.ValidationError:
+        if _KIND.decode(value).kind != "release":
+            raise
+        return _RELEASE.decode(value)

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from schemas.amounts import INT_END, NANO, parse_decimal, parse_text
 from schemas.instants import Instant, parse_instant
-from schemas.messages import Reply, Request
+from schemas.messages import Release, Reply, Request, read_request
 from schemas.outcomes import Refused
 from schemas.sections import values
 
@@ -178,7 +178,7 @@ class Adjustment(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 Purchase = Sale | Cancel | Return
 Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustment
-Message = Request | Reply
+Message = Request | Reply | Release
 
 
 def _read(wanted: Any, value: Any) -> Any:
@@ -208,7 +208,6 @@ _OTHERS: Final = {
     "profiles": _decoder(ProfileRecord),
     "redemptions": _decoder(Redemption),
     "adjustments": _decoder(Adjustment),
-    "requests": msgspec.json.Decoder(Request),
     "replies": msgspec.json.Decoder(Reply),
 }
 _SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
@@ -229,6 +228,8 @@ def decode(topic: str, value: bytes | None) -> Record | Message:
     try:
         if topic == "purchases":
             return _purchase(value)
+        if topic == "requests":
+            return read_request(value)
         record: Record | Message = _OTHERS[topic].decode(value)
         if isinstance(record, Pixel):
             _check_pixel(record)
@@ -377,7 +378,7 @@ def check_profile_id(profile_id: str) -> str | None:
     return None
 
 
-def event_time(record: Record | Message) -> Instant:
+def event_time(record: Record | Request | Reply) -> Instant:
     """When it happened, by the record's own word; of a message, when what it speaks of did."""
     if isinstance(record, (Sale, Cancel, Return)):
         return record.closed_at

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "schema": "schema",
     "produce": "produce",
     "topics": "topics",
+    "profile": "profile",
 }
 _PACKAGES: Final = ("agents", "tables", "schemas")
 
@@ -115,10 +116,12 @@ def _say(message: str, code: int) -> int:
 
 def _where(error: click.ClickException) -> str:
     """`replay: `, and for wrong usage where the help is."""
-    context = getattr(error, "ctx", None)
-    if context is None or context.parent is None:
-        return ""
-    return f"{context.info_name}: "
+    context: click.Context | None = getattr(error, "ctx", None)
+    names = []
+    while context is not None and context.parent is not None:
+        names.insert(0, str(context.info_name))
+        context = context.parent
+    return f"{' '.join(names)}: " if names else ""
 
 
 def _of_system(error: OSError) -> str:

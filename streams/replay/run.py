@@ -24,7 +24,7 @@ from schemas.events import encode
 from schemas.instants import Instant, parse_instant
 from schemas.outcomes import DEAD_LETTER, Refused
 from schemas.program import Catalog
-from schemas.topics import INPUTS
+from schemas.topics import INPUTS, REQUESTS
 from streams.errors import WrongUsage
 from streams.replay.envelope import Envelope, dead_line, decode, explain, neither
 from streams.replay.lines import CHUNK_BYTES, Block, check_readable, read_blocks
@@ -39,7 +39,9 @@ DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
 _META: Final = b"replay"
 _CHANGES_SHARE: Final = 40  # changes waiting to be flushed may take so much of the memory as stored, eight times that as objects
 _FLUSH_LEAST: Final = 500
-_INPUTS: Final = frozenset(INPUTS)
+_INPUTS: Final = frozenset(
+    (*INPUTS, REQUESTS)
+)  # a release is a record among the others; what is asked by the core never leaves it
 
 
 class ReplaySettings(NamedTuple):

@@ -13,7 +13,7 @@ import pytest
 from streams.cli.main import group, run
 from tests.unit.streams.shop import PROGRAM, line, program, read_lines, sale, write_lines
 
-COMMANDS = ["demo", "worker", "replay", "ledger", "check", "validate", "schema", "produce", "topics"]
+COMMANDS = ["demo", "worker", "replay", "ledger", "check", "validate", "schema", "produce", "topics", "profile"]
 
 
 class Said(NamedTuple):

@@ -270,3 +270,11 @@ def test_the_figures_of_the_summary_add_up(tmp_path: Path) -> None:
         {"program": "shop", "point": "pts", "type": "points.expired", "entries": 1, "points": "10"},
     ]
     assert shown["written"] == {"dead-letters": 2, "ledger-entries": 3}
+
+
+def test_a_release_is_a_line_like_any_other_and_of_a_profile_that_is_not_stopped_it_asks_nothing(tmp_path: Path) -> None:
+    release = json.dumps({"topic": "requests", "value": {"kind": "release", "profile_id": "p1"}})
+    summary = go(tmp_path, line(sale("R1")), release, line(sale("R2")))
+    assert summary.outcomes == {"applied": 3}
+    go(tmp_path, line(sale("R1")), line(sale("R2")), output="without")
+    assert everything(tmp_path / "out") == everything(tmp_path / "without")

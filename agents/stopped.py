@@ -1,0 +1,48 @@
+"""Stopped: a profile at which an exception was met goes on only when an operator says so; what comes for it meanwhile waits.
+
+Pure. The records stand in the profile as they came, like all that is parked, at most as many as may wait at one profile; nothing of
+it falls due. Released, they are applied in order of arrival, each as a record of its own: so a stop delays a profile and loses nothing.
+"""
+
+from typing import Final
+
+from agents import parking
+from agents.incoming import Incoming
+from agents.settle import reckon
+from agents.visit import Visit
+from schemas.instants import LATEST, Instant
+from schemas.outcomes import Refused
+from schemas.records import Record, fingerprint
+from tables.state import Parked, Profile
+
+_WAITS: Final = b"s"
+_WHY: Final = "internal-error"
+
+
+def stop(profile: Profile | None, at: Instant) -> Profile:
+    """The profile as it was before the exception, stopped."""
+    stopped = Profile(at) if profile is None else profile.draft()
+    stopped.stopped = _WHY
+    return stopped
+
+
+def wait(visit: Visit, record: Record, incoming: Incoming) -> str:
+    """A record of a stopped profile waits for its release. Returns its outcome: `parked`, or `duplicate` where it waits already.
+
+    Raises `Refused` with `profile-stopped` where too many wait at this profile.
+    """
+    content = fingerprint(record)
+    identity = b"%b%b\x00%b" % (_WAITS, incoming.topic.encode(), content)
+    profile = visit.profile
+    if parking.is_full(profile, incoming) and not any(parked.identity == identity for parked in profile.parked):
+        message = f"the profile is stopped after an error, and {len(profile.parked):,} of its records wait already"
+        raise Refused("profile-stopped", message)
+    return parking.park(visit, incoming, _WAITS, LATEST, identity, content)
+
+
+def release(profile: Profile) -> list[Parked]:
+    """A draft of a stopped profile goes on. Returns what has waited for that, in order of arrival."""
+    profile.stopped = None
+    waiting = parking.take(profile, _WAITS)
+    reckon(profile)
+    return waiting

@@ -1,0 +1,101 @@
+"""Release: tell the worker that owns a stopped profile to let it go on, and wait until it has.
+
+The word goes through the internal topic `requests`, keyed like the profile's own records, so that it has its place among them and
+a replay of the run repeats it. That it was applied is read off `cycles`; whether the profile was stopped at all is not known
+here, and releasing one that is not changes nothing.
+"""
+
+import time
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from msgspec import Struct
+
+from schemas.messages import Release
+from schemas.topics import CYCLES, REQUESTS
+from streams.brokers import REACH_SECONDS, client_settings, partitions, reason
+from streams.errors import WrongUsage
+
+_POLL_SECONDS: Final = 0.2
+_LOOK_BACK: Final = 1_000
+"""Records of `cycles` (markers of transactions among them) that may have come since the word was sent."""
+
+
+class Released(NamedTuple):
+    """Where the word stands; `applied` says whether a worker has followed it within the time that was allowed."""
+
+    partition: int
+    offset: int
+    applied: bool
+
+
+class _Step(Struct):
+    topic: str = ""
+    start: int = 0
+    end: int = 0
+
+
+class _Cycle(Struct):
+    steps: list[_Step]
+
+
+_CYCLE: Final = msgspec.json.Decoder(_Cycle)
+
+
+def release(broker: str, profile_id: str, wait_seconds: float) -> Released:
+    """Raises `WrongUsage` where the broker or its topics are not there, or it does not take the word."""
+    there = partitions(AdminClient(client_settings(broker)), broker)
+    for topic in (REQUESTS, CYCLES):
+        if topic not in there:
+            raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")
+    place = _send(broker, profile_id)
+    applied = wait_seconds > 0 and _applied(broker, *place, wait_seconds)
+    return Released(*place, applied)
+
+
+def _send(broker: str, profile_id: str) -> tuple[int, int]:
+    producer = Producer({**client_settings(broker), "partitioner": "murmur2", "enable.idempotence": True})
+    answers: list[tuple[KafkaError | None, Message]] = []
+    value = msgspec.json.encode(Release(profile_id=profile_id))
+    producer.produce(REQUESTS, value, profile_id.encode(), on_delivery=lambda *answer: answers.append(answer))
+    producer.flush(REACH_SECONDS)
+    if not answers:
+        raise WrongUsage(f"the broker {broker} has not taken the release within {REACH_SECONDS:.0f} s")
+    error, message = answers[0]
+    if error is not None:
+        raise WrongUsage(f"the broker {broker} has not taken the release: {error.str()}")
+    return message.partition() or 0, message.offset() or 0
+
+
+def _applied(broker: str, partition: int, offset: int, seconds: float) -> bool:
+    """Whether a cycle of the partition tells of the record within so many seconds."""
+    consumer = Consumer(
+        {
+            **client_settings(broker),
+            "group.id": "pointstream-release",  # the client wants one; nothing is ever joined or committed
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "fetch.wait.max.ms": 50,
+        }
+    )
+    until = time.monotonic() + seconds
+    try:
+        first, end = consumer.get_watermark_offsets(TopicPartition(CYCLES, partition), timeout=REACH_SECONDS)
+        consumer.assign([TopicPartition(CYCLES, partition, max(first, end - _LOOK_BACK))])
+        while time.monotonic() < until:
+            if any(_tells(message, offset) for message in consumer.consume(500, _POLL_SECONDS)):
+                return True
+    except KafkaException as error:
+        raise WrongUsage(f"the broker {broker} does not tell what its workers do: {reason(error)}") from None
+    finally:
+        consumer.close()
+    return False
+
+
+def _tells(message: Any, offset: int) -> bool:
+    if message.error() is not None:
+        return False
+    return any(step.topic == REQUESTS and step.start <= offset < step.end for step in _CYCLE.decode(message.value()).steps)
