@@ -117,7 +117,7 @@ def _say(message: str, code: int) -> int:
 def _where(error: click.ClickException) -> str:
     """`replay: `, and for wrong usage where the help is."""
     context: click.Context | None = getattr(error, "ctx", None)
-    names = []
+    names: list[str] = []
     while context is not None and context.parent is not None:
         names.insert(0, str(context.info_name))
         context = context.parent
