@@ -169,7 +169,7 @@ def _chosen(
     """The rules that give, and the multipliers over them: all that match, or those that stand alone among them."""
     giving = rules.matching(rules.giving, lines, facts)
     if used_up is not None and (rules.any_exclusive or choose != "sum"):
-        giving = [match for match in giving if not used_up(match[0])]
+        giving = [match for match in giving if (choose == "sum" and not match[0].exclusive) or not used_up(match[0])]
     if not giving:
         return [], []
     multipliers = rules.matching(rules.multipliers, lines, facts) if rules.multipliers else []

@@ -17,6 +17,7 @@ from tests.properties.naive.people import Request
 from tests.properties.naive.settling import due
 from tests.properties.programs import catalogues
 from tests.properties.streams import money
+from tests.properties.worth import dressed
 
 IN_FORCE = {
     "sale": True,
@@ -28,6 +29,7 @@ IN_FORCE = {
     "settlement": True,  # commit, release, rollback
     "adjustment": True,
     "profile": True,  # fields, one of them consent
+    "worth": True,  # sales with taxes, shipping, coupons, other currencies
 }
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -134,6 +136,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def sell(self, data: st.DataObject, body: Json, who: str) -> None:
         at = self.passes(data)
+        body = self.as_told(data, body)
         record = {
             "receipt_id": self.next_id("R"),
             "application": "pos",
@@ -156,6 +159,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.sold[who, record["receipt_id"]] = record
         self.deliver("purchases", record)
 
+    def as_told(self, data: st.DataObject, body: Json) -> Json:
+        """A sale with all that matters to what it is worth, where the programs ask for it."""
+        told: Json = data.draw(dressed(body)) if IN_FORCE["worth"] and self.flavour == "worth" else body
+        return told
+
     @precondition(lambda self: self.awaited)
     @rule(data=st.data())
     def overtaken_sale(self, data: st.DataObject) -> None:
@@ -167,7 +175,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), body=BODY)
     def revision(self, data: st.DataObject, body: Json) -> None:
         before = data.draw(st.sampled_from(list(self.sold.values())))
-        more = data.draw(st.sampled_from((body, {}, {})))
+        more = data.draw(st.sampled_from((self.as_told(data, body), {}, {})))
         revision = before.get("revision", 1) + data.draw(st.sampled_from((1, 1, 1, 2)))
         record = {**before, **more, "closed_at": self.passes(data), "revision": revision}
         self.sold[record["profile_id"], record["receipt_id"]] = record
@@ -219,7 +227,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if how == "amount":
             record["amount"] = data.draw(money(12))
         elif how == "whole":
-            record["lines"] = [{"line_id": str(n), "quantity": line["quantity"]} for n, line in enumerate(sale["lines"], 1)]
+            record["lines"] = [
+                {"line_id": str(n), "quantity": line["quantity"]} for n, line in enumerate(sale["lines"], 1) if line["quantity"]
+            ]
         else:
             numbers = data.draw(st.lists(st.integers(1, len(sale["lines"])), min_size=1, max_size=2))
             amounts = [data.draw(st.sampled_from((1, 1, "0.5", 2))) for _ in numbers]

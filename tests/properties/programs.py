@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from tests.properties.harness import Json
 from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
+from tests.properties.worth import of_worth
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
-FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "mixed")
+FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "worth", "mixed")
 
 
 @st.composite
@@ -127,4 +128,5 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
 def catalogues(draw: st.DrawFn, flavour: str) -> list[Json]:
     """One program, or two that count the same tills."""
     names = draw(st.sampled_from((("club",), ("club",), ("club", "guild"))))
-    return [draw(machine_programs(name, flavour)) for name in names]
+    programs = [draw(machine_programs(name, flavour)) for name in names]
+    return draw(of_worth(programs)) if flavour == "worth" else programs

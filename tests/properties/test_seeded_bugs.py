@@ -146,6 +146,27 @@ BUGS = (
         "if name is None or field_at(profile.fields, name, profile.settled_at) is True:",
     ),
     Bug(
+        "multipliers multiply an exclusive rule",
+        "worth",
+        "tables.earning:_chosen",
+        "match[0].rule))], []",
+        "match[0].rule))], multipliers",
+    ),
+    Bug(
+        "a band has no lower end",
+        "worth",
+        "tables.earning:_banded",
+        "max(high - low, 0)",
+        "high",
+    ),
+    Bug(
+        "among exclusive rules a limit that is used up makes no way",
+        "worth",
+        "tables.earning:_chosen",
+        'if (choose == "sum" and not match[0].exclusive) or not used_up(match[0])',
+        "if True",
+    ),
+    Bug(
         "a parked return is forgotten when its sale comes",
         "returns",
         "agents.parking:take",

@@ -110,8 +110,9 @@ def sale_earns(
     subledger = sale.get("subledger") if program.subledgers else None
     at = saw.at
     left = [spread_of(line) for line in sale["lines"]]
-    rows = earned(program, sid, sale, saw, left)
-    rooms = rooms_of(person, program, sid, subledger, rows, at)
+    rooms = rooms_of_rules(person, program, sid, at)
+    rows = earned(program, sid, sale, saw, left, used_up(rooms))
+    rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at)
     claim = Claim(program, sid, subledger, saw, rooms, kept, kept)
     given = limited(rows, rooms)
     total = sum(points for _, points in given)
@@ -137,13 +138,22 @@ def spread_of(line: Json) -> Fraction:
     return Fraction(1) if fraction(line["quantity"]) else Fraction(0)
 
 
-def rooms_of(person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, at: datetime) -> Rooms:
+def rooms_of_rules(person: Person, program: Program, sid: str, at: datetime) -> Rooms:
     """What each limit lets through at this moment; it goes by the period of the event's own time."""
+    member = person.member(program)
+    rules = [rule for rule in program.rules if rule["point"] == sid and "limit" in rule]
+    return {f"rule {rule['rule']}": room(member, rule["limit"], f"rule {rule['rule']}", sid, at) for rule in rules}
+
+
+def used_up(rooms: Rooms) -> frozenset[str]:
+    """The rules whose limits leave nothing."""
+    return frozenset(name.removeprefix("rule ") for name, (fits_, _) in rooms.items() if fits_ == 0)
+
+
+def rooms_of(person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, rooms: Rooms, at: datetime) -> Rooms:
+    """The point type's own limit and its highest balance, beside the limits of the rules."""
     member, point = person.member(program), program.points[sid]
-    rooms: Rooms = {}
-    for rule, _ in rows:
-        if "limit" in rule:
-            rooms[f"rule {rule['rule']}"] = room(member, rule["limit"], f"rule {rule['rule']}", sid, at)
+    rooms = dict(rooms)
     if point["limit"] is not None:
         rooms["point"] = room(member, point["limit"], f"point {sid}", sid, at)
     if point["max_balance"] is not None:

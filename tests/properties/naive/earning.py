@@ -6,6 +6,7 @@ from datetime import datetime
 from fractions import Fraction
 from math import floor
 
+from tests.properties.naive.competing import Match, applies, banded, chosen, is_excluded
 from tests.properties.naive.program import Json, Program, fraction, rounded
 
 Rows = list[tuple[Json, int]]  # whole points by rule, in file order
@@ -24,7 +25,10 @@ class Situation:
 def gross_of(sale: Json) -> list[Fraction]:
     """By line: the header discount is spread by amount."""
     lines = [
-        fraction(line["quantity"]) * fraction(line["unit_price"]) - fraction(line.get("discount", "0")) for line in sale["lines"]
+        fraction(line["quantity"]) * fraction(line["unit_price"]) - fraction(line.get("discount", "0"))
+        if fraction(line["quantity"])
+        else Fraction(0)
+        for line in sale["lines"]
     ]
     return spread(lines, lines, -fraction(sale.get("discount", "0")))
 
@@ -34,39 +38,83 @@ def spread(lines: list[Fraction], by: list[Fraction], more: Fraction) -> list[Fr
     return [line + (more * part / whole if whole else 0) for line, part in zip(lines, by, strict=True)]
 
 
-def basis_of(sale: Json, program: Program) -> list[Fraction]:
+def amounts_of(sale: Json, basis: str) -> list[Fraction]:
+    """By line, before anything is taken off: gross, net or total."""
     gross = gross_of(sale)
-    basis = gross
-    if program.basis == "net":
+    if basis == "net":
         if any("tax" in line for line in sale["lines"]):
-            basis = [amount - fraction(line.get("tax", "0")) for amount, line in zip(gross, sale["lines"], strict=True)]
-        else:
-            basis = spread(gross, gross, -fraction(sale.get("tax", "0")))
-    elif program.basis == "total":
-        whole = sum(gross, Fraction(0))
-        total = fraction(sale["total"]) if "total" in sale else whole + fraction(sale.get("shipping", "0"))
-        basis = spread(gross, gross, total - whole)
+            taxes = [fraction(line.get("tax", "0")) if fraction(line["quantity"]) else Fraction(0) for line in sale["lines"]]
+            return [amount - tax for amount, tax in zip(gross, taxes, strict=True)]
+        return spread(gross, gross, -fraction(sale.get("tax", "0")))
+    if basis == "total":
+        return spread(gross, gross, total_of(sale) - sum(gross, Fraction(0)))
+    return gross
+
+
+def total_of(sale: Json) -> Fraction:
+    whole = sum(gross_of(sale), Fraction(0))
+    return fraction(sale["total"]) if "total" in sale else whole + fraction(sale.get("shipping", "0"))
+
+
+def basis_of(sale: Json, program: Program) -> list[Fraction]:
+    """What was paid by points is a share of all that was paid."""
+    basis = amounts_of(sale, program.basis)
     if "paid_by_points" in sale and not program.earn_on_paid_by_points:
-        whole = sum(gross, Fraction(0))
-        paid = fraction(sale["paid_by_points"])
+        whole, paid = total_of(sale), fraction(sale["paid_by_points"])
         share = max(1 - paid / whole, Fraction(0)) if whole > 0 else Fraction(1)
         basis = [amount * share for amount in basis]
     return basis
 
 
-def exact(program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction]) -> Exact:
-    """`left`: of each line, which share of it still counts."""
-    point_unit = 10 ** program.scale(sid)
+def in_currency(program: Program, sale: Json) -> Json:
+    """The sale in the program's own currency: every amount of it, before everything else."""
+    if sale["currency"] == program.currency:
+        return sale
+    rate = fraction(program.rates[sale["currency"]])
+
+    def converted(record: Json, *names: str) -> Json:
+        return {**record, **{name: fraction(record[name]) * rate for name in names if name in record}}
+
+    lines = [converted(line, "unit_price", "discount", "tax") for line in sale["lines"]]
+    return {**converted(sale, "discount", "tax", "shipping", "total", "paid_by_points"), "lines": lines}
+
+
+def exact(
+    program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
+) -> Exact:
+    """`left`: of each line, which share of it still counts. `used_up`: rules whose limits leave nothing."""
+    sale = in_currency(program, sale)
     amounts = [amount * share for amount, share in zip(basis_of(sale, program), left, strict=True)]
-    gross = sum((amount * share for amount, share in zip(gross_of(sale), left, strict=True)), Fraction(0))
-    there = [share > 0 for share in left]
-    if sum(amounts) < 0:
+    there = [share > 0 and not is_excluded(program, line) for share, line in zip(left, sale["lines"], strict=True)]
+    if sum(amount for amount, here in zip(amounts, there, strict=True) if here) < 0:
         return []
+    facts = {
+        name: sum((amount * share for amount, share in zip(amounts_of(sale, name), left, strict=True)), Fraction(0))
+        for name in ("gross", "net", "total")
+    }
+    matching = []
+    for rule in program.rules:
+        if rule["point"] == sid and matches(rule, sale, saw, facts):
+            on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
+            if any(on):
+                matching.append((rule, on))
+
+    def give(rules: list[Match]) -> Exact:
+        return parts_of(program, sid, sale, rules, amounts, left)
+
+    def worth(rules: list[Match]) -> Fraction:
+        return sum((part for _, parts in give(rules) for part in parts), Fraction(0))
+
+    found = give(chosen(program, matching, used_up, worth))
+    return sorted(found, key=lambda row: program.rules.index(row[0]))
+
+
+def parts_of(program: Program, sid: str, sale: Json, rules: list[Match], amounts: list[Fraction], left: list[Fraction]) -> Exact:
+    """What rules give, and what multipliers add to what the rates among them gave."""
+    point_unit = 10 ** program.scale(sid)
     found: Exact = []
     base = [Fraction(0)] * len(amounts)
-    rules = [rule for rule in program.rules if rule["point"] == sid and matches(rule, sale, saw, gross)]
-    for rule in rules:
-        on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
+    for rule, on in rules:
         if "multiplier" in rule:
             continue
         parts = [Fraction(0)] * (len(amounts) + 1)
@@ -74,7 +122,7 @@ def exact(program: Program, sid: str, sale: Json, saw: Situation, left: list[Fra
             worth = fraction(rule["fixed"]["points"]) * point_unit
             match rule["fixed"]["per"]:
                 case "receipt":
-                    parts[-1] = worth if any(on) else Fraction(0)
+                    parts[-1] = worth
                 case "line":
                     parts[:-1] = [worth * yes for yes in on]
                 case _:
@@ -82,25 +130,27 @@ def exact(program: Program, sid: str, sale: Json, saw: Situation, left: list[Fra
                     parts[:-1] = [worth * yes * count for yes, count in zip(on, units, strict=True)]
         else:
             basis = sum((amount for amount, yes in zip(amounts, on, strict=True) if yes), Fraction(0))
-            if basis > 0:
-                steps = basis / fraction(rule["rate"]["per"])
+            counted = banded(rule, basis)
+            if counted > 0:
+                steps = counted / fraction(rule["rate"]["per"])
                 if rule["rate"].get("steps") == "whole":
                     steps = Fraction(floor(steps))
                 points = steps * fraction(rule["rate"]["points"]) * point_unit
                 parts[:-1] = [points * amount / basis * yes for amount, yes in zip(amounts, on, strict=True)]
                 base = [before + more for before, more in zip(base, parts, strict=False)]
         found.append((rule, parts))
-    for rule in rules:
+    for rule, on in rules:
         if "multiplier" in rule:
-            on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
             more = [before * (fraction(rule["multiplier"]) - 1) * yes for before, yes in zip(base, on, strict=True)]
             base = [before + added for before, added in zip(base, more, strict=True)]
             found.append((rule, [*more, Fraction(0)]))
-    return sorted(found, key=lambda row: program.rules.index(row[0]))
+    return found
 
 
-def earned(program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction]) -> Rows:
-    rows = exact(program, sid, sale, saw, left)
+def earned(
+    program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
+) -> Rows:
+    rows = exact(program, sid, sale, saw, left, used_up)
     point = program.points[sid]
     match point["round"]:
         case "rule":
@@ -124,7 +174,9 @@ def apportioned(rows: list[tuple[Json, Fraction]], total: int) -> Rows:
     return [(rule, points) for (rule, _), points in zip(rows, whole, strict=True)]
 
 
-def matches(rule: Json, sale: Json, saw: Situation, gross: Fraction) -> bool:
+def matches(rule: Json, sale: Json, saw: Situation, facts: Mapping[str, Fraction]) -> bool:
+    if rule.get("enabled") == "false":
+        return False
     if "code" in rule and rule["code"] not in sale.get("promo_codes", []):
         return False
     for name, wanted in rule.get("when", {}).items():
@@ -139,16 +191,9 @@ def matches(rule: Json, sale: Json, saw: Situation, gross: Fraction) -> bool:
             case "channel":
                 if sale.get("channel") != wanted:
                     return False
-            case "gross":
-                if gross < fraction(wanted["at_least"]):
+            case "gross" | "net" | "total":
+                if facts[name] < fraction(wanted["at_least"]):
                     return False
             case _:
                 raise NotImplementedError(name)
     return True
-
-
-def applies(condition: Mapping[str, str] | None, line: Json) -> bool:
-    if condition is None:
-        return True
-    ((name, wanted),) = condition.items()
-    return wanted in line.get("tags", []) if name == "tags" else bool(line.get(name) == wanted)

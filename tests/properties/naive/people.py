@@ -44,6 +44,7 @@ class Receipt:
     sale: Json = field(default_factory=dict)
     left: list[Fraction] = field(default_factory=list)  # quantities
     returned: Fraction = Fraction(0)  # money
+    worth: str = "gross"  # or total: what an amount that is returned is compared with
     claims: list[Claim] = field(default_factory=list)
     kept: dict[tuple[str, str, str | None], int] = field(default_factory=dict)  # of earlier revisions
 

@@ -58,7 +58,7 @@ def rounded(exact: Fraction, mode: str) -> int:
         case "half-even":
             return round(exact)
         case _:
-            return floor(exact + Fraction(1, 2))
+            return floor(exact + Fraction(1, 2)) if exact >= 0 else -rounded(-exact, mode)  # away from nothing
 
 
 def fraction(value: object) -> Fraction:
@@ -84,6 +84,9 @@ class Program:
         late = document.get("late", "accept")
         self.accepts_late = self.remember if late == "accept" else min(self.remember, span(late.removeprefix("reject after ")))
         self.basis: str = document.get("basis", "gross")
+        self.rates: dict[str, str] = document.get("rates", {})
+        self.exclude: Json | None = document.get("exclude")
+        self.choose: str = document.get("choose", "sum")
         self.earn_on_paid_by_points = document.get("earn_on_paid_by_points", "false") == "true"
         self.subledgers = document.get("subledgers", {}).get("enabled", "false") == "true"
         self.join: str = document.get("membership", {}).get("join", "on-points-earned")

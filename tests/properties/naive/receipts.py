@@ -5,8 +5,8 @@ from fractions import Fraction
 from math import floor
 
 from tests.properties.naive.books import Ledger, Pieces, size, taken
-from tests.properties.naive.crediting import limited, sale_earns
-from tests.properties.naive.earning import Situation, basis_of, earned, exact, gross_of
+from tests.properties.naive.crediting import limited, sale_earns, spread_of, used_up
+from tests.properties.naive.earning import Situation, amounts_of, earned, exact
 from tests.properties.naive.people import Claim, Parked, Person, Receipt, Refused, Scene
 from tests.properties.naive.program import Json, Program, fraction
 from tests.properties.naive.settling import settle
@@ -19,9 +19,9 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     revision = sale.get("revision", 1)
     if again := seen_again(receipt, "sale", revision, sale):
         return again
-    if revision < receipt.revision:
+    if revision <= receipt.revision:  # of the last one only a cancel was seen: it came first, or its sale was refused
         return "stale-revision"
-    if any(sale["currency"] != program.currency for program in programs):
+    if any(sale["currency"] not in {program.currency, *program.rates} for program in programs):
         raise Refused("wrong-currency")
     now = person.at_least(at)
     settle(scene, person, now)
@@ -32,6 +32,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
     receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
     receipt.returned, receipt.claims = Fraction(0), []
+    receipt.worth = "total" if programs[0].basis == "total" else "gross"
     counted = False
     for program in programs:
         if program.join == "explicit" or not person.consents(program, at):
@@ -68,7 +69,7 @@ def on_cancel(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     settle(scene, person, now)
     receipt.seen[record["kind"], revision] = record
     give_back_all(scene, person, receipt, now)
-    receipt.closed = False
+    receipt.revision, receipt.closed = revision, False
     return "applied"
 
 
@@ -98,23 +99,23 @@ def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     receipt = person.receipts[record["application"], record["receipt_id"]]
     if not receipt.closed:
         raise Refused("over-returned")
-    gross = gross_of(receipt.sale)
+    worth = amounts_of(receipt.sale, receipt.worth)
     if "lines" in record:
         left = left_after(receipt, record)
         returned = receipt.returned + sum(
-            (worth * (before - after) / fraction(line["quantity"]))
-            for worth, before, after, line in zip(gross, receipt.left, left, receipt.sale["lines"], strict=True)
-            if line["quantity"]
+            (amount * (before - after) / fraction(line["quantity"]))
+            for amount, before, after, line in zip(worth, receipt.left, left, receipt.sale["lines"], strict=True)
+            if fraction(line["quantity"])
         )
     else:
         left, returned = receipt.left, receipt.returned + fraction(record["amount"])
-        if returned > sum(gross):
+        if returned > sum(worth):
             raise Refused("over-returned")
     now = person.at_least(at)
     settle(scene, person, now)
     person.identities[identity] = record
     receipt.left, receipt.returned = left, Fraction(returned)
-    whole = not any(left) or receipt.returned == sum(gross)
+    whole = not any(left) or receipt.returned == sum(worth)
     for claim in receipt.claims:
         owed = claim.claims if whole else min(owed_by(receipt, claim, by_amount="amount" in record), claim.claims)
         take_back(scene, person, receipt, claim, max(owed, 0), now)
@@ -152,15 +153,22 @@ def owed_by(receipt: Receipt, claim: Claim, *, by_amount: bool) -> int:
     ]
     policy = "by-amount" if by_amount else program.points[sid]["on_return"]
     if policy == "recompute":
-        rest = sum(points for _, points in limited(earned(program, sid, sale, claim.saw, shares), claim.rooms))
+        rest = sum(
+            points for _, points in limited(earned(program, sid, sale, claim.saw, shares, used_up(claim.rooms)), claim.rooms)
+        )
         return claim.claims - max(rest - claim.kept_before, 0)
     if policy == "proportional":
-        rows = [parts for _, parts in exact(program, sid, sale, claim.saw, [Fraction(1)] * len(shares))]
+        rows = [
+            parts
+            for _, parts in exact(
+                program, sid, sale, claim.saw, [spread_of(line) for line in sale["lines"]], used_up(claim.rooms)
+            )
+        ]
         full = sum((sum(parts, Fraction(0)) for parts in rows), Fraction(0))
         gone = sum((part * (1 - share) for parts in rows for part, share in zip(parts, shares, strict=False)), Fraction(0))
         return floor(claim.given * gone / full) - claim.asked if full else 0
-    gross = sum(gross_of(sale) if program.basis != "total" else basis_of(sale, program), Fraction(0))
-    return floor(claim.given * receipt.returned / gross) - claim.asked if gross > 0 else 0
+    worth = sum(amounts_of(sale, receipt.worth), Fraction(0))
+    return floor(claim.given * receipt.returned / worth) - claim.asked if worth > 0 else 0
 
 
 def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed: int, now: datetime) -> None:
