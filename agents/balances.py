@@ -1,22 +1,23 @@
 """Balances: a profile as the world may read it, from its state alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from agents import standing
 from agents.programs import Programs
+from agents.shown_lots import ShownLots, lot_balance, open_lots
 from schemas.amounts import format_points
 from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
 from schemas.instants import format_instant
 from schemas.program import PointType
-from tables.lots import spending_order
-from tables.state import Ledger, Lot, Membership, Profile, ledger_key, split_ledger_key
+from tables.state import Ledger, Membership, Profile, ledger_key, split_ledger_key
 from tables.table import Table
 
 
-def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
+def profile_balances(programs: Programs, profile_id: str, profile: Profile, shown: ShownLots | None = None) -> ProfileBalances:
     """The record of the topic `balances`: of a ledger with thousands of open lots those that are next to be spent, and how many more
-    there are, so that it costs no more to tell than to change.
+    there are, so that it costs no more to tell than to change. `shown`: what was told of lots before, to go on from.
     """
+    shown = shown or ShownLots()
     return ProfileBalances(
         profile_id=profile_id,
         programs=tuple(
@@ -24,7 +25,7 @@ def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> P
                 program=name,
                 sequence=membership.sequence,
                 joined_at=None if membership.joined_at is None else format_instant(membership.joined_at),
-                balances=tuple(_rows(programs, profile_id, name, membership, profile, None)),
+                balances=tuple(_rows(programs, profile_id, name, membership, profile, shown)),
             )
             for name, membership in sorted(profile.programs.items())
         ),
@@ -38,7 +39,7 @@ def balance_rows(programs: Programs, profile_id: str, profile: Profile, table: T
 
 
 def _rows(
-    programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, table: Table | None
+    programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, lots_from: Table | ShownLots
 ) -> Iterator[BalanceRow]:
     version = programs.version(name, profile.settled_at) if name in programs else None
     keys = set(membership.ledgers)
@@ -48,13 +49,17 @@ def _rows(
     for sid, subledger, key in places:
         point = programs.point(name, sid, profile.settled_at)
         ledger = membership.ledgers.get(key) or Ledger()
-        lots = ledger.lots if table is None or not ledger.pages else table.lots_of(profile_id, name, key, ledger)
+        if isinstance(lots_from, ShownLots):
+            lots, omitted = lots_from.show((profile_id, name, key), ledger, point), sum([page.count for page in ledger.pages])
+        else:
+            every = lots_from.lots_of(profile_id, name, key, ledger) if ledger.pages else ledger.look()
+            lots, omitted = tuple([lot_balance(lot, point.scale) for lot in open_lots(every, point.spend_order)]), 0
         tier = membership.tiers.get(subledger)
         held = None if tier is None else tier.tier
         view = None
         if version is not None and version.ladder is not None and version.ladder.point == sid:
             view = standing.view(version, membership, subledger, profile.settled_at)
-        yield _row(profile_id, name, point, subledger, ledger, held, view, lots)
+        yield _row(profile_id, name, point, subledger, ledger, held, view, lots, omitted)
 
 
 def _row(
@@ -65,10 +70,10 @@ def _row(
     ledger: Ledger,
     tier: str | None,
     view: standing.TierView | None,
-    lots: Sequence[Lot],
+    lots: tuple[LotBalance, ...],
+    omitted: int,
 ) -> BalanceRow:
     scale = point.scale
-    omitted = len(ledger.lots) + sum([page.count for page in ledger.pages]) - len(lots)
     return BalanceRow(
         profile_id=profile_id,
         program=program,
@@ -89,28 +94,6 @@ def _row(
         next_review_at=None if view is None else view.next_review_at,
         points_to_next=None if view is None else view.points_to_next,
         points_to_keep=None if view is None else view.points_to_keep,
-        lots=tuple([_lot(lot, scale) for lot in open_lots(lots, point)]),
+        lots=lots,
         lots_omitted=omitted,
-    )
-
-
-def open_lots(lots: Sequence[Lot], point: PointType) -> list[Lot]:
-    """Active lots in spending order, then pending ones by activation."""
-    active = spending_order([lot for lot in lots if lot.active], point.spend_order)
-    pending = spending_order([lot for lot in lots if not lot.active], point.spend_order)
-    return active + sorted(pending, key=lambda lot: (lot.activates_at is None, lot.activates_at or 0))
-
-
-def _lot(lot: Lot, scale: int) -> LotBalance:
-    return LotBalance(
-        lot_id=lot.lot_id,
-        remaining=format_points(lot.remaining, scale),
-        state="active" if lot.active else "pending",
-        activates_at=None if lot.activates_at is None else format_instant(lot.activates_at),
-        expires_at=None if lot.expires_at is None else format_instant(lot.expires_at),
-        earned_at=format_instant(lot.earned_at),
-        reserved=format_points(lot.reserved, scale) if lot.reserved else None,
-        receipt_id=lot.receipt_id,
-        legal_entity=lot.legal_entity,
-        description=lot.description,
     )

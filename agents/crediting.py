@@ -84,7 +84,7 @@ def credit(
     alike = single or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
     held = membership.ledgers.get(ledger_key(point.sid, subledger)) or visit.head(program, point.sid, subledger)
     accrued = ledger.accrue(held, lots)
-    if len(held.lots) > visit.programs.head_lots:
+    if held.lots_count > visit.programs.head_lots:
         visit.grown = True
     visit.say(
         program,

@@ -125,7 +125,7 @@ class Visit:
         head_lots = self.programs.head_lots
         for program, membership in self.profile.programs.items():
             for key, ledger in membership.ledgers.items():
-                if len(ledger.lots) > head_lots:
+                if ledger.lots_count > head_lots:
                     for ref, page in pages.seal(ledger, head_lots):
                         self.remember(page_key(self.profile_id, program, key, ref.number), page)
 

@@ -5,6 +5,7 @@ Pure. Amounts are text in the point type's scale, times are RFC 3339 in UTC: who
 `id` is a function of what happened (`effect_id`), never of an offset, a clock or `sequence`: told again, it is the same.
 """
 
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -224,6 +225,11 @@ _ENCODER: Final = msgspec.json.Encoder(order=None)
 def encode(record: Struct) -> bytes:
     """An output record as UTF-8 JSON, fields in the order of its type."""
     return _ENCODER.encode(record)
+
+
+def encode_list(parts: Sequence[Struct]) -> bytes:
+    """Parts of an output record likewise, as an array."""
+    return _ENCODER.encode(parts)
 
 
 def effect_id(stem: str, ordinal: int) -> str:

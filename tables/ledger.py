@@ -76,6 +76,8 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
         if issued <= 0 or lot.remaining != issued:
             raise InvariantViolated(f"a new lot holds what it issues: {lot!r}")
         ledger.issued += issued
+        if ledger.issued > POINTS_MINOR_MAX:
+            raise Refused("invalid-field", "these are more points than a ledger can hold", "lines")
         if lot.active:
             ledger.active += issued
             if debt_before:
@@ -83,9 +85,7 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
         else:
             ledger.pending += issued
         if lot.remaining:
-            ledger.lots.append(lot)
-    if ledger.issued > POINTS_MINOR_MAX:
-        raise Refused("invalid-field", "these are more points than a ledger can hold", "lines")
+            ledger.add(lot)
     check(ledger)
     return Accrued(ledger.issued - issued_before, debt_before - ledger.debt)
 
@@ -325,7 +325,7 @@ def _proved(ledger: Ledger, move: Move) -> Move:
 def _replace(ledger: Ledger, old: Lot, new: Lot) -> None:
     """Put the new form of a lot in the old one's place; one that is used up leaves the open lots."""
     for position, lot in enumerate(ledger.lots):
-        if lot is old:
+        if lot.lot_id == old.lot_id:
             if new.remaining or new.reserved:
                 ledger.lots[position] = new
             else:

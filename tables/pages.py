@@ -72,7 +72,7 @@ def _bound(page: PageRef, key: Callable[[Lot], Key]) -> Key:
 
 def seal(ledger: Ledger, head_max: int = HEAD_MAX) -> list[tuple[PageRef, LotPage]]:
     """Put what is asked for last into pages, where the ledger's own record has grown too large. Returns the new pages, to be stored."""
-    if len(ledger.lots) <= head_max:
+    if ledger.lots_count <= head_max:
         return []
     size = max(head_max * 2 // 3, 1)
     held = [lot for lot in ledger.lots if lot.reserved]

@@ -10,10 +10,11 @@ Whoever changes a profile works on a `draft` and puts it back whole, so that an 
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from schemas.events import RedemptionDecision
 from schemas.instants import LATEST, Instant
+from tables import packed_lots
 
 FORMAT: Final = 2
 """The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
@@ -47,6 +48,14 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
     expiration: str | None = None
 
 
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_LOT_LISTS: Final = msgspec.msgpack.Decoder(list[Lot])
+
+
+def unpack_lots(packed: bytes | Raw) -> list[Lot]:
+    return _LOT_LISTS.decode(packed)
+
+
 class PageRef(Struct, gc=False, array_like=True, frozen=True):
     """What a ledger knows of a page of its lots (`pages.py`): how many, their sums (minor), when the first of them is due, bounds.
 
@@ -68,6 +77,9 @@ class Ledger(Struct, gc=False, array_like=True):
 
     A ledger of few open lots has no pages. `pages` and `renewed` are never changed in place; `renewed` are the times in which
     something renewed it again and again (sliding expiry, `timelines.py`).
+
+    The lots lie here as they are stored (`packed`) until somebody looks at them: most records only add one, and that costs the
+    same whatever lies there already. `opened` are the lots of a draft that somebody has looked at; a table holds none of these.
     """
 
     active: int = 0
@@ -80,10 +92,43 @@ class Ledger(Struct, gc=False, array_like=True):
     debt_paid: int = 0
     debt: int = 0
     issued: int = 0
-    lots: list[Lot] = []
+    packed: Raw = packed_lots.EMPTY
     pages: tuple[PageRef, ...] = ()
     pages_made: int = 0
     renewed: tuple[tuple[Instant, Instant], ...] = ()
+    opened: list[Lot] | None = None
+
+    @property
+    def lots(self) -> list[Lot]:
+        """The open lots, for a draft: what is changed in this list is changed in the ledger."""
+        if self.opened is None:
+            self.opened = _LOT_LISTS.decode(self.packed)
+        return self.opened
+
+    @lots.setter
+    def lots(self, lots: list[Lot]) -> None:
+        self.opened = lots
+
+    @property
+    def lots_count(self) -> int:
+        """How many lots lie here, without a look at them."""
+        return packed_lots.count(self.packed) if self.opened is None else len(self.opened)
+
+    def look(self) -> list[Lot]:
+        """The open lots, for those who change nothing."""
+        return _LOT_LISTS.decode(self.packed) if self.opened is None else self.opened.copy()
+
+    def add(self, lot: Lot) -> None:
+        """One more open lot, behind the others."""
+        if self.opened is None:
+            self.packed = packed_lots.added(self.packed, _ENCODER.encode(lot))
+        else:
+            self.opened.append(lot)
+
+    def close(self) -> None:
+        """Put the lots back as they are stored."""
+        if self.opened is not None:
+            self.packed, self.opened = Raw(_ENCODER.encode(self.opened)), None
 
     def draft(self) -> "Ledger":
         return Ledger(
@@ -97,10 +142,11 @@ class Ledger(Struct, gc=False, array_like=True):
             self.debt_paid,
             self.debt,
             self.issued,
-            self.lots.copy(),
+            self.packed,
             self.pages,
             self.pages_made,
             self.renewed,
+            None if self.opened is None else self.opened.copy(),
         )
 
 
@@ -208,6 +254,12 @@ class Profile(Struct, gc=False, array_like=True):
             self.registered_at,
             self.erased_at,
         )
+
+    def close(self) -> None:
+        """Nobody looks at the lots any more: they lie in their ledgers as they are stored."""
+        for membership in self.programs.values():
+            for ledger in membership.ledgers.values():
+                ledger.close()
 
 
 class Earned(Struct, gc=False, array_like=True, frozen=True):
@@ -342,7 +394,6 @@ def split_ledger_key(key: str) -> tuple[str, str]:
     return point, subledger
 
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
 _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {

@@ -153,6 +153,7 @@ class Table:
         first = profile_id not in self._due_now  # from now on the store's index is not asked about this profile
         if first:
             self._due_stored[profile_id] = _due_at(self.profile(profile_id))
+        profile.close()
         self._profiles[profile_id] = profile
         due_at = _due_at(profile)
         if first or due_at != self._due_now[profile_id]:
@@ -168,7 +169,7 @@ class Table:
 
     def lots_of(self, profile_id: str, program: str, ledger_key: str, ledger: Ledger) -> list[Lot]:
         """All open lots of a ledger, those in pages too."""
-        lots = ledger.lots.copy()
+        lots = ledger.look()
         for page in ledger.pages:
             found = self.find(LotPage, page_key(profile_id, program, ledger_key, page.number))
             lots += found.lots if found is not None else ()

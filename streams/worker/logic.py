@@ -12,6 +12,7 @@ from agents.balances import profile_balances
 from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
+from agents.shown_lots import ShownLots
 from schemas.events import encode
 from schemas.instants import Instant
 from schemas.program import Catalog
@@ -53,8 +54,9 @@ class Logic(Protocol):
 class LedgerReactions:
     """The product's own: `agents.core.Core` against `tables.table.Table`."""
 
-    def __init__(self, core: Core, table: Table) -> None:
+    def __init__(self, core: Core, table: Table, shown: ShownLots | None = None) -> None:
         self.core, self.table, self.outbox = core, table, Outbox()
+        self._shown = shown or ShownLots()
 
     def apply(self, incoming: Incoming) -> str:
         return self.core.apply(self.table, incoming, self.outbox)
@@ -75,7 +77,7 @@ class LedgerReactions:
         for profile_id in table.changed_profiles():
             profile = table.profile(profile_id)
             if profile is not None:
-                found.append((profile_id.encode(), encode(profile_balances(programs, profile_id, profile))))
+                found.append((profile_id.encode(), encode(profile_balances(programs, profile_id, profile, self._shown))))
         return found
 
 
@@ -87,6 +89,7 @@ class LedgerLogic:
         self._core: Core | None = None
         self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
         self._cache_bytes = memory_bytes // 4
+        self._shown = ShownLots(memory_bytes // 8)
 
     def open(self, path: Path, partitions: int) -> Reactions:
         if self._core is None:
@@ -97,4 +100,4 @@ class LedgerLogic:
         except made_under.ProgramChangedError as error:
             table.close()
             raise WrongUsage(str(error)) from None
-        return LedgerReactions(self._core, table)
+        return LedgerReactions(self._core, table, self._shown)

@@ -3,13 +3,14 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.balances import profile_balances
 from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
-from schemas.events import DeadLetter
+from schemas.events import DeadLetter, ProfileBalances, encode
 from schemas.instants import parse_instant
 from schemas.program_file import build_catalog, read_document
 from tables.memory import MemoryStore
@@ -123,7 +124,8 @@ def test_a_profile_of_very_many_lots_fits_into_a_record_of_balances() -> None:
         shop.sell(f"R{number}")
     profile = shop.table.profile("p1")
     assert profile is not None
-    row = profile_balances(shop.core.programs, "p1", profile).programs[0].balances[0]
+    record = encode(profile_balances(shop.core.programs, "p1", profile))
+    row = msgspec.json.decode(record, type=ProfileBalances).programs[0].balances[0]
     assert len(row.lots) <= HEAD_MAX
     assert len(row.lots) + row.lots_omitted == 1_005
     assert row.active == str(100 * 1_005)

@@ -1,0 +1,110 @@
+"""Shown lots: the open lots of a ledger as the topic `balances` tells them, kept as text from one record to the next.
+
+Most records add one lot behind those that were told before; then only that one is put into words. It is a cache and nothing else:
+what comes out is the same without it. Bounded by bytes.
+"""
+
+from typing import Final, cast
+
+from msgspec import Raw, Struct
+
+from schemas.amounts import format_points
+from schemas.events import LotBalance, encode_list
+from schemas.instants import format_instant
+from schemas.program import PointType
+from tables import packed_lots
+from tables.lots import SpendOrder, spending_key
+from tables.state import Ledger, Lot, unpack_lots
+
+Place = tuple[str, str, str]
+"""Profile, program, and the ledger's key."""
+Order = tuple[bool, bool, int, tuple[int, int, str]]
+
+_NONE: Final = (False, False, 0, (0, 0, ""))
+_SHOWN_BYTES: Final = 16 * 1024 * 1024
+_ENTRY_BYTES: Final = 400  # what an entry takes beside its bytes
+
+
+class _Shown(Struct, gc=False, frozen=True):
+    """The lots that were told last, as they are stored and as text, in which order and scale, and where the last of them stands."""
+
+    packed: Raw
+    text: bytes
+    scale: int
+    order: SpendOrder
+    last: Order
+
+
+class ShownLots:
+    def __init__(self, at_most_bytes: int = _SHOWN_BYTES) -> None:
+        self._generation_bytes = at_most_bytes // 2
+        self._young: dict[Place, _Shown] = {}
+        self._old: dict[Place, _Shown] = {}
+        self._young_bytes = 0
+
+    def show(self, place: Place, ledger: Ledger, point: PointType) -> tuple[LotBalance, ...]:
+        """The open lots that lie in the ledger's own record, in JSON already."""
+        before = self._young.get(place) or self._old.get(place)
+        after = None if before is None or ledger.opened is not None else _added(before, ledger.packed, point)
+        if after is None:
+            after = _afresh(ledger, point)
+        self._young[place] = after
+        self._young_bytes += len(after.text) - (0 if before is None else len(before.text)) + _ENTRY_BYTES
+        if self._young_bytes > self._generation_bytes:
+            self._old, self._young, self._young_bytes = self._young, {}, 0
+        return cast("tuple[LotBalance, ...]", Raw(b"[%b]" % after.text))
+
+
+def open_lots(lots: list[Lot], order: SpendOrder) -> list[Lot]:
+    """Active lots in spending order, then pending ones by activation."""
+    return sorted(lots, key=lambda lot: _place_of(lot, order))
+
+
+def lot_balance(lot: Lot, scale: int) -> LotBalance:
+    return LotBalance(
+        lot_id=lot.lot_id,
+        remaining=format_points(lot.remaining, scale),
+        state="active" if lot.active else "pending",
+        activates_at=None if lot.activates_at is None else format_instant(lot.activates_at),
+        expires_at=None if lot.expires_at is None else format_instant(lot.expires_at),
+        earned_at=format_instant(lot.earned_at),
+        reserved=format_points(lot.reserved, scale) if lot.reserved else None,
+        receipt_id=lot.receipt_id,
+        legal_entity=lot.legal_entity,
+        description=lot.description,
+    )
+
+
+def _place_of(lot: Lot, order: SpendOrder) -> Order:
+    if lot.active:
+        return False, False, 0, spending_key(order)(lot)
+    return True, lot.activates_at is None, lot.activates_at or 0, spending_key(order)(lot)
+
+
+def _afresh(ledger: Ledger, point: PointType) -> _Shown:
+    lots = open_lots(ledger.look(), point.spend_order)
+    last = _place_of(lots[-1], point.spend_order) if lots else _NONE
+    return _Shown(ledger.packed, _text(lots, point.scale), point.scale, point.spend_order, last)
+
+
+def _added(before: _Shown, packed: Raw, point: PointType) -> _Shown | None:
+    """What was told before and the lots behind it; None where something else has changed, or a new one belongs in between."""
+    if before.scale != point.scale or before.order != point.spend_order:
+        return None
+    old, now = packed_lots.elements(before.packed), packed_lots.elements(packed)
+    number = packed_lots.count(packed) - packed_lots.count(before.packed)
+    if number <= 0 or now[: len(old)] != old:
+        return before if number == 0 and now == old else None
+    lots = unpack_lots(packed_lots.listed(number, now[len(old) :]))
+    last = before.last
+    for lot in lots:
+        place = _place_of(lot, point.spend_order)
+        if place < last:
+            return None
+        last = place
+    text = _text(lots, point.scale)
+    return _Shown(packed, before.text + b"," + text if before.text else text, point.scale, point.spend_order, last)
+
+
+def _text(lots: list[Lot], scale: int) -> bytes:
+    return encode_list([lot_balance(lot, scale) for lot in lots])[1:-1]

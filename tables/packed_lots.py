@@ -1,0 +1,53 @@
+"""Packed lots: a list of encoded lots that grows at its end without being read.
+
+A MessagePack array is a header with the number of its elements, and then the elements; so one more element is a new header and
+more bytes behind. Pure; what a lot is, is not known here.
+"""
+
+from typing import Final
+
+from msgspec import Raw
+
+EMPTY: Final = Raw(b"\x90")
+_SHORT_MAX: Final = 15  # elements that the header of one byte can tell; then it takes three bytes, and then five
+_SHORT: Final = 0x90
+_MIDDLE: Final = 0xDC
+_MIDDLE_MAX: Final = 0xFFFF
+
+
+def count(packed: Raw) -> int:
+    """How many elements there are."""
+    first = memoryview(packed)[0]
+    if first & 0xF0 == _SHORT:
+        return first & _SHORT_MAX
+    return int.from_bytes(memoryview(packed)[1 : _header_bytes(first)])
+
+
+def elements(packed: Raw) -> memoryview:
+    """The elements without their number."""
+    view = memoryview(packed)
+    return view[_header_bytes(view[0]) :]
+
+
+def added(packed: Raw, element: bytes) -> Raw:
+    """The same with one element more."""
+    return Raw(b"".join((_header(count(packed) + 1), elements(packed), element)))
+
+
+def listed(number: int, rest: bytes | memoryview) -> bytes:
+    """So many elements that follow upon each other, as a list of their own."""
+    return b"".join((_header(number), rest))
+
+
+def _header_bytes(first: int) -> int:
+    if first & 0xF0 == _SHORT:
+        return 1
+    return 3 if first == _MIDDLE else 5
+
+
+def _header(number: int) -> bytes:
+    if number <= _SHORT_MAX:
+        return bytes((_SHORT | number,))
+    if number <= _MIDDLE_MAX:
+        return b"\xdc" + number.to_bytes(2)
+    return b"\xdd" + number.to_bytes(4)
