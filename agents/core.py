@@ -34,7 +34,8 @@ from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
 from schemas.topics import REPLIES
 from tables.pages import HEAD_MAX
-from tables.state import Profile, StateFormatError
+from tables.state import Profile
+from tables.stored import StateFormatError
 from tables.table import Table
 
 _ROUTES: Final = 65_536

@@ -1,13 +1,13 @@
 """What is remembered: a profile with its memberships, ledgers and open lots; a receipt; a redemption; a lot that is used up.
 
-Pure values with a compact, versioned encoding. A profile record holds only what every update needs; what a receipt earned and
+Pure values; how they are stored is `stored.py`. A profile record holds only what every update needs; what a receipt earned and
 lots that are used up live under keys of their own, so the hot record stays small. Nothing here decides anything: how a balance
 may change is `ledger.py`.
 
 Whoever changes a profile works on a `draft` and puts it back whole, so that an exception half-way changes nothing.
 """
 
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
@@ -15,13 +15,6 @@ from msgspec import Raw, Struct
 from schemas.events import RedemptionDecision
 from schemas.instants import LATEST, Instant
 from tables import packed_lots
-
-FORMAT: Final = 2
-"""The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
-
-
-class StateFormatError(Exception):
-    """A stored value was written by a newer version of pointstream, or is broken."""
 
 
 class Lot(Struct, gc=False, array_like=True, frozen=True):
@@ -392,51 +385,3 @@ def split_ledger_key(key: str) -> tuple[str, str]:
     """(point, subledger); a point's sid never holds a slash."""
     point, _, subledger = key.partition("/")
     return point, subledger
-
-
-_PREFIX: Final = bytes([FORMAT])
-_READABLE: Final = frozenset({FORMAT - 1, FORMAT})
-_DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
-}
-_BARE_USED_LOTS: Final = 1
-"""The format in which a lot that is used up stood alone, without the instant at which it was."""
-_LOTS: Final = msgspec.msgpack.Decoder(Lot)
-State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
-
-
-def encode(value: Profile | Remembered) -> bytes:
-    return _PREFIX + _ENCODER.encode(value)
-
-
-def last_at(kind: type[Remembered], stored: bytes) -> Instant:
-    """The event time from which `remember` counts, for the sweep: what holds points is kept until the hold has run out."""
-    found = _checked(kind, stored)
-    if isinstance(found, Redemption) and found.status == "reserved":
-        return LATEST
-    at: Instant = found.last_at
-    return at
-
-
-def decode(kind: type[State], stored: bytes) -> State:
-    """Raises `StateFormatError` for what a newer version has written, or nobody can read."""
-    state: State = _checked(kind, stored)
-    return state
-
-
-def _checked(kind: type[Any], stored: bytes) -> Any:
-    if stored[0] not in _READABLE:
-        raise StateFormatError(
-            f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "
-            "run the version that wrote it, or a newer one"
-        )
-    content = memoryview(stored)[1:]
-    try:
-        if kind is UsedLot and stored[0] == _BARE_USED_LOTS:
-            lot: Lot = _LOTS.decode(content)
-            return UsedLot(lot, max(lot.earned_at, lot.expires_at or lot.earned_at))
-        return _DECODERS[kind].decode(content)
-    except msgspec.MsgspecError as error:
-        raise StateFormatError(
-            f"a stored {kind.__name__} cannot be read ({error}): rebuild the state from the changelog"
-        ) from None

@@ -27,11 +27,9 @@ from tables.state import (
     Remembered,
     Seen,
     UsedLot,
-    decode,
-    encode,
-    last_at,
 )
 from tables.store import Store
+from tables.stored import decode, encode, last_at
 from tables.sweep import Sweep
 
 Change = tuple[bytes, bytes | None]

@@ -7,7 +7,8 @@ from agents.core import FATAL
 from agents.programs import MissingProgramError
 from schemas.instants import parse_instant
 from tables.memory import MemoryStore
-from tables.state import FORMAT, Lot, Profile, StateFormatError, UsedLot, decode, encode, last_at
+from tables.state import Lot, Profile, UsedLot
+from tables.stored import FORMAT, StateFormatError, decode, encode, last_at
 from tests.unit.agents.scene import Scene, moment
 
 LOT = Lot("a.0", 10, 0, True, 1_000, 1_000, 2_000)

@@ -1,0 +1,67 @@
+"""Stored values: how what is remembered is encoded, with the number of the format that it is in.
+
+Compact and versioned: a program reads its own format and the one before, and refuses a newer one with a sentence.
+"""
+
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from schemas.instants import LATEST, Instant
+from tables.state import Claim, Lot, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
+
+FORMAT: Final = 2
+"""The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
+
+
+class StateFormatError(Exception):
+    """A stored value was written by a newer version of pointstream, or is broken."""
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_PREFIX: Final = bytes([FORMAT])
+_READABLE: Final = frozenset({FORMAT - 1, FORMAT})
+_DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
+}
+_BARE_USED_LOTS: Final = 1
+"""The format in which a lot that is used up stood alone, without the instant at which it was."""
+_LOTS: Final = msgspec.msgpack.Decoder(Lot)
+State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
+
+
+def encode(value: Profile | Remembered) -> bytes:
+    return _PREFIX + _ENCODER.encode(value)
+
+
+def last_at(kind: type[Remembered], stored: bytes) -> Instant:
+    """The event time from which `remember` counts, for the sweep: what holds points is kept until the hold has run out."""
+    found = _checked(kind, stored)
+    if isinstance(found, Redemption) and found.status == "reserved":
+        return LATEST
+    at: Instant = found.last_at
+    return at
+
+
+def decode(kind: type[State], stored: bytes) -> State:
+    """Raises `StateFormatError` for what a newer version has written, or nobody can read."""
+    state: State = _checked(kind, stored)
+    return state
+
+
+def _checked(kind: type[Any], stored: bytes) -> Any:
+    if stored[0] not in _READABLE:
+        raise StateFormatError(
+            f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "
+            "run the version that wrote it, or a newer one"
+        )
+    content = memoryview(stored)[1:]
+    try:
+        if kind is UsedLot and stored[0] == _BARE_USED_LOTS:
+            lot: Lot = _LOTS.decode(content)
+            return UsedLot(lot, max(lot.earned_at, lot.expires_at or lot.earned_at))
+        return _DECODERS[kind].decode(content)
+    except msgspec.MsgspecError as error:
+        raise StateFormatError(
+            f"a stored {kind.__name__} cannot be read ({error}): rebuild the state from the changelog"
+        ) from None
