@@ -33,7 +33,7 @@ from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
 from schemas.topics import REPLIES
-from tables.pages import HEAD_MAX
+from tables.pages import HEAD_MAX, NAMED_MAX
 from tables.state import Profile
 from tables.stored import StateFormatError
 from tables.table import Table
@@ -52,10 +52,13 @@ class Core:
     """`partitions`: how many each input topic has, to refuse what is misrouted; None where records come from files.
 
     `head_lots`: so many open lots lie in a ledger's own record, the others in pages; nothing that comes out depends on it.
+    `named_lots`: of a renewal that moves more than so many lots the entry says which by a rule.
     """
 
-    def __init__(self, catalog: Catalog, partitions: int | None = None, head_lots: int = HEAD_MAX) -> None:
-        self.programs = Programs(catalog, head_lots)
+    def __init__(
+        self, catalog: Catalog, partitions: int | None = None, head_lots: int = HEAD_MAX, named_lots: int = NAMED_MAX
+    ) -> None:
+        self.programs = Programs(catalog, head_lots, named_lots)
         self._partitions = partitions
         self._forget_after_us = self.programs.remember_us + self.programs.park_us + _BEHIND_US
         self._route = lru_cache(maxsize=_ROUTES)(self._route_of)

@@ -4,25 +4,24 @@ Pure. A late record earns as if it had come in time: an event that would have ac
 them last longer, are remembered for as long as a record may be late.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from struct import pack, unpack
 from typing import Final, NamedTuple
 
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.events import Cause
-from schemas.instants import Instant
+from schemas.events import Cause, Extended
+from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.schedules import Schedule, parse_schedule
 from tables import ledger, pages
 from tables.lots import by_age
-from tables.state import Lot, Seen, ledger_key, split_ledger_key
+from tables.state import Ledger, Lot, PageRef, Seen, ledger_key, split_ledger_key
 from tables.table import identity_key
 from tables.timelines import Runs, last_renewal, renewed
 
 _EVENTS_MAX: Final = 256
 """Events of one kind that are remembered for receipts that may still come late; the newest are kept."""
-_LOTS_AN_ENTRY: Final = 1_000
 
 
 class Dates(NamedTuple):
@@ -123,17 +122,39 @@ def renew_all(visit: Visit, version: Version, point: PointType, at: Instant) -> 
 
 
 def _renew(visit: Visit, version: Version, point: PointType, subledger: str, at: Instant, cause: Cause | None) -> None:
-    """What is past its date while it is held is not renewed."""
-    expires_at = _lasts(version, point)(at)
-    if expires_at is not None:
-        program = version.program.program
-        there = visit.head(program, point.sid, subledger)
-        pages.open_where(
-            there, lambda page: page.first_expiry < expires_at, visit.fetch(program, ledger_key(point.sid, subledger))
-        )
-        now = visit.profile.settled_at
-        later = by_age([lot for lot in there.lots if lot.expires_at is not None and now < lot.expires_at < expires_at])
-        _extend(visit, version, point, subledger, later, expires_at, at, cause)
+    """All that expires after now and earlier than it would from here on. What is past its date while it is held is not renewed.
+
+    Of few lots the entry names each. Of many it says by that rule which they are, and pages stay where they are: so a renewal costs the
+    same, however many lots it moves.
+    """
+    expires_at, now = _lasts(version, point)(at), visit.profile.settled_at
+    if expires_at is None or expires_at <= now:
+        return
+    there = visit.head(version.program.program, point.sid, subledger)
+    fetch = visit.fetch(version.program.program, ledger_key(point.sid, subledger))
+    lots, whole = _moving(there, now, expires_at, visit.programs.named_lots, fetch)
+    if whole or len(lots) > visit.programs.named_lots:
+        _extend_by_rule(visit, version, point, subledger, lots, whole, expires_at, at, cause)
+    else:
+        _extend(visit, version, point, subledger, by_age(lots), expires_at, at, cause)
+
+
+def _moving(there: Ledger, after: Instant, before: Instant, named: int, fetch: pages.Fetch) -> tuple[list[Lot], list[PageRef]]:
+    """Lots that expire between two instants, and pages of which all do; if they are so few that each is named, they are all opened."""
+    whole = pages.moving(there, after, before, fetch)
+    lots = _between(there, after, before)
+    if whole and len(lots) + _count(whole) <= named:
+        pages.open_where(there, lambda page: page in whole, fetch)
+        return _between(there, after, before), []
+    return lots, whole
+
+
+def _between(there: Ledger, after: Instant, before: Instant) -> list[Lot]:
+    return [lot for lot in there.lots if lot.expires_at is not None and after < lot.expires_at < before]
+
+
+def _count(whole: Sequence[PageRef]) -> int:
+    return sum([page.count for page in whole])
 
 
 def catch_up(visit: Visit, version: Version, point: PointType, subledger: str, late: Iterable[Lot], cause: Cause | None) -> None:
@@ -178,9 +199,27 @@ def _extend(
 ) -> None:
     program = version.program.program
     there = visit.head(program, point.sid, subledger)
-    parts = [(lot, lot.remaining + lot.reserved) for lot in ledger.extend(there, lots, expires_at)]
+    parts = tuple([(lot, lot.remaining + lot.reserved) for lot in ledger.extend(there, lots, expires_at)])
     if parts:
         visit.due_by(visit.profile.settled_at)  # what was due of them is reckoned anew
-    for start in range(0, len(parts), _LOTS_AN_ENTRY):
-        told = tuple(parts[start : start + _LOTS_AN_ENTRY])
-        visit.say(program, "points.extended", at, point, subledger, sum(points for _, points in told), told, cause=cause)
+        visit.say(program, "points.extended", at, point, subledger, sum([points for _, points in parts]), parts, cause=cause)
+
+
+def _extend_by_rule(
+    visit: Visit,
+    version: Version,
+    point: PointType,
+    subledger: str,
+    lots: list[Lot],
+    whole: list[PageRef],
+    expires_at: Instant,
+    at: Instant,
+    cause: Cause | None,
+) -> None:
+    program, now = version.program.program, visit.profile.settled_at
+    points = sum([lot.remaining + lot.reserved for lot in lots]) + sum([page.active + page.pending for page in whole])
+    rule = Extended(len(lots) + _count(whole), format_instant(now), format_instant(expires_at))
+    ledger.extend(visit.head(program, point.sid, subledger), lots, expires_at, whole)
+    visit.due_by(now)  # what was due of them is reckoned anew
+    entry_id = visit.effect_id(program, "points.extended", f"{point.sid}:{subledger}", cause)
+    visit.say(program, "points.extended", at, point, subledger, points, (), entry_id=entry_id, cause=cause, extended=rule)

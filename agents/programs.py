@@ -7,7 +7,7 @@ from schemas.program import Catalog, PointType, Program
 from tables.earning import Rulebook
 from tables.facts import asked_fields
 from tables.ladder import Ladder
-from tables.pages import HEAD_MAX
+from tables.pages import HEAD_MAX, NAMED_MAX
 
 
 class MissingProgramError(Exception):
@@ -27,10 +27,13 @@ class Version:
 
 
 class Programs:
-    """`head_lots`: so many open lots a ledger's own record may hold (`tables.pages`)."""
+    """`head_lots`: so many open lots a ledger's own record may hold (`tables.pages`); `named_lots`: so many an entry names of those
+    that a renewal moves (`agents.lifetimes`).
+    """
 
-    def __init__(self, catalog: Catalog, head_lots: int = HEAD_MAX) -> None:
+    def __init__(self, catalog: Catalog, head_lots: int = HEAD_MAX, named_lots: int = NAMED_MAX) -> None:
         self.head_lots = head_lots
+        self.named_lots = named_lots
         self._versions = {name: tuple(Version(program) for program in programs) for name, programs in catalog.programs.items()}
         self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
         self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)

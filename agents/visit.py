@@ -13,7 +13,7 @@ from agents.due import Due
 from agents.outbox import Effect, Outbox
 from agents.programs import Programs, Version
 from schemas.amounts import format_points
-from schemas.events import BalanceView, Cause, LedgerEntry, LotView, RuleView, TierChange, effect_id
+from schemas.events import BalanceView, Cause, Extended, LedgerEntry, LotView, RuleView, TierChange, effect_id
 from schemas.instants import Instant, format_instant
 from schemas.messages import Request
 from schemas.program import PointType
@@ -277,6 +277,7 @@ class Visit:
         debt_added: int = 0,
         debt_paid: int = 0,
         direction: str | None = None,
+        extended: Extended | None = None,
     ) -> None:
         """A ledger entry about so many points out of or into these parts of lots, with the balance after it.
 
@@ -305,6 +306,7 @@ class Visit:
             lots=(_lot_view(*parts[0], scale),)
             if len(parts) == 1
             else tuple([_lot_view(lot, part, scale) for lot, part in parts]),
+            extended=extended,
             rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
             if not rules_of
             else tuple([RuleView(rule, format_points(part, scale), *rules_of.get(rule, (None, ()))) for rule, part in rules]),

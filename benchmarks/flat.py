@@ -2,7 +2,7 @@
 
 The core over a table in memory, with the state and the record of `balances` encoded after every record: all that an update costs
 but the disk and the broker. CPU time, the median of many records. Points that never expire, a receipt every half hour, so every
-receipt leaves an open lot. The last row is the one case that is meant to be linear: an expiry that slides names every lot it moves.
+receipt leaves an open lot; then points whose expiry slides, so that each record moves the dates of all of them.
 """
 
 import json
@@ -109,22 +109,24 @@ MOVES: Final[dict[str, Callable[[Shopper, int], Record]]] = {
     "rollback": _request("rollback", "D"),
     "return": _return,
 }
+_MOVING: Final = {move: MOVES[move] for move in ("sale", "redeem")}
+
+
+SLIDING: Final = {"renew_on": ["earning", "spending"], "expiration": "1 year"}
+"""Every sale and every redemption moves the date of each open lot."""
 
 
 def flat_costs(runs: int = 3, tell: Say = say) -> list[Row]:
     """The rows of the table: many receipts over few, by move."""
-    found: dict[str, list[float]] = {move: [] for move in MOVES}
-    sliding: list[float] = []
+    found: dict[str, list[float]] = {}
     for run in range(runs):
-        few, many = Shopper(FEW), Shopper(MANY)
-        for move, record in MOVES.items():
-            found[move].append(_costs(many, record) / _costs(few, record))
-        few, many = (Shopper(receipts, renew_on=["earning"], expiration="1 year") for receipts in (FEW, 1_000))
-        sliding.append(_costs(many, _sale) / _costs(few, _sale))
-        tell(f"flat {run + 1} of {runs}: " + ", ".join(f"{move} {ratios[-1]:.2f}" for move, ratios in found.items()))
-    note = f"{MANY:,} receipts over {FEW}, CPU"
-    rows = [Row(f"cost of one more {move}", ratios, "×", note) for move, ratios in found.items()]
-    return [*rows, Row("cost of a sale that moves every expiry", sliding, "×", f"1,000 receipts over {FEW}, linear")]
+        for kind, moves, point in (("", MOVES, {}), (" that moves every expiry", _MOVING, SLIDING)):
+            few, many = (Shopper(receipts, **point) for receipts in (FEW, MANY))
+            for move, record in moves.items():
+                ratios = found.setdefault(f"cost of one more {move}{kind}", [])
+                ratios.append(_costs(many, record) / _costs(few, record))
+        tell(f"flat {run + 1} of {runs}: " + ", ".join(f"{ratios[-1]:.2f} {what}" for what, ratios in found.items()))
+    return [Row(what, ratios, "×", f"{MANY:,} receipts over {FEW}, CPU") for what, ratios in found.items()]
 
 
 def _costs(shopper: Shopper, record: Callable[[Shopper, int], Record]) -> float:

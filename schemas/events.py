@@ -52,6 +52,16 @@ class RuleView(Struct, gc=False, frozen=True, omit_defaults=True):
     lines: tuple[str, ...] = ()
 
 
+class Extended(Struct, gc=False, frozen=True):
+    """Which lots an entry has moved that names none of them: every open lot of its ledger that would have expired after
+    `expires_after` and before `expires_at` expires at `expires_at`; so many are not named.
+    """
+
+    lots_omitted: int
+    expires_after: str
+    expires_at: str
+
+
 class LedgerEntry(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     type: str
@@ -67,6 +77,7 @@ class LedgerEntry(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=Tru
     points: str | None = None
     direction: str | None = None
     lots: tuple[LotView, ...] = ()
+    extended: Extended | None = None
     rules: tuple[RuleView, ...] = ()
     promotion: str | None = None
     scenario: str | None = None

@@ -15,7 +15,8 @@ from schemas.instants import LATEST, Instant
 from schemas.outcomes import Refused
 from tables.books import InvariantViolated, check, check_lots, require
 from tables.lots import SpendOrder, spending_order
-from tables.state import Ledger, Lot
+from tables.pages import renewed
+from tables.state import Ledger, Lot, PageRef
 
 Policy = Literal["pending-only", "within-balance", "allow-debt"]
 Parts = tuple[tuple[Lot, int], ...]
@@ -130,13 +131,18 @@ def cancel(ledger: Ledger, lot: Lot) -> Lot:
     return cancelled
 
 
-def extend(ledger: Ledger, lots: Sequence[Lot], expires_at: Instant) -> list[Lot]:
-    """These open lots expire later, all at the same instant."""
+def extend(ledger: Ledger, lots: Sequence[Lot], expires_at: Instant, pages: Sequence[PageRef] = ()) -> list[Lot]:
+    """These open lots expire later, and so does all that lies in these pages, all at the same instant. Returns the lots."""
     extended: dict[str, Lot] = {}
     for lot in lots:
         require(lot.expires_at is not None and expires_at > lot.expires_at, "a lot is only ever extended", lot)
         extended[lot.lot_id] = structs.replace(lot, expires_at=expires_at)
     ledger.lots = [extended.get(lot.lot_id, lot) for lot in ledger.lots]
+    if pages:
+        for page in pages:
+            require(page.last_expiry is not None and expires_at > page.last_expiry, "a page is only ever extended", page)
+        moved = {page.number for page in pages}
+        ledger.pages = tuple([renewed(page, expires_at) if page.number in moved else page for page in ledger.pages])
     return list(extended.values())
 
 

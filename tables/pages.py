@@ -2,7 +2,8 @@
 
 A ledger's own record holds the lots that are next to be asked for; what comes later in the order of expiry lies in pages of its
 own, of which the ledger knows the sums and bounds. A move needs some of the lots: the next to be spent, those that are due, those of one
-receipt. Whoever makes the move opens the pages that may hold them first; the moves themselves (`ledger.py`) only ever see lots.
+receipt. Whoever makes the move opens the pages that may hold them first; the moves themselves (`ledger.py`) only ever see lots. One
+move is about all of them: an expiry that slides. A page of which all lots move stays as it lies, and the ledger knows their new date.
 
 Pure: a page is fetched by the function that the caller hands in, which also forgets where it lay.
 """
@@ -10,11 +11,15 @@ Pure: a page is fetched by the function that the caller hands in, which also for
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
+from msgspec import structs
+
 from schemas.instants import Instant
 from tables.state import Ledger, Lot, LotPage, PageRef
 
 HEAD_MAX: Final = 96
 """More open lots than so many in a ledger's own record are put into pages, two thirds of so many each."""
+NAMED_MAX: Final = 100
+"""Of a move of more lots than so many at once the entry says by a rule which they are."""
 _NEVER: Final = 1 << 62
 
 Fetch = Callable[[PageRef], Sequence[Lot]]
@@ -27,13 +32,16 @@ def open_where(ledger: Ledger, wanted: Callable[[PageRef], bool], fetch: Fetch) 
     if opened:
         ledger.pages = tuple([page for page in ledger.pages if not wanted(page)])
         for page in opened:
-            ledger.lots.extend(fetch(page))
+            ledger.lots.extend(as_renewed(page, fetch(page)))
+
+
+def as_renewed(page: PageRef, lots: Sequence[Lot]) -> Sequence[Lot]:
+    """The lots of a page as they are: with the date to which they have been moved while they lay there."""
+    return [structs.replace(lot, expires_at=page.first_expiry) for lot in lots] if page.renewed else lots
 
 
 def open_all(ledger: Ledger, fetch: Fetch) -> None:
-    for page in ledger.pages:
-        ledger.lots.extend(fetch(page))
-    ledger.pages = ()
+    open_where(ledger, lambda _: True, fetch)
 
 
 def open_due(ledger: Ledger, until: Instant, fetch: Fetch) -> None:
@@ -49,6 +57,36 @@ def open_earned(ledger: Ledger, at: Collection[Instant], fetch: Fetch) -> None:
 def open_pending(ledger: Ledger, fetch: Fetch) -> None:
     """Lots that are not active yet."""
     open_where(ledger, lambda page: page.pending > 0, fetch)
+
+
+def moving(ledger: Ledger, after: Instant, before: Instant, fetch: Fetch) -> list[PageRef]:
+    """Pages of which all lots expire after one instant and before another. Those of which only some do are opened; brought together
+    and sorted again, few remain so.
+    """
+
+    def is_split(page: PageRef) -> bool:
+        return page.first_expiry <= after or page.last_expiry is None or page.last_expiry >= before
+
+    open_where(ledger, lambda page: page.first_expiry < before and is_split(page), fetch)
+    return [page for page in ledger.pages if page.first_expiry < before]
+
+
+def renewed(page: PageRef, expires_at: Instant) -> PageRef:
+    """The same page, of which every lot expires at an instant."""
+    activates_at = page.first_activation
+    return PageRef(
+        page.number,
+        page.count,
+        page.active,
+        page.pending,
+        expires_at if activates_at is None else min(activates_at, expires_at),
+        expires_at,
+        page.earned_from,
+        page.earned_to,
+        activates_at,
+        expires_at,
+        True,
+    )
 
 
 def open_for_spending(ledger: Ledger, points: int, key: Callable[[Lot], Key], fetch: Fetch) -> None:
@@ -93,14 +131,17 @@ def _expiry_order(lot: Lot) -> Key:
 
 
 def _ref(number: int, lots: Sequence[Lot]) -> PageRef:
-    due = [at for lot in lots for at in (None if lot.active else lot.activates_at, lot.expires_at) if at is not None]
+    activations = [lot.activates_at for lot in lots if not lot.active and lot.activates_at is not None]
+    expiries = [lot.expires_at for lot in lots if lot.expires_at is not None]
     return PageRef(
         number,
         len(lots),
         sum([lot.remaining for lot in lots if lot.active]),
         sum([lot.remaining for lot in lots if not lot.active]),
-        min(due, default=None),
-        min([_NEVER if lot.expires_at is None else lot.expires_at for lot in lots]),
+        min([*activations, *expiries], default=None),
+        min(expiries, default=_NEVER),
         min([lot.earned_at for lot in lots]),
         max([lot.earned_at for lot in lots]),
+        min(activations, default=None),
+        max(expiries) if len(expiries) == len(lots) else None,
     )

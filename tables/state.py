@@ -52,7 +52,9 @@ def unpack_lots(packed: bytes | Raw) -> list[Lot]:
 class PageRef(Struct, gc=False, array_like=True, frozen=True):
     """What a ledger knows of a page of its lots (`pages.py`): how many, their sums (minor), when the first of them is due, bounds.
 
-    None of its lots is due before `due_at`, expires before `first_expiry` or was earned outside `earned_from` to `earned_to`.
+    The first of its lots is due at `due_at`, activates at `first_activation` (None: none will by time) and expires at `first_expiry`;
+    none expires after `last_expiry` (None: that is not known, or one never expires) or was earned outside `earned_from` to
+    `earned_to`. `renewed`: all of them expire at `first_expiry`, whatever stands in the page.
     """
 
     number: int
@@ -63,6 +65,9 @@ class PageRef(Struct, gc=False, array_like=True, frozen=True):
     first_expiry: Instant
     earned_from: Instant
     earned_to: Instant
+    first_activation: Instant | None = None
+    last_expiry: Instant | None = None
+    renewed: bool = False
 
 
 class Ledger(Struct, gc=False, array_like=True):

@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from schemas.instants import LATEST, Instant
-from tables.state import Claim, Lot, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
+from tables.state import Claim, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
 
 
@@ -24,9 +24,6 @@ _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
     kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 }
-_BARE_USED_LOTS: Final = 1
-"""The format in which a lot that is used up stood alone, without the instant at which it was."""
-_LOTS: Final = msgspec.msgpack.Decoder(Lot)
 State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 
 
@@ -57,9 +54,6 @@ def _checked(kind: type[Any], stored: bytes) -> Any:
         )
     content = memoryview(stored)[1:]
     try:
-        if kind is UsedLot and stored[0] == _BARE_USED_LOTS:
-            lot: Lot = _LOTS.decode(content)
-            return UsedLot(lot, max(lot.earned_at, lot.expires_at or lot.earned_at))
         return _DECODERS[kind].decode(content)
     except msgspec.MsgspecError as error:
         raise StateFormatError(

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
+from tables.pages import as_renewed
 from tables.state import (
     Claim,
     Ledger,
@@ -170,7 +171,7 @@ class Table:
         lots = ledger.look()
         for page in ledger.pages:
             found = self.find(LotPage, page_key(profile_id, program, ledger_key, page.number))
-            lots += found.lots if found is not None else ()
+            lots += as_renewed(page, found.lots) if found is not None else ()
         return lots
 
     def keys_of(self, profile_id: str) -> Iterator[bytes]:

@@ -39,6 +39,16 @@ class RulePart(Struct, frozen=True):
     lines: tuple[str, ...] = ()
 
 
+class Extended(Struct, frozen=True):
+    """Of an entry that moves more lots than it names: all open lots that would have expired between these, and they expire at the
+    second of them.
+    """
+
+    lots_omitted: int
+    expires_after: str
+    expires_at: str
+
+
 class Balance(Struct, frozen=True):
     """What an entry states, after it."""
 
@@ -70,6 +80,7 @@ class Entry(Struct, frozen=True, kw_only=True):
     points: Decimal = Decimal(0)
     direction: str | None = None
     lots: tuple[LotPart, ...] = ()
+    extended: Extended | None = None
     rules: tuple[RulePart, ...] = ()
     promotion: str | None = None
     scenario: str | None = None

@@ -7,6 +7,8 @@ entry names what its lot came from, so that for a redeemed or expired point noth
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from streams.provenance.entries import Entry, LotPart, RulePart
 from streams.provenance.select import Shown
 from streams.provenance.trace import TERMS, Ledger, Lot, Move, Program, word
@@ -68,6 +70,7 @@ def _entry(ledger: Ledger, entry: Entry) -> dict[str, Any]:
         "debt_added": _text(entry.debt_added) if entry.debt_added else None,
         "debt_paid": _text(entry.debt_paid) if entry.debt_paid else None,
         "lots": [_part(ledger, entry, part) for part in entry.lots],
+        "extended": None if entry.extended is None else structs.asdict(entry.extended),
         "balance": None if balance is None else {term: _text(getattr(balance, term)) for term in (*TERMS, "debt", "lifetime")},
     }
     return _present(told)
@@ -125,6 +128,7 @@ def _move(move: Move) -> dict[str, Any]:
         "cause": move.entry.cause,
         "reason": move.entry.reason,
         "expires_at": move.expires_at,
+        "times": move.times if move.times > 1 else None,
     }
     return _present(told)
 

@@ -87,6 +87,10 @@ def _beside(entry: Entry) -> str:
 
 def _out_of(ledger: Ledger, entry: Entry) -> str:
     """For points that were in lots before: which receipts (or what else) gave them; nothing where that has been said."""
+    if entry.extended is not None:
+        rule = entry.extended
+        lots = f"{rule.lots_omitted:,} {'lot' if rule.lots_omitted == 1 else 'lots'}"
+        return f"; {lots} that expired after {when(rule.expires_after)} and before {when(rule.expires_at)}"
     if word(entry) in GAINS or not entry.lots:
         return ""
     parts = []
@@ -126,7 +130,8 @@ def _moved(move: Move) -> Text:
     """`40 redeemed 2026-03-01 12:00, redemption D1, entry 5`."""
     style = _STYLES.get(_SIGNS.get(move.what, ""), "")
     until = f", now expires {when(move.expires_at)}" if move.expires_at else ""
-    what = (f"{move.points:,f} {move.what}", style)
+    times = f" {move.times:,} times, last" if move.times > 1 else ""
+    what = (f"{move.points:,f} {move.what}{times}", style)
     return Text.assemble(what, f" {when(move.entry.occurred_at)}{until}, {why(move.entry)}, entry {move.entry.entry}")
 
 

@@ -44,15 +44,18 @@ def select(programs: dict[str, Program], wanted: Wanted) -> list[Shown]:
 
 
 def _shown(program: Program, ledger: Ledger, lot_id: str | None, number: int | None) -> Shown:
+    lot = None if lot_id is None else ledger.lots.get(lot_id)
+    moved_by = set() if lot is None else {move.entry.entry for move in lot.moves}  # some of them without naming it
     entries = [
         entry
         for entry in ledger.entries
-        if (number is None or entry.entry == number) and (lot_id is None or any(part.lot_id == lot_id for part in entry.lots))
+        if (number is None or entry.entry == number)
+        and (lot_id is None or entry.entry in moved_by or any(part.lot_id == lot_id for part in entry.lots))
     ]
     if lot_id is None and number is None:
         return Shown(program, ledger, entries, [*ledger.lots.values()])
     touched = {part.lot_id for entry in entries for part in entry.lots}
-    ids = touched if lot_id is None else touched & {lot_id}
+    ids = touched if lot_id is None else {lot_id}
     return Shown(program, ledger, entries, [lot for lot in ledger.lots.values() if lot.lot_id in ids])
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from streams.provenance.entries import Entry, LotPart, RulePart
+from streams.provenance.entries import Entry, Extended, LotPart, RulePart
 
 TERMS: Final = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid")
 GAINS: Final = ("accrued", "credited")
@@ -54,12 +54,16 @@ def word(entry: Entry) -> str:
 
 @dataclass(slots=True)
 class Move:
-    """So many points of a lot went somewhere: what happened (see `word`), and the entry that says so."""
+    """So many points of a lot went somewhere: what happened (see `word`), and the entry that says so.
+
+    `expires_at`: after it was extended. `times`: of extensions by a rule that follow one another only the last is kept.
+    """
 
     what: str
     points: Decimal
     entry: Entry
-    expires_at: str | None = None  # after it was extended
+    expires_at: str | None = None
+    times: int = 1
 
 
 @dataclass(slots=True)
@@ -74,6 +78,11 @@ class Lot:
     expires_at: str | None
     held: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(TERMS, Decimal(0)))
     moves: list[Move] = field(default_factory=list)
+
+    @property
+    def open(self) -> Decimal:
+        """What of it may still be used, or is held."""
+        return self.held["active"] + self.held["pending"] + self.held["reserved"]
 
     @property
     def rules(self) -> list[RulePart]:
@@ -161,6 +170,8 @@ def _book(ledger: Ledger, entry: Entry) -> None:
             _follow_dates(ledger.lots[part.lot_id], part)
         else:
             ledger.faults.append(f"entry {entry.entry}: {entry.type} is of a newer version of pointstream")
+    if entry.extended is not None:
+        _extend_all(ledger, entry, entry.extended)
     ledger.debt += entry.debt_added - entry.debt_paid
     _pay_debt(ledger, entry)
     _compare(ledger, entry)
@@ -182,6 +193,32 @@ def _move(ledger: Ledger, lot: Lot, what: str, points: Decimal, entry: Entry, st
         held[source or state] -= points
         held[target] += points
     lot.moves.append(Move(what, points, entry))
+
+
+def _extend_all(ledger: Ledger, entry: Entry, rule: Extended) -> None:
+    """Lots that are not named, but told of by a rule: those that it is about are found here, and must be as many."""
+    after, until = _in_order(rule.expires_after), _in_order(rule.expires_at)
+    count, points = 0, Decimal(0)
+    for lot in ledger.lots.values():
+        if lot.expires_at is None or not after < _in_order(lot.expires_at) < until:
+            continue
+        held = lot.open
+        if held:
+            count, points = count + 1, points + held
+            last = lot.moves[-1] if lot.moves else None
+            again = last is not None and last.entry.extended is not None
+            move = Move("extended", held, entry, rule.expires_at, last.times + 1 if last is not None and again else 1)
+            lot.moves[-1 if again else len(lot.moves) :] = [move]
+            lot.expires_at = rule.expires_at
+    if (count, points) != (rule.lots_omitted, entry.points):
+        ledger.faults.append(
+            f"entry {entry.entry}: it extends {entry.points} in {rule.lots_omitted} lots, and by its rule these are {points} in {count}"
+        )
+
+
+def _in_order(instant: str) -> str:
+    """Instants of records (UTC) as texts that sort by time: a fraction comes after the whole second."""
+    return instant.removesuffix("Z")
 
 
 def _follow_dates(lot: Lot, part: LotPart) -> None:

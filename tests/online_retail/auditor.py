@@ -38,6 +38,7 @@ class Books:
         self.debt = self.issued = ZERO
         self.lots: dict[str, dict[str, Decimal]] = {}
         self.lots_issued: dict[str, Decimal] = {}
+        self.expires: dict[str, str] = {}
 
     def apply(self, entry: Entry) -> Iterator[str]:
         """What the entry says happened; yields what cannot be."""
@@ -47,6 +48,9 @@ class Books:
             yield "the lots do not sum to the entry's points"
         for lot in lots:
             yield from self._lot(kind, lot)
+            self.expires[lot["lot_id"]] = lot.get("expires_at", "")
+        if "extended" in entry:
+            yield from self._extended(entry["extended"], Decimal(entry["points"]))
         self.debt += Decimal(entry.get("debt_added", "0"))
         yield from self._debt_paid(Decimal(entry.get("debt_paid", "0")), lots)
 
@@ -66,6 +70,18 @@ class Books:
             self._move(lot_id, source or lot["state"], target, points)
         elif kind != "points.extended":
             yield f"{kind} is no move that the auditor knows"
+
+    def _extended(self, rule: Entry, points: Decimal) -> Iterator[str]:
+        """Open lots that no entry names, but all that would have expired in a time."""
+        held = {
+            lot_id: sum((terms[term] for term in ("active", "pending", "reserved")), ZERO) for lot_id, terms in self.lots.items()
+        }
+        after, until = rule["expires_after"].rstrip("Z"), rule["expires_at"].rstrip("Z")
+        moved = [lot_id for lot_id in held if held[lot_id] and after < self.expires[lot_id].rstrip("Z") < until]
+        for lot_id in moved:
+            self.expires[lot_id] = rule["expires_at"]
+        if (len(moved), sum(held[lot_id] for lot_id in moved)) != (rule["lots_omitted"], points):
+            yield f"it extends {points} in {rule['lots_omitted']} lots, and the entries before say {moved}"
 
     def _move(self, lot_id: str, source: str | None, target: str, points: Decimal) -> None:
         for terms in (self.terms, self.lots[lot_id]):

@@ -40,25 +40,27 @@ class Told(NamedTuple):
 
 class Product:
     """`cache`: how many decoded states the table may keep; a small one makes it read back what it wrote.
-    `head_lots`: how many open lots a ledger keeps at hand before it puts them into pages.
+    `head_lots`: how many open lots a ledger keeps at hand before it puts them into pages; `named_lots`: how many an entry names of
+    those that a renewal moves.
     """
 
-    def __init__(self, *programs: Mapping[str, Any], cache: int = 1_000, head_lots: int = 96) -> None:
+    def __init__(self, *programs: Mapping[str, Any], cache: int = 1_000, head_lots: int = 96, named_lots: int = 100) -> None:
         documents = [read_document(json.dumps(program), f"program-{n}.json") for n, program in enumerate(programs)]
         self._catalog = build_catalog(documents)
         self._store = MemoryStore()
         self._cache = cache
         self._head_lots = head_lots
+        self._named_lots = named_lots
         self._arrived_at = 0
         self._offset = 0
         self.table = Table(self._store, cache)
-        self.core = Core(self._catalog, head_lots=self._head_lots)
+        self.core = Core(self._catalog, head_lots=self._head_lots, named_lots=self._named_lots)
 
     def restart(self) -> None:
         """Write what there is, forget everything else, and go on from what was written."""
         self.table.flush({})
         self.table = Table(self._store, self._cache)
-        self.core = Core(self._catalog, head_lots=self._head_lots)
+        self.core = Core(self._catalog, head_lots=self._head_lots, named_lots=self._named_lots)
 
     def flush(self) -> None:
         self.table.flush({})

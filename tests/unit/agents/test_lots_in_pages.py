@@ -73,7 +73,10 @@ class Shop:
         return [encode(row) for row in balance_rows(self.core.programs, "p1", profile, self.table)]
 
 
-@pytest.mark.parametrize("point", [{}, {"expiration": "30 days"}, {"activation": "3 days"}], ids=str)
+SLIDING = {"expiration": "30 days", "renew_on": ["earning"]}
+
+
+@pytest.mark.parametrize("point", [{}, {"expiration": "30 days"}, {"activation": "3 days"}, SLIDING], ids=str)
 def test_the_five_thousandth_receipt_writes_no_more_than_twice_what_the_fiftieth_does(point: dict[str, Any]) -> None:
     shop = Shop(**point)
     written = []
@@ -105,6 +108,7 @@ def _life(shop: Shop) -> None:
         {"expiration": "9 days"},
         {"activation": "36 hours", "expiration": "10 days", "returns": "allow-debt"},
         {"spend_order": "earliest-earned", "returns": "allow-debt"},
+        {"spend_order": "earliest-earned", "returns": "allow-debt", **SLIDING},
     ],
     ids=str,
 )

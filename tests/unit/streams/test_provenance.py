@@ -9,6 +9,7 @@ import pytest
 
 from streams.errors import WrongUsage
 from streams.provenance.entries import FILE, Entry, entries_of
+from streams.provenance.machines import as_json
 from streams.provenance.select import NothingThereError, Wanted, select
 from streams.provenance.trace import Ledger, Program, told, trace
 from streams.provenance.words import origin, when, why
@@ -171,6 +172,39 @@ def test_a_rule_that_says_which_lot_and_which_lines_is_told_with_them(history: T
     lots = only(history.traced()).lots
     assert origin(lots["L1"]) == "receipt R1; base 20"
     assert origin(lots["L2"]) == "receipt R1, line 2; gift 10 for lines 2 x7"
+
+
+def extended_by_rule(**more: Any) -> Told:
+    """Three lots, of which all that would have expired between the 9th and the 20th are extended twice, and not named."""
+    tell = Told()
+    for number, expires_at in ((1, "2024-01-10T00:00:00Z"), (2, "2024-01-20T00:00:00Z"), (3, "2024-01-10T00:00:00.5Z")):
+        tell("accrued", SALE, [part(f"L{number}", 10, expires_at=expires_at)], balance(active=10 * number, lifetime=10 * number))
+    for after, until in (("2024-01-09T00:00:00Z", "2024-01-20T00:00:00Z"), ("2024-01-10T00:00:00Z", "2024-01-20T00:00:00.25Z")):
+        rule = {"lots_omitted": 2 if until.endswith("00Z") else 3, "expires_after": after, "expires_at": until}
+        points = {"points": "20" if until.endswith("00Z") else "30"}
+        tell("extended", SALE, [], balance(active=30, lifetime=30), **points, extended=rule | more)
+    return tell
+
+
+def test_lots_that_a_rule_has_extended_are_found_by_it() -> None:
+    ledger = only(extended_by_rule().traced())
+    assert ledger.faults == []
+    assert {lot.expires_at for lot in ledger.lots.values()} == {"2024-01-20T00:00:00.25Z"}
+    moves = {lot_id: [(move.what, move.entry.entry, move.times) for move in lot.moves] for lot_id, lot in ledger.lots.items()}
+    assert moves == {"L1": [("extended", 5, 2)], "L2": [("extended", 5, 1)], "L3": [("extended", 5, 2)]}
+    (shown,) = select(extended_by_rule().traced(), Wanted(lot="L2"))
+    assert [entry.entry for entry in shown.entries] == [2, 5]
+    told = as_json("p1", [shown], {})["programs"][0]["ledgers"][0]
+    assert told["entries"][1]["extended"]["lots_omitted"] == 3
+    assert [move["expires_at"] for move in told["lots"][0]["moves"]] == ["2024-01-20T00:00:00.25Z"]
+
+
+def test_a_rule_that_other_lots_go_by_is_said() -> None:
+    faults = only(extended_by_rule(lots_omitted=4).traced()).faults
+    assert faults == [
+        "entry 4: it extends 20 in 4 lots, and by its rule these are 20 in 2",
+        "entry 5: it extends 30 in 4 lots, and by its rule these are 30 in 3",
+    ]
 
 
 CAUSES = [

@@ -3,21 +3,50 @@
 import msgspec
 import pytest
 
-from agents.core import FATAL
+from agents.core import FATAL, Core
 from agents.programs import MissingProgramError
+from schemas.events import encode as encode_record
 from schemas.instants import parse_instant
 from tables.memory import MemoryStore
 from tables.state import Lot, Profile, UsedLot
-from tables.stored import FORMAT, StateFormatError, decode, encode, last_at
+from tables.stored import FORMAT, StateFormatError, decode, encode
+from tables.table import Table, profile_key
 from tests.unit.agents.scene import Scene, moment
 
 LOT = Lot("a.0", 10, 0, True, 1_000, 1_000, 2_000)
 
 
-def test_a_used_lot_of_the_format_before_stood_alone() -> None:
-    stored = bytes([FORMAT - 1]) + msgspec.msgpack.encode(LOT)
-    assert decode(UsedLot, stored) == UsedLot(LOT, 2_000)
-    assert last_at(UsedLot, stored) == 2_000
+def _as_before(stored: bytes) -> bytes:
+    """A profile as format 2 had it: of a page it is not known when its first lot activates or its last one expires."""
+    profile = msgspec.msgpack.decode(stored[1:])
+    for membership in profile[3].values():
+        for ledger in membership[3].values():
+            ledger[11] = [page[:8] for page in ledger[11]]
+    return bytes([FORMAT - 1]) + msgspec.msgpack.encode(profile)
+
+
+@pytest.mark.parametrize("named_lots", [2, 100])
+def test_pages_of_the_format_before_are_renewed_like_any_other(named_lots: int) -> None:
+    said = []
+    for rewrite in (bytes, _as_before):
+        store = MemoryStore()
+        point = {"sid": "pts", "expiration": "20 days", "activation": "1 day", "renew_on": ["visit"]}
+        scene = Scene({"points": [point]}, store=store)
+        scene.core = Core(scene.catalog, head_lots=3, named_lots=named_lots)
+        for number in range(12):
+            scene.sell(1 + number / 4, f"R{number}")
+        scene.table.flush({})
+        key = profile_key("p1")
+        stored = store.get(key)
+        assert stored is not None
+        assert decode(Profile, stored).programs["club"].ledgers["pts"].pages
+        store.write([(key, rewrite(stored))], [], {})
+        scene.table = Table(store)
+        for day in (5, 6):
+            scene.tell(day, f"E{day}", "visit")
+        scene.tick(30)
+        said.append([*map(encode_record, scene.said)])
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("stored", [bytes([FORMAT + 1]), bytes([FORMAT]) + b"\xc1", encode(UsedLot(LOT, 1))[:-3]], ids=repr)
