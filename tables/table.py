@@ -92,6 +92,7 @@ class Table:
         self._profiles: dict[str, Profile] = {}  # changed since the last flush
         self._others: dict[bytes, Remembered | None] = {}  # likewise, None: forgotten; seldom read again, so not cached
         self._sweep = Sweep()
+        self.forgotten: Instant | None = None  # the latest instant that a sweep was told: nothing younger has been swept
         self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
         self._due_now: dict[str, Instant | None] = {}
         self._due_heap: list[tuple[Instant, str]] = []
@@ -184,6 +185,8 @@ class Table:
 
     def sweep(self, before: Instant, at_most: int) -> None:
         """Forget some of what is older than an instant: nobody can ask for it any more (`Visit.find`). Looks at so many keys."""
+        if self.forgotten is None or before > self.forgotten:
+            self.forgotten = before
         if not self._sweep.has_work(before):
             return
         for letter, kind in self._sweep.kinds(KINDS):

@@ -29,6 +29,8 @@ _COMMANDS: Final = {
     "produce": "produce",
     "topics": "topics",
     "profile": "profile",
+    "export": "export",
+    "state-hash": "state_hash",
 }
 _PACKAGES: Final = ("agents", "tables", "schemas")
 

@@ -40,7 +40,7 @@ _BROKEN_SHOWN_MAX: Final = 10
     required=True,
     type=click.Path(allow_dash=True),
     metavar="FILE...",
-    help="JSON Lines of {topic, value, timestamp?} or {tick}, in arrival order; - is standard input, gzip is read as it is.",
+    help="JSON Lines of {topic, value, timestamp?} or {tick}, in arrival order, or what `export` wrote; - is standard input, gzip is read as it is.",
 )
 @setting(
     "--output",
@@ -84,8 +84,9 @@ def command(
 ) -> int:
     """Run records of files through the programs and write what comes out.
 
-    No broker is needed. The same input gives the same bytes. A file without ticks is settled at its greatest event time.
-    Ends with 1 if a line of the input is no record, or an error stopped a profile.
+    No broker is needed. The same input gives the same bytes. A file without ticks is settled at its greatest event time. A file of
+    `pointstream export` gives what its run gave, partition after partition. Ends with 1 if a line of the input is no record, an error
+    stopped a profile, or a cycle of an exported run came out otherwise than it did there.
     """
     from streams.programs import programs_in_force
     from streams.replay.run import ReplaySettings, replay
@@ -101,7 +102,8 @@ def command(
         click.echo(json.dumps(summary.for_machines(), ensure_ascii=False, indent=2))
     else:
         _print(summary, output)
-    return FOUND_WRONG if summary.broken or summary.errors else DONE
+    different = _tell_different(summary)
+    return FOUND_WRONG if summary.broken or summary.errors or different else DONE
 
 
 class _Watch:
@@ -143,6 +145,18 @@ def _watch(inputs: tuple[str, ...]) -> Iterator[_Watch]:
         yield _Watch(progress, progress.add_task("receipts", total=total_bytes(inputs)))
 
 
+def _tell_different(summary: "Summary") -> bool:
+    different = [replayed for replayed in summary.partitions if replayed.different]
+    for replayed in different[:_BROKEN_SHOWN_MAX]:
+        first, count = replayed.different[0], len(replayed.different)
+        click.echo(
+            f"pointstream: partition {replayed.number}: {count:,} of {replayed.cycles:,} cycles came out otherwise than in the run, the first "
+            f"is cycle {first}: other programs or another version of pointstream ran there",
+            err=True,
+        )
+    return bool(different)
+
+
 def _print(summary: "Summary", output: Path) -> None:
     def say(text: str) -> None:
         click.echo(text, err=True)
@@ -160,4 +174,8 @@ def _print(summary: "Summary", output: Path) -> None:
     for program, point, kind, count, points in summary.entries():
         of = f"{program} {point}".rstrip()
         say(f"  {of:<24}{kind:<22}{count:>12,}" + (f"{points:>18} points" if points is not None else ""))
+    for replayed in summary.partitions:
+        say(
+            f"  partition {replayed.number:<6}{replayed.cycles:>10,} cycles {replayed.state.states:>12,} states  {replayed.state.text}"
+        )
     say(f"written to {output}")

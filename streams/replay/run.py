@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -26,9 +27,11 @@ from schemas.outcomes import DEAD_LETTER, Refused
 from schemas.program import Catalog
 from schemas.topics import INPUTS, REQUESTS
 from streams.errors import WrongUsage
+from streams.export.lines import is_export
 from streams.replay.envelope import Envelope, dead_line, decode, explain, neither
 from streams.replay.lines import CHUNK_BYTES, Block, check_readable, read_blocks
 from streams.replay.output import Output
+from streams.replay.recorded import RecordedRun
 from streams.replay.summary import Summary
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
 from tables.table import Table
@@ -70,31 +73,75 @@ class Watch(Protocol):
 
 
 class _Position(msgspec.Struct):
-    """What the state remembers of the run that made it: the greatest event time, and how many lines came before."""
+    """What the state remembers of the run that made it: the greatest event time, how many lines came before, what may have been swept."""
 
     format: int = 1
     lines: int = 0
     event_time: Instant | None = None
+    forgotten: Instant | None = None
+
+
+def stored_forgotten(store: RocksStore) -> Instant | None:
+    """Of the state of a replay of records: of what is remembered, what is older than this may have been swept."""
+    stored = store.meta(_META)
+    return msgspec.json.decode(stored, type=_Position).forgotten if stored else None
 
 
 def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
     """Run the records of all inputs, in order, and write what comes out. Raises `WrongUsage` or `OSError`."""
     started = time.monotonic()
     check_readable(settings.inputs)
-    with _state_folder(settings.state) as folder, Output(settings.output) as output:
-        table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
-        try:
-            _check_programs(table, catalog)
-            with _lazy_garbage_collection():
-                run = _Run(catalog, table, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
-                run.read(read_blocks(settings.inputs, watch.advanced, settings.chunk_bytes))
-                run.last_tick(settings.until)
-                run.close()
-        finally:
-            table.close()
+    with _state_folder(settings.state) as folder, Output(settings.output) as output, _lazy_garbage_collection():
+        blocks = read_blocks(settings.inputs, watch.advanced, settings.chunk_bytes)
+        first = list(islice(blocks, 1))
+        exported = bool(first) and is_export(first[0].lines[0])
+        _check_kind(folder, settings, exported=exported)
+        apply = _recorded if exported else _records
+        summary = apply(catalog, settings, folder, output, watch, chain(first, blocks))
         output.finish()
-    run.summary.seconds = time.monotonic() - started
+    summary.seconds = time.monotonic() - started
+    return summary
+
+
+def _records(
+    catalog: Catalog, settings: ReplaySettings, folder: Path, output: Output, watch: Watch, blocks: Iterator[Block]
+) -> Summary:
+    """Files of records: one table, and what keys ask of each other is answered at once."""
+    table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
+    try:
+        _check_programs(table, catalog)
+        run = _Run(catalog, table, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
+        run.read(blocks)
+        run.last_tick(settings.until)
+        run.close()
+    finally:
+        table.close()
     return run.summary
+
+
+def _recorded(
+    catalog: Catalog, settings: ReplaySettings, folder: Path, output: Output, watch: Watch, blocks: Iterator[Block]
+) -> Summary:
+    """Files of `pointstream export`: a table a partition, and nothing that is not in the file."""
+    run = RecordedRun(catalog, folder, output, settings.memory_bytes, settings.flush_records, kept=settings.state is not None)
+    try:
+        run.read(blocks)
+        watch.closing()
+        run.close()
+    finally:
+        run.abandon()
+    return run.summary
+
+
+def _check_kind(folder: Path, settings: ReplaySettings, *, exported: bool) -> None:
+    """A state is of records or of an exported run, and goes on with the same."""
+    if exported and settings.until is not None:
+        raise WrongUsage("--until is for files of records; an exported run ends where it ended")
+    of_records, of_a_run = (folder / "CURRENT").exists(), any(folder.glob("partition-*"))
+    if (of_records and exported) or (of_a_run and not exported):
+        raise WrongUsage(
+            f"--state {folder}: is the state of {'records' if of_records else 'an exported run'}; name another for these files"
+        )
 
 
 class _Run:
@@ -211,13 +258,13 @@ class _Run:
 
     def _carry_out(self) -> None:
         outbox = self._outbox
-        self.summary.count(outbox.effects)
-        self.summary.counts.update(outbox.counts)
-        self.summary.errors.extend(f"{type(error).__name__}: {error}" for error in outbox.errors)
+        self.summary.take(outbox)
         self._output.write(outbox.effects)
         outbox.clear()
 
     def _flush(self) -> None:
+        position = self._position
+        position.forgotten = max([at for at in (position.forgotten, self._table.forgotten) if at is not None], default=None)
         written = self._table.flush({_META: msgspec.json.encode(self._position)})
         if written:  # as many records the next time as fit into what changes may take
             self._flush_records = min(self._flush_most, max(self._unflushed * self._changes_bytes // written, _FLUSH_LEAST))

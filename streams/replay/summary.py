@@ -1,4 +1,5 @@
-"""What a replay did, in figures that add up: lines read = records by outcome + broken lines + ticks.
+"""What a replay did, in figures that add up: lines read = records by outcome + broken lines + ticks. In the file of an exported run
+there are also messages between keys, a line a cycle, and two lines a file.
 
 A record that had to wait is `parked` among the outcomes, once; what became of it later stands beside them.
 """
@@ -8,15 +9,33 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from agents.outbox import Effect
+from agents.outbox import Effect, Outbox
 from schemas.events import LedgerEntry
 from schemas.outcomes import PARKED
+from tables.fingerprint import Fingerprint
 
 BROKEN_SHOWN_MAX = 10
 
 
+class Replayed:
+    """One partition of an exported run: cycles applied, those that came out otherwise than the worker told, and its state at the end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.cycles = 0
+        self.different: list[int] = []
+        self.state = Fingerprint(0, 0)
+
+    def for_machines(self) -> dict[str, Any]:
+        told = {"partition": self.number, "cycles": self.cycles, "different": self.different}
+        return told | {"state_hash": self.state.text, "states": self.state.states}
+
+
 class Summary:
-    """Counts while the run goes on. `broken` counts lines that are no record; `errors` profiles that an exception stopped."""
+    """Counts while the run goes on. `broken` counts lines that are no record; `errors` profiles that an exception stopped.
+
+    `messages` and `partitions` are an exported run's: what keys asked and answered, and how each partition went.
+    """
 
     def __init__(self) -> None:
         self.lines = 0
@@ -29,6 +48,8 @@ class Summary:
         self.errors: list[str] = []
         self.profiles = 0
         self.seconds = 0.0
+        self.messages = 0
+        self.partitions: list[Replayed] = []
         self._entries: Counter[tuple[str, str, str]] = Counter()
         self._points: dict[tuple[str, str, str], Decimal] = {}
 
@@ -40,6 +61,12 @@ class Summary:
     def parked(self) -> dict[str, int]:
         """What became of records that had waited, by outcome; one that goes on waiting, for something else, is not told."""
         return {name[1]: count for name, count in sorted(self.counts.items()) if name[0] == "parked" and name[1] != PARKED}
+
+    def take(self, outbox: Outbox) -> None:
+        """What an outbox holds, before it is sent and cleared."""
+        self.count(outbox.effects)
+        self.counts.update(outbox.counts)
+        self.errors.extend(f"{type(error).__name__}: {error}" for error in outbox.errors)
 
     def count(self, effects: Iterable[Effect]) -> None:
         """What has been sent: how much to which topic, and points by what became of them."""
@@ -87,4 +114,4 @@ class Summary:
             "errors": self.errors,
             "profiles": self.profiles,
             "seconds": round(self.seconds, 3),
-        }
+        } | ({"partitions": [replayed.for_machines() for replayed in self.partitions]} if self.partitions else {})

@@ -6,6 +6,7 @@ states, and in `balances`; always in the same transaction or WriteBatch as the s
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +26,8 @@ META_CHANGELOG: Final = b"changelog"
 class Position(msgspec.Struct):
     """`inputs`: topic to the next offset to apply. `cycle` counts this partition's cycles.
 
-    `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied.
+    `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied. `forgotten`: of what is
+    remembered, what is older than this may have been swept.
     """
 
     format: int = FORMAT
@@ -33,6 +35,7 @@ class Position(msgspec.Struct):
     inputs: dict[str, int] = msgspec.field(default_factory=dict)
     greatest: Instant | None = None
     tick: Instant | None = None
+    forgotten: Instant | None = None
 
 
 class Records(msgspec.Struct, tag="records"):
@@ -70,6 +73,11 @@ class CycleRecord(msgspec.Struct):
 
 _position_decoder: Final = msgspec.json.Decoder(Position)
 _cycle_decoder: Final = msgspec.json.Decoder(CycleRecord)
+
+
+def folder_of(state: Path, number: int, partitions: int) -> Path:
+    """Where a partition's table lies in a state directory."""
+    return state / f"partition-{number:04d}-of-{partitions:04d}"
 
 
 def decode_position(stored: bytes) -> Position:
@@ -121,6 +129,9 @@ class Partition:
             last.end = end
         else:
             self.steps.append(Records(topic, start, end))
+        forgotten = self.table.forgotten
+        if forgotten is not None and (self.position.forgotten is None or forgotten > self.position.forgotten):
+            self.position.forgotten = forgotten
         self.position.inputs[topic] = end
         self.reached[topic] = end
         self.applied += len(messages)

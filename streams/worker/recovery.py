@@ -31,6 +31,7 @@ from streams.worker.partition import (
     Records,
     decode_cycle,
     decode_position,
+    folder_of,
 )
 from streams.worker.settings import WorkerSettings
 
@@ -82,7 +83,7 @@ class Recovery:
         return {number for (_, number), offset in committed.items() if offset is not None}
 
     def _path(self, number: int) -> Path:
-        return self._settings.state / f"partition-{number:04d}-of-{self._partitions:04d}"
+        return folder_of(self._settings.state, number, self._partitions)
 
     # replay of the changelog
 

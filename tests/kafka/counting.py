@@ -35,6 +35,8 @@ class Counted(msgspec.Struct):
 class CountingTable:
     """A number a key, over RocksDB."""
 
+    forgotten = None  # it never sweeps
+
     def __init__(self, store: RocksStore) -> None:
         self._store = store
         self._dirty: dict[bytes, int] = {}

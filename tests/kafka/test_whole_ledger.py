@@ -1,4 +1,4 @@
-"""All five inputs on a real Kafka, with kills: what `cycles` says was applied, applied again by the core alone, gives every byte that was sent.
+"""All five inputs on a real Kafka, with kills: the replay of the exported run gives every byte that was sent, and the same states.
 
 Which input is a moment ahead is up to the broker, so nobody can say beforehand what must come out. But order and ticks are data: the
 worker says in `cycles` which records it applied in which order, and that decides everything. A record lost, doubled or applied in
@@ -6,6 +6,8 @@ two ways would show in the first byte that differs.
 """
 
 import json
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,11 @@ from agents.balances import profile_balances
 from agents.core import Core
 from schemas.events import encode
 from schemas.program_file import load_catalog
-from schemas.topics import BALANCES, CONSUMED, CYCLES, DEAD_LETTERS, LEDGER_ENTRIES, REDEMPTION_DECISIONS, TIER_CHANGES
-from streams.worker.logic import LedgerReactions
-from streams.worker.partition import POSITION_KEY, Partition, Position, Records, decode_cycle
-from tables.memory import MemoryStore
+from schemas.topics import BALANCES, DEAD_LETTERS, LEDGER_ENTRIES, REDEMPTION_DECISIONS, TIER_CHANGES
+from streams.worker.partition import POSITION_KEY, folder_of
+from tables.rocks import RocksStore
 from tables.table import Table
+from tests.conftest import ROOT
 from tests.kafka import everything
 from tests.kafka.help import Process, new_topics, processes, read_all
 from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
@@ -46,7 +48,6 @@ _ALL_KINDS = [
     "redemption.accepted",
     "redemption.declined",
 ]
-Lines = dict[tuple[str, int], list[bytes]]
 
 
 def _programs(folder: Path) -> Path:
@@ -63,42 +64,42 @@ def _worker(servers: str, folder: Path) -> Process:
     return Process(["-c", COMMAND, "worker", *places, *settings], folder / "worker.log")
 
 
-def _by_place(servers: str, topic: str) -> dict[int, list[Any]]:
-    found: dict[int, list[Any]] = defaultdict(list)
+def _pointstream(*arguments: object) -> Any:
+    """What a command says on standard output, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, *map(str, arguments), "--json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _values(servers: str, topic: str) -> list[bytes]:
+    """What was sent, partition after partition."""
+    found: dict[int, list[bytes]] = defaultdict(list)
     for message in read_all(servers, topic, PARTITIONS):
-        found[message.partition()].append(message)
+        found[message.partition()].append(message.value())
+    return [value for _, values in sorted(found.items()) for value in values]
+
+
+def _balances(state: Path, programs: Path) -> dict[bytes, bytes]:
+    """The record of `balances` of each profile that the state holds."""
+    core = Core(load_catalog([programs]), PARTITIONS)
+    found = {}
+    for number in range(PARTITIONS):
+        table = Table(RocksStore(folder_of(state, number, PARTITIONS)))
+        for profile_id, profile in table.profiles():
+            found[profile_id.encode()] = encode(profile_balances(core.programs, profile_id, profile))
+        table.close()
     return found
 
 
-def _applied_again(servers: str, folder: Path) -> tuple[Lines, dict[bytes, bytes]]:
-    """What the core alone says to the records that `cycles` names, in their order: output by topic and partition, and balances."""
-    inputs = {topic: _by_place(servers, topic) for topic in CONSUMED}
-    cycles = _by_place(servers, CYCLES)
-    core = Core(load_catalog([_programs(folder)]), PARTITIONS)
-    said: Lines = defaultdict(list)
-    balances: dict[bytes, bytes] = {}
-    for number, messages in cycles.items():
-        reactions = LedgerReactions(core, Table(MemoryStore()))
-        partition = Partition(number, reactions, Position(), backfill=True)
-        for message in messages:
-            for step in decode_cycle(message.value()).steps:
-                if isinstance(step, Records):
-                    batch = [record for record in inputs[step.topic][number] if step.start <= record.offset() < step.end]
-                    partition.apply(step.topic, batch)
-                else:
-                    partition.tick(step.at, step.at_most)
-            assert not reactions.outbox.errors
-            for effect in reactions.outbox.effects:
-                said[effect.topic, number].append(encode(effect.record))
-            reactions.table.flush({})
-            partition.begin_cycle()
-        for profile_id, profile in reactions.table.profiles():
-            balances[profile_id.encode()] = encode(profile_balances(core.programs, profile_id, profile))
-    return said, balances
+def _hashes(told: dict[str, Any]) -> list[tuple[int, int, str]]:
+    return [(row["partition"], row["cycle"], row["state_hash"]) for row in told["partitions"]]
 
 
-def test_what_cycles_tell_gives_every_byte_that_was_sent_whatever_was_killed(kafka: str, tmp_path: Path) -> None:
+def test_the_replay_of_the_export_gives_every_byte_that_was_sent_whatever_was_killed(kafka: str, tmp_path: Path) -> None:
     new_topics(kafka, PARTITIONS)
+    broker = f"kafka://{kafka}"
     sent = everything.records(9_000, seed=11)
     with processes() as everybody:
         everybody.append(first := _worker(kafka, tmp_path))
@@ -112,13 +113,19 @@ def test_what_cycles_tell_gives_every_byte_that_was_sent_whatever_was_killed(kaf
         everybody.append(last := _worker(kafka, tmp_path))
         wait_until(kafka, len(sent), last)
         assert last.end() == 0, last.said()
-    said, balances = _applied_again(kafka, tmp_path)
+    run, out, again = tmp_path / "run.jsonl.gz", tmp_path / "out", tmp_path / "again"
+    exported = _pointstream("export", "--broker", broker, "--output", run)
+    assert sum(partition["records"] for partition in exported["partitions"]) == len(sent)
+    summary = _pointstream("replay", "--program", _programs(tmp_path), "--input", run, "--output", out, "--state", again)
+    assert [partition["different"] for partition in summary["partitions"]] == [[]] * PARTITIONS
     for topic in SAID:
-        found = {number: [message.value() for message in messages] for number, messages in _by_place(kafka, topic).items()}
-        for number in range(PARTITIONS):
-            assert found.get(number, []) == said[topic, number], (topic, number)
-        assert any(found.values()), topic
-    kinds = {json.loads(line)["type"] for (topic, _), lines in said.items() if topic != DEAD_LETTERS for line in lines}
+        assert (out / f"{topic}.jsonl").read_bytes().splitlines() == _values(kafka, topic), topic
+    kinds = {json.loads(line)["type"] for topic in SAID[:-1] for line in (out / f"{topic}.jsonl").read_text().splitlines()}
     assert kinds >= set(_ALL_KINDS), "a run that says less proves less"
     told = {message.key(): message.value() for message in read_all(kafka, BALANCES, PARTITIONS)}
-    assert {key: value for key, value in told.items() if key != POSITION_KEY} == balances
+    assert {key: value for key, value in told.items() if key != POSITION_KEY} == _balances(again, _programs(tmp_path))
+    states = _pointstream("state-hash", "--state", tmp_path / "state", "--state", again, "--broker", broker)
+    worker, replayed, changelog = [_hashes(told) for told in states]
+    assert worker == replayed == changelog
+    assert [row[0] for row in worker] == list(range(PARTITIONS))
+    assert [(row["partition"], row["state_hash"]) for row in summary["partitions"]] == [(row[0], row[2]) for row in worker]

@@ -13,7 +13,20 @@ import pytest
 from streams.cli.main import group, run
 from tests.unit.streams.shop import PROGRAM, line, program, read_lines, sale, write_lines
 
-COMMANDS = ["demo", "worker", "replay", "ledger", "check", "validate", "schema", "produce", "topics", "profile"]
+COMMANDS = [
+    "demo",
+    "worker",
+    "replay",
+    "ledger",
+    "check",
+    "validate",
+    "schema",
+    "produce",
+    "topics",
+    "profile",
+    "export",
+    "state-hash",
+]
 
 
 class Said(NamedTuple):

@@ -1,0 +1,263 @@
+"""Replay of an exported run: each partition's records and ticks, in the order in which the worker applied them, against a table of its own.
+
+The worker's own `Partition` applies them, so partitions stay apart as they were there: what was misrouted is misrouted again, what one
+key asked of another is an input, and what it would ask now is dropped, for the answer is in the file. Each cycle is compared with what
+the worker wrote of it: where steps or outcomes differ, other programs or another version are running than did, and that is said.
+"""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from agents import made_under
+from agents.balances import balance_rows
+from agents.core import Core
+from schemas.events import encode
+from schemas.instants import parse_instant
+from schemas.program import Catalog
+from schemas.topics import CONSUMED, MESSAGES
+from streams.errors import WrongUsage
+from streams.export import lines
+from streams.replay.lines import Block
+from streams.replay.output import Output
+from streams.replay.summary import Replayed, Summary
+from streams.worker.logic import LedgerReactions
+from streams.worker.partition import (
+    META_CHANGELOG,
+    META_POSITION,
+    CycleRecord,
+    Partition,
+    Position,
+    decode_cycle,
+    decode_position,
+    folder_of,
+)
+from tables.fingerprint import fingerprint
+from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.table import Table
+
+_BATCH_RECORDS: Final = 1_000
+_TOPICS: Final = frozenset(CONSUMED)
+
+
+class _Running:
+    """One partition of the run: what of it is open, and how it compares so far."""
+
+    def __init__(self, partition: Partition, table: Table, store: RocksStore) -> None:
+        self.partition, self.table, self.store = partition, table, store
+        self.told: CycleRecord | None = None  # the cycle that is being applied
+        self.unflushed = 0
+
+
+class RecordedRun:
+    """Feed it blocks, then `close`. Raises `WrongUsage` for a file that is no whole run, `OSError` for a state that cannot be kept."""
+
+    def __init__(
+        self, catalog: Catalog, state: Path, output: Output, memory_bytes: int, flush_records: int, *, kept: bool
+    ) -> None:
+        self.summary = Summary()
+        self._catalog = catalog
+        self._core: Core | None = None
+        self._state = state
+        self._output = output
+        self._kept = kept
+        self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
+        self._cache_bytes = memory_bytes * 3 // 8
+        self._flush_records = flush_records
+        self._partitions = 0
+        self._unended: str | None = None  # the file that has begun and not ended
+        self._running: _Running | None = None
+        self._replayed: dict[int, Replayed] = {}
+        self._topic = ""
+        self._batch: list[lines.Recorded] = []
+
+    def read(self, blocks: Iterable[Block]) -> None:
+        for block in blocks:
+            for number, line in enumerate(block.lines, block.first):
+                self.summary.lines += 1
+                try:
+                    found = lines.decode(line)
+                    if found.topic is not None:
+                        self._record(found.topic, found.partition, lines.recorded(found))
+                    else:
+                        self._other(block.file, found)
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, lines.LineError) as error:
+                    raise WrongUsage(f"{block.file}:{number}: {error}; the file is damaged: export the run again") from None
+
+    def close(self) -> None:
+        """All is read: keep the rest, and tell the balances and the fingerprints of the states."""
+        if self._unended is not None:
+            raise WrongUsage(f"{self._unended}: the file is cut off; export the run again")
+        self._turn_from()
+        opened = [self._open(number) for number in sorted(self._replayed)]
+        try:
+            self._output.write_balances(self._balances(opened))
+            for running in opened:
+                replayed = self._replayed[running.partition.number]
+                replayed.state = fingerprint(running.store, running.partition.position.forgotten)
+        finally:
+            for running in opened:
+                running.table.close()
+        self.summary.partitions = [self._replayed[number] for number in sorted(self._replayed)]
+
+    def abandon(self) -> None:
+        """Whatever went wrong: let go of what is open."""
+        if self._running is not None:
+            self._running.table.close()
+            self._running = None
+
+    # lines
+
+    def _record(self, topic: str, number: int, record: lines.Recorded) -> None:
+        if (
+            topic != self._topic
+            or len(self._batch) >= _BATCH_RECORDS
+            or self._running is None
+            or self._running.partition.number != number
+        ):
+            self._apply()
+            if topic not in _TOPICS:
+                raise lines.LineError(f"{topic[:80]!r} is no topic that is applied")
+            self._in_cycle(number)
+            self._topic = topic
+        self._batch.append(record)
+
+    def _other(self, file: str, found: lines.Line) -> None:
+        self._apply()
+        self._topic = ""
+        if found.tick is not None:
+            try:
+                at = parse_instant(found.tick)
+            except ValueError as error:
+                raise lines.LineError(f"tick {error}") from None
+            self._in_cycle(found.partition).partition.tick(at, found.at_most)
+            self.summary.ticks += 1
+        elif found.export is not None:
+            self._begin(file, found)
+        elif found.end is not None:
+            self._end_cycle()
+            self._unended = None
+        elif cycle := bytes(found.cycle):
+            self._begin_cycle(found.partition, decode_cycle(cycle))
+        else:
+            raise lines.LineError("is no line of an exported run")
+
+    def _begin(self, file: str, found: lines.Line) -> None:
+        if found.export != lines.FORMAT:
+            raise WrongUsage(f"{file}: the export has format {found.export}, and this version reads {lines.FORMAT}: upgrade")
+        if self._unended is not None:
+            raise WrongUsage(f"{self._unended}: the file is cut off; export the run again")
+        if found.partitions < 1 or self._partitions not in {0, found.partitions}:
+            raise lines.LineError(f"a run of {found.partitions} partitions cannot go on one of {self._partitions}")
+        if self._core is None:
+            self._core, self._partitions = Core(self._catalog, found.partitions), found.partitions
+        self._unended = file
+
+    # cycles
+
+    def _begin_cycle(self, number: int, told: CycleRecord) -> None:
+        if self._core is None or not 0 <= number < self._partitions:
+            raise lines.LineError(f"partition {number} is none of the run's {self._partitions}")
+        self._end_cycle()
+        if self._running is None or self._running.partition.number != number:
+            self._turn_from()
+            self._running = self._open(number)
+            self._replayed.setdefault(number, Replayed(number))
+        partition = self._running.partition
+        if told.cycle != partition.position.cycle + 1:
+            raise WrongUsage(
+                f"partition {number}: the file goes on with cycle {told.cycle}, and the state stands at cycle {partition.position.cycle}; "
+                "begin with the first file of the run, and a new state"
+            )
+        partition.backfill = told.backfill
+        self._running.told = told
+
+    def _in_cycle(self, number: int) -> _Running:
+        running = self._running
+        if running is None or running.told is None or running.partition.number != number:
+            raise lines.LineError(f"the line is of partition {number}, and stands in no cycle of it")
+        return running
+
+    def _apply(self) -> None:
+        if self._batch and self._running is not None:
+            self._running.partition.apply(self._topic, self._batch)
+            self._running.unflushed += len(self._batch)
+            self.summary.messages += len(self._batch) if self._topic in MESSAGES else 0
+            self._batch = []
+
+    def _end_cycle(self) -> None:
+        """Compare the cycle with what the worker wrote of it, and carry out what it says."""
+        running = self._running
+        if running is None or running.told is None:
+            return
+        partition, told, replayed = running.partition, running.told, self._replayed[running.partition.number]
+        outbox, position = partition.reactions.outbox, partition.position
+        same = (
+            partition.steps == told.steps
+            and dict(partition.outcomes) == told.outcomes
+            and outbox.parked() == told.parked
+            and position.greatest == told.position.greatest
+        )
+        replayed.cycles += 1
+        if not same:
+            replayed.different.append(told.cycle)
+        for topic in position.inputs.keys() | told.position.inputs.keys():
+            position.inputs[topic] = told.position.inputs.get(topic, 0)
+        position.cycle, position.tick = told.cycle, told.position.tick  # a tick that found nothing due leaves no step
+        self.summary.outcomes.update(partition.outcomes)
+        self.summary.take(outbox)
+        self._output.write(outbox.effects)
+        partition.begin_cycle()
+        running.told = None
+        if running.unflushed >= self._flush_records:
+            self._flush(running)
+
+    def _flush(self, running: _Running) -> None:
+        running.table.flush({META_POSITION: msgspec.json.encode(running.partition.position)})
+        running.unflushed = 0
+
+    def _turn_from(self) -> None:
+        """Leave a partition: what it has is kept, and its cache is the next one's."""
+        if self._running is not None:
+            self._flush(self._running)
+            self._running.table.close()
+            self._running = None
+
+    # state
+
+    def _open(self, number: int) -> _Running:
+        assert self._core is not None  # noqa: S101  # a partition is only ever opened inside of a run
+        path = folder_of(self._state, number, self._partitions)
+        try:
+            store = RocksStore(path, self._shared, kept=self._kept)
+        except StoreLockedError as error:
+            raise WrongUsage(str(error)) from None
+        table = Table(store, self._cache_bytes)
+        try:
+            if table.meta(META_CHANGELOG) is not None:
+                raise WrongUsage(f"--state {self._state}: is a worker's; name a directory of the replay's own")
+            made_under.check(table, self._catalog)
+            stored = table.meta(META_POSITION)
+            position = Position() if stored is None else decode_position(stored)
+        except made_under.ProgramChangedError as error:
+            table.close()
+            raise WrongUsage(str(error)) from None
+        except BaseException:
+            table.close()
+            raise
+        return _Running(Partition(number, LedgerReactions(self._core, table), position, backfill=False), table, store)
+
+    def _balances(self, opened: list[_Running]) -> Iterator[bytes]:
+        assert self._core is not None or not opened  # noqa: S101
+        merged = heapq.merge(
+            *[((name.encode(), profile, running.table) for name, profile in running.table.profiles()) for running in opened],
+            key=lambda found: found[0],
+        )
+        for name, profile, table in merged:
+            self.summary.profiles += 1
+            if self._core is not None:
+                for row in balance_rows(self._core.programs, name.decode(), profile, table):
+                    yield encode(row)

@@ -1,0 +1,120 @@
+"""Fingerprints of the states of partitions: of a state directory that nobody has open, and of the changelog on a broker.
+
+What a changelog's fingerprint is taken of is what a rebuild from it would hold: the newest value of each key, up to the last position.
+It is put down in a temporary directory, so memory stays bounded whatever the log holds. What a fingerprint means is in
+`tables.fingerprint`.
+"""
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from confluent_kafka.admin import AdminClient
+
+from schemas.topics import CHANGELOG
+from streams.brokers import client_settings, partitions
+from streams.errors import WrongUsage
+from streams.export.log import Log
+from streams.replay.run import stored_forgotten
+from streams.worker.partition import META_POSITION, POSITION_KEY, Position, decode_position
+from tables.fingerprint import Fingerprint, fingerprint
+from tables.rocks import RocksShared, RocksStore, StoreLockedError
+
+_FOLDER: Final = re.compile(r"partition-(\d{4,})-of-(\d{4,})")
+_WRITE_RECORDS: Final = 20_000
+_MIB: Final = 1024 * 1024
+
+
+class StateHash(NamedTuple):
+    """`partition` None: one table for all, as a replay of records has. `cycle`: the last cycle that is in it; None where none counts."""
+
+    source: str
+    partition: int | None
+    cycle: int | None
+    state: Fingerprint
+
+
+def of_directory(folder: Path) -> Iterator[StateHash]:
+    """Of a stopped worker's state directory, or a replay's. Raises `WrongUsage`."""
+    found = sorted((int(name[1]), path) for path in folder.glob("partition-*") if (name := _FOLDER.fullmatch(path.name)))
+    if found:
+        for number, path in found:
+            yield _of_store(path, str(folder), number)
+    elif (folder / "CURRENT").exists():
+        yield _of_store(folder, str(folder), None)
+    else:
+        raise WrongUsage(f"--state {folder}: holds no state; name the directory that a worker or a replay was given with --state")
+
+
+def of_changelog(broker: str, wanted: Sequence[int] | None, advanced: Callable[[int, int], None]) -> Iterator[StateHash]:
+    """`advanced` is told how many offsets have been read since the last call, and how many there are. Raises `WrongUsage`."""
+    there = partitions(AdminClient(client_settings(broker)), broker)
+    if CHANGELOG not in there:
+        raise WrongUsage(f"{broker} has no topic {CHANGELOG}: no worker has run there")
+    numbers = sorted(set(range(there[CHANGELOG]) if wanted is None else wanted))
+    if wrong := [number for number in numbers if number >= there[CHANGELOG]]:
+        raise WrongUsage(f"--partitions {wrong[0]}: the topics have partitions 0 to {there[CHANGELOG] - 1}")
+    log = Log(broker, CHANGELOG)
+    try:
+        bounds = {number: log.bounds(number) for number in numbers}
+        total = sum([high - low for low, high in bounds.values()])
+        for number in numbers:
+            with tempfile.TemporaryDirectory(prefix="pointstream-state-hash-") as folder:
+                store = RocksStore(Path(folder), RocksShared(64 * _MIB, 64 * _MIB), kept=False)
+                try:
+                    position = _fill(store, log, number, *bounds[number], lambda count: advanced(count, total))
+                    yield StateHash(broker, number, position.cycle, fingerprint(store, position.forgotten))
+                finally:
+                    store.close()
+    finally:
+        log.close()
+
+
+def unequal(found: Sequence[StateHash]) -> list[str]:
+    """Where states of one partition and cycle differ, in sentences; those of different cycles say nothing about each other."""
+    first: dict[tuple[int | None, int | None], StateHash] = {}
+    said = []
+    for one in found:
+        other = first.setdefault((one.partition, one.cycle), one)
+        if one.state != other.state:
+            said.append(f"partition {one.partition}, cycle {one.cycle}: the state of {one.source} is not that of {other.source}")
+    return said
+
+
+def _fill(store: RocksStore, log: Log, number: int, low: int, high: int, advanced: Callable[[int], None]) -> Position:
+    """The newest value of each key, up to the last position."""
+    position, seen = Position(), low
+    waiting: list[tuple[bytes, bytes | None]] = []
+    whole = 0  # so many of those that wait stand before a position
+    if low < high:
+        log.begin(number, low)
+        for message in log.upto(high, whole=False):
+            if message.key() != POSITION_KEY:
+                waiting.append((message.key(), message.value()))
+                continue
+            position, whole = decode_position(message.value()), len(waiting)
+            if whole >= _WRITE_RECORDS:
+                store.write(waiting, [], {})
+                waiting, whole = [], 0
+                advanced(message.offset() + 1 - seen)
+                seen = message.offset() + 1
+    store.write(waiting[:whole], [], {})
+    advanced(high - seen)
+    return position
+
+
+def _of_store(path: Path, source: str, number: int | None) -> StateHash:
+    try:
+        store = RocksStore(path)
+    except StoreLockedError as error:
+        raise WrongUsage(str(error)) from None
+    try:
+        if number is None:
+            return StateHash(source, None, None, fingerprint(store, stored_forgotten(store)))
+        stored = store.meta(META_POSITION)
+        position = Position() if stored is None else decode_position(stored)
+        return StateHash(source, number, position.cycle, fingerprint(store, position.forgotten))
+    finally:
+        store.close()

@@ -1,0 +1,231 @@
+"""A run as one file: its replay says, byte for byte and partition by partition, what the worker said; and says so where it cannot."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.balances import balance_rows
+from agents.core import Core
+from schemas.document import read_document
+from schemas.events import encode
+from schemas.program import Catalog
+from schemas.program_file import build_catalog
+from schemas.topics import CYCLES, DEAD_LETTERS, LEDGER_ENTRIES, NOTIFICATIONS, PURCHASES, REDEMPTION_DECISIONS, TIER_CHANGES
+from streams.errors import WrongUsage
+from streams.export import lines
+from streams.replay.run import ReplaySettings, replay
+from streams.replay.summary import Summary
+from tables.fingerprint import fingerprint
+from tables.table import Table
+from tests.kafka import everything
+from tests.unit.streams.in_memory import START_MS, NobodyWatches, Worker
+
+PARTITIONS = 3
+SAID = (LEDGER_ENTRIES, TIER_CHANGES, REDEMPTION_DECISIONS, NOTIFICATIONS, DEAD_LETTERS)
+
+
+def programs(claimed: bool = False, **changed: str) -> Catalog:
+    texts = everything.PROGRAMS | changed
+    claims = "receipts: claimed\n" if claimed else ""
+    return build_catalog([read_document(text + claims, f"{name}.yaml") for name, text in texts.items()])
+
+
+def a_run(count: int, seed: int, *, claimed: bool = False, backfill: bool = True) -> Worker:
+    worker = Worker(programs(claimed), PARTITIONS, seed, backfill=backfill)
+    sent = everything.records(count, seed)
+    for n, (topic, key, value) in enumerate(sent):
+        worker.now_ms = START_MS + 3_600_000 + n * 60 * 86_400_000 // len(sent)
+        worker.send(topic, key, value, partition=n % PARTITIONS if n % 50 == 0 else None)  # some are misrouted
+        if n % 12 == 0 and topic == PURCHASES and b'"R' in value:  # another one has the same receipt
+            worker.send(topic, "thief", value.replace(f'"{key}"'.encode(), b'"thief"'))
+        if n % 40 == 0:
+            worker.work()
+    worker.send(PURCHASES, "p1", b'\xff{"not": "utf-8"}')
+    worker.send(PURCHASES, "p1", b'{"two":\n"lines"}')
+    worker.topics.put(PURCHASES, 0, None, None, 1_709_290_000_000)
+    worker.work()
+    return worker
+
+
+def replayed(folder: Path, *files: bytes, catalog: Catalog | None = None, **settings: Any) -> Summary:
+    paths = []
+    for n, content in enumerate(files):
+        paths.append(folder / f"run-{n}.jsonl")
+        paths[-1].write_bytes(content)
+    told = {"inputs": tuple(map(str, paths)), "output": folder / "out", **settings}
+    return replay(catalog or programs(), ReplaySettings(**told), NobodyWatches())
+
+
+def said(folder: Path, topic: str) -> list[bytes]:
+    return (folder / "out" / f"{topic}.jsonl").read_bytes().splitlines()
+
+
+@pytest.mark.parametrize("claimed", [False, True], ids=["plain", "claimed"])
+@pytest.mark.parametrize("backfill", [False, True], ids=["by the clock", "backfill"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_replay_of_an_export_says_every_byte_that_was_said_and_holds_what_was_held(
+    tmp_path: Path, seed: int, backfill: bool, claimed: bool
+) -> None:
+    run = a_run(700, seed, claimed=claimed, backfill=backfill)
+    catalog = programs(claimed)
+    summary = replayed(tmp_path, run.exported(), catalog=catalog, state=tmp_path / "state")
+    for topic in SAID:
+        assert said(tmp_path, topic) == run.topics.values(topic, PARTITIONS), topic
+    assert said(tmp_path, LEDGER_ENTRIES)
+    assert b"misrouted" in b"".join(said(tmp_path, DEAD_LETTERS))
+    assert (summary.messages > 100) == claimed
+    assert [(one.number, one.different) for one in summary.partitions] == [(n, []) for n in range(PARTITIONS)]
+    assert [one.cycles for one in summary.partitions] == [len(run.topics.records[CYCLES, n]) for n in range(PARTITIONS)]
+    held = [fingerprint(store, run_position.forgotten) for store, run_position in zip(run.stores, run.ends(), strict=True)]
+    assert [one.state for one in summary.partitions] == held
+    core, rows = Core(catalog, PARTITIONS), []
+    for store in run.stores:
+        table = Table(store)
+        for profile_id, profile in table.profiles():
+            rows += [(profile_id.encode(), encode(row)) for row in balance_rows(core.programs, profile_id, profile, table)]
+    assert said(tmp_path, "balances") == [row for _, row in sorted(rows, key=lambda row: row[0])]
+
+
+def test_sizes_and_compression_change_nothing(tmp_path: Path) -> None:
+    run = a_run(300, seed=3)
+    replayed(tmp_path, run.exported())
+    whole = {topic: said(tmp_path, topic) for topic in (*SAID, "balances")}
+    replayed(tmp_path, gzip.compress(run.exported()), flush_records=7, chunk_bytes=1_000)
+    assert whole == {topic: said(tmp_path, topic) for topic in (*SAID, "balances")}
+
+
+def test_partitions_that_were_exported_one_by_one_are_the_same_run(tmp_path: Path) -> None:
+    run = a_run(300, seed=4)
+    replayed(tmp_path, run.exported())
+    whole = {topic: said(tmp_path, topic) for topic in (*SAID, "balances")}
+    replayed(tmp_path, *[run.exported([number]) for number in range(PARTITIONS)])
+    assert whole == {topic: said(tmp_path, topic) for topic in (*SAID, "balances")}
+
+
+def test_partitions_that_take_turns_in_a_file_are_kept_apart(tmp_path: Path) -> None:
+    run = a_run(300, seed=5)
+    replayed(tmp_path, run.exported())
+    balances = said(tmp_path, "balances")
+    head, *rest, end = run.exported().splitlines(keepends=True)
+    cycles: dict[int, list[list[bytes]]] = {number: [] for number in range(PARTITIONS)}
+    for text in rest:
+        line = lines.decode(text)
+        if bytes(line.cycle):
+            cycles[line.partition].append([])
+        cycles[line.partition][-1].append(text)
+    turns = [cycle for turn in range(max(map(len, cycles.values()))) for of in cycles.values() for cycle in of[turn : turn + 1]]
+    summary = replayed(tmp_path, b"".join([head, *[text for cycle in turns for text in cycle], end]))
+    assert said(tmp_path, "balances") == balances
+    assert not any(one.different for one in summary.partitions)
+
+
+def test_another_program_is_noticed_cycle_by_cycle(tmp_path: Path) -> None:
+    run = a_run(300, seed=6)
+    other = programs(club=everything.PROGRAMS["club"].replace("applications: [pos]", "applications: [kiosk]"))
+    assert any(one.different for one in replayed(tmp_path, run.exported(), catalog=other).partitions)
+
+
+def _without(content: bytes, word: bytes) -> bytes:
+    texts = content.splitlines(keepends=True)
+    texts.remove(next(text for text in texts if text.startswith(word)))
+    return b"".join(texts)
+
+
+DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "cut off": (lambda run: run.rsplit(b"\n", 2)[0], "the file is cut off"),
+    "cut off, and another one": (lambda run: run.rsplit(b"\n", 2)[0] + b"\n" + run, "the file is cut off"),
+    "cut inside of a line": (lambda run: run[: len(run) // 2], "run-0.jsonl:"),
+    "a line of something else": (
+        lambda run: run.replace(b"\n", b'\n{"hello":1}\n', 1),
+        "run-0.jsonl:2: is no line of an exported run",
+    ),
+    "a cycle is missing": (
+        lambda run: _without(run, b'{"cycle"'),
+        "run-0.jsonl:2: the line is of partition 0, and stands in no cycle",
+    ),
+    "begins with its second cycle": (
+        lambda run: run.replace(b'{"cycle":{"cycle":1,', b'{"cycle":{"cycle":2,', 1),
+        "goes on with cycle 2, and the state stands at cycle 0",
+    ),
+    "a newer format": (lambda run: run.replace(b'{"export":1', b'{"export":9', 1), "format 9"),
+    "no offset": (
+        lambda run: run.replace(b'"offset":', b'"offsite":').replace(b"offsite", b"offset", 1),
+        "must have partition, offset",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_file_that_is_no_whole_run_is_refused_with_its_place(tmp_path: Path, case: str) -> None:
+    damage, sentence = DAMAGED[case]
+    content = damage(a_run(60, seed=7).exported())
+    with pytest.raises(WrongUsage) as refused:
+        replayed(tmp_path, content)
+    assert sentence in refused.value.message
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_run_goes_on_where_its_state_stands_and_nowhere_else(tmp_path: Path) -> None:
+    run = a_run(100, seed=8)
+    replayed(tmp_path, run.exported(), state=tmp_path / "state")
+    with pytest.raises(WrongUsage, match="the state stands at cycle"):
+        replayed(tmp_path, run.exported(), state=tmp_path / "state")
+
+
+def test_states_of_records_and_of_runs_are_not_mixed(tmp_path: Path) -> None:
+    record = json.dumps({"topic": PURCHASES, "value": {}}).encode()
+    run = a_run(60, seed=9).exported()
+    replayed(tmp_path, record, state=tmp_path / "of-records")
+    replayed(tmp_path, run, state=tmp_path / "of-a-run")
+    with pytest.raises(WrongUsage, match="is the state of records"):
+        replayed(tmp_path, run, state=tmp_path / "of-records")
+    with pytest.raises(WrongUsage, match="is the state of an exported run"):
+        replayed(tmp_path, record, state=tmp_path / "of-a-run")
+
+
+def test_what_a_cycle_names_must_be_there(tmp_path: Path) -> None:
+    run = a_run(60, seed=10)
+    del run.topics.records[PURCHASES, 1][0]
+    with pytest.raises(WrongUsage, match="retention has deleted"):
+        run.exported()
+    run = a_run(60, seed=10)
+    del run.topics.records[PURCHASES, 1][-1]
+    with pytest.raises(WrongUsage, match="purchases partition 1 has no record at offset"):
+        run.exported()
+    run = a_run(60, seed=10)
+    del run.topics.records[PURCHASES, 1][2]
+    with pytest.raises(WrongUsage, match=r"cycle \d+ of partition 1 applied"):
+        run.exported()
+    run = a_run(60, seed=10)
+    del run.topics.records[CYCLES, 1][0]
+    with pytest.raises(WrongUsage, match="is cycle 2: retention has deleted those before it"):
+        run.exported()
+    run = a_run(60, seed=10)
+    del run.topics.records[CYCLES, 1][1]
+    with pytest.raises(WrongUsage, match="is cycle 3 and comes after cycle 1"):
+        run.exported()
+
+
+TEXTS = st.one_of(
+    st.binary(max_size=60),
+    st.text(max_size=40).map(str.encode),
+    st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), st.lists, max_leaves=6).map(
+        lambda value: json.dumps(value).encode()
+    ),
+)
+
+
+@given(key=st.none() | TEXTS, value=st.none() | TEXTS, offset=st.integers(0, 2**62), at_ms=st.integers(0, 2**41))
+def test_a_record_comes_back_as_it_was_in_one_line(key: bytes | None, value: bytes | None, offset: int, at_ms: int) -> None:
+    line = lines.record(PURCHASES, 5, offset, at_ms, key, value)
+    assert b"\n" not in line
+    found = lines.decode(line)
+    assert (found.topic, found.partition) == (PURCHASES, 5)
+    back = lines.recorded(found)
+    assert (back.offset(), back.key(), back.value(), back.timestamp()[1]) == (offset, key, value, at_ms)
