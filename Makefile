@@ -64,7 +64,7 @@ kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, reba
 	@$(BIN)/python -m pytest -m kafka $(ARGS)
 
 returns: $(VENV)/.installed-dev ## a shop's 2,618 real returns under each policy, against an independent reckoning
-	@$(BIN)/python -m pytest tests/online_retail/test_returns.py tests/online_retail/test_auditor.py -n 0 $(ARGS)
+	@$(BIN)/python -m pytest tests/online_retail/test_returns.py tests/unit/audit -n 0 $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "schema": "schema",
     "produce": "produce",
     "topics": "topics",
+    "audit": "audit",
     "profile": "profile",
     "export": "export",
     "state-hash": "state_hash",

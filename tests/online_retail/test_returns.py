@@ -1,6 +1,6 @@
 """The real returns: 11,571 sales and 2,618 returns of a shop, under each policy, against an independent reckoning.
 
-`returns_oracle.py` says what every customer must have; a bare interpreter runs it. `auditor.py` adds the entries up again. Points
+`returns_oracle.py` says what every customer must have; a bare interpreter runs it. The auditor adds the entries up again. Points
 of this program never expire, so a receipt's own points are always there to be taken: the debt and the limits of the balance only
 show where customers spend in between, which `spent` makes them do.
 """
@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.online_retail.auditor import audit
+from streams.audit.accounts import Accounts
+from streams.audit.auditor import Auditor
+from streams.audit.books import ACTIVE, PENDING, TERMS
 from tests.online_retail.test_replay import (
     DATA,
     HERE,
@@ -231,15 +233,15 @@ def test_the_invariant_holds_in_every_entry_and_every_lot(
 
 def assert_the_books_add_up(ran: Ran) -> None:
     """Every entry, every lot; and `balances` says in the end what the entries sum to, with the same open lots."""
-    books, faults = audit(ran.files["ledger-entries.jsonl"].splitlines())
-    balances = ran.balances
+    auditor = Auditor(accounts := Accounts())
+    faults = [str(found) for line in ran.files["ledger-entries.jsonl"].splitlines() if (found := auditor.check(line))]
     assert faults[:5] == []
-    assert {ledger[0] for ledger in books} ^ set(balances) == set()
-    for (profile_id, _, _, _), ledger in books.items():
-        row = balances[profile_id]
-        stated = {**ledger.terms, "debt": ledger.debt, "lifetime": ledger.issued}
-        assert {term: str(value) for term, value in stated.items()} == {term: row[term] for term in stated}, profile_id
-        held = {name: str(lot["active"] + lot["pending"]) for name, lot in ledger.lots.items() if lot["active"] + lot["pending"]}
+    assert {entry["profile_id"] for entry in rows(ran.files, "ledger-entries")} == set(ran.balances)
+    for profile_id, row in ran.balances.items():
+        ledger = accounts.of(profile_id, row["program"]).ledgers[row["point"]]
+        stated = dict(zip(TERMS, map(str, ledger.terms), strict=True))
+        assert stated == {term: row[term] for term in TERMS}, profile_id
+        held = {name: str(lot[ACTIVE] + lot[PENDING]) for name, lot in ledger.lots.items() if lot[ACTIVE] + lot[PENDING]}
         assert held == {lot["lot_id"]: lot["remaining"] for lot in row["lots"] if lot["remaining"] != "0"}, profile_id
 
 

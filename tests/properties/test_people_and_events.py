@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from agents.core import Core
 from schemas.events import encode
+from streams.audit.accounts import Accounts
+from streams.audit.auditor import Auditor
 from tables.memory import MemoryStore
 from tables.table import Table
-from tests.online_retail.auditor import audit
 from tests.unit.agents.scene import Scene
 
 POINTS: list[dict[str, Any]] = [
@@ -144,6 +145,6 @@ def test_whatever_is_said_of_one_person(
     ]
     said = bytes_of(steps, programs, restarts=False, named_lots=named_lots)
     assert said == bytes_of(steps, programs, restarts=True, named_lots=named_lots)
-    entries = [line for line in said if "sequence" in msgspec.json.decode(line)]
-    _, faults = audit(entries)
-    assert faults == []
+    auditor = Auditor(Accounts())
+    entries = [line for line in said if "entry" in msgspec.json.decode(line)]
+    assert [str(found) for line in entries if (found := auditor.check(line))] == []

@@ -23,6 +23,7 @@ COMMANDS = [
     "schema",
     "produce",
     "topics",
+    "audit",
     "profile",
     "export",
     "state-hash",

@@ -1,0 +1,124 @@
+"""Accounts: what the auditor knows of each profile and program, in memory and, where there are many, on disk.
+
+An account holds its open lots and a little memory of what came last: a few hundred bytes as stored, whatever the number of its entries. All of
+them lie in RocksDB (a directory that is kept, or a temporary one), and as many as fit into the memory that is allowed are held as objects, so
+the number of profiles is bounded by the disk alone. `keep` writes what has changed together with the positions in the topic: a run
+goes on where the one before has kept.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct, field
+from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+
+from streams.audit.books import Ledger
+from streams.errors import WrongUsage
+
+FORMAT: Final = b"\x01"
+DEFAULT_MEMORY_BYTES: Final = 256 * 1024 * 1024
+_OBJECTS_PER_STORED: Final = 10  # an account as objects takes about so many times its stored bytes
+_STORED_LEAST: Final = 150
+_POSITIONS: Final = b"\x00positions"
+_BUFFER_BYTES: Final = 16 * 1024 * 1024
+
+
+class Account(Struct, array_like=True):
+    """The last `entry` and `sequence` of a profile in a program; ids and checksums of the `recent` ones; its ledgers."""
+
+    entry: int = 0
+    sequence: int = 0
+    recent: bytes = b""
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+
+
+class Kept(Struct):
+    """How far a kept auditor has come: its cluster, the next offset by partition, and its figures."""
+
+    cluster: str | None = None
+    offsets: dict[int, int] = field(default_factory=dict)
+    entries: int = 0
+    repeated: int = 0
+    violations: int = 0
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_ACCOUNT: Final = msgspec.msgpack.Decoder(Account)
+_KEPT: Final = msgspec.json.Decoder(Kept)
+
+
+class Accounts:
+    """`folder` None: in memory alone, for a few."""
+
+    def __init__(self, folder: Path | None = None, memory_bytes: int = DEFAULT_MEMORY_BYTES, *, logged: bool = True) -> None:
+        """`logged` False: the folder is a temporary one, so nothing is logged ahead. Raises `WrongUsage` where it cannot be opened."""
+        self._objects_bytes = max(memory_bytes - 2 * _BUFFER_BYTES, memory_bytes // 2)
+        self._most = self._objects_bytes // (_STORED_LEAST * _OBJECTS_PER_STORED)
+        self._cached: dict[str, Account] = {}
+        self._changed: set[str] = set()
+        self._disk = None if folder is None else _open(folder)
+        self._write_options = WriteOptions()
+        self._write_options.disable_wal = not logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
+
+    def of(self, profile_id: str, program: str) -> Account:
+        """The account, an empty one where there was none; whoever asks changes it in place."""
+        key = f"{program}\x00{profile_id}"
+        account = self._cached.get(key)
+        if account is None:
+            stored = None if self._disk is None else self._disk.get(key.encode())
+            account = Account() if stored is None else _decode(stored)
+            self._cached[key] = account
+        self._changed.add(key)
+        return account
+
+    @property
+    def full(self) -> bool:
+        """Whether as many are in memory as may be: then they are to be kept."""
+        return self._disk is not None and len(self._cached) >= self._most
+
+    def kept(self) -> Kept:
+        stored = None if self._disk is None else self._disk.get(_POSITIONS)
+        return Kept() if stored is None else _KEPT.decode(stored)
+
+    def keep(self, kept: Kept) -> None:
+        """Write what has changed, and how far the auditor has come, as one."""
+        if self._disk is None:
+            return
+        batch, size = WriteBatch(raw_mode=True), 0
+        for key in self._changed:
+            stored = FORMAT + _ENCODER.encode(self._cached[key])
+            size += len(stored)
+            batch.put(key.encode(), stored)
+        batch.put(_POSITIONS, msgspec.json.encode(kept))
+        self._disk.write(batch, self._write_options)
+        if self._changed:
+            stored_bytes = max(size // len(self._changed), _STORED_LEAST)
+            self._most = max(self._objects_bytes // (stored_bytes * _OBJECTS_PER_STORED), 1)
+        self._changed.clear()
+        if len(self._cached) >= self._most:
+            self._cached.clear()
+
+    def close(self) -> None:
+        if self._disk is not None:
+            self._disk.close()
+
+
+def _open(folder: Path) -> Rdict:
+    folder.mkdir(parents=True, exist_ok=True)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(_BUFFER_BYTES)
+    options.set_keep_log_file_num(2)
+    try:
+        return Rdict(str(folder), options)
+    except Exception as error:  # rocksdict raises plain exceptions
+        if "lock" in str(error).lower():
+            raise WrongUsage(f"--state {folder}: another process uses it; give this one a directory of its own") from None
+        raise WrongUsage(f"--state {folder}: cannot be opened: {error}") from error
+
+
+def _decode(stored: bytes) -> Account:
+    if stored[:1] != FORMAT:
+        raise WrongUsage("the auditor's state was written by a newer version: upgrade, or begin with a new directory")
+    return _ACCOUNT.decode(stored[1:])

@@ -1,0 +1,106 @@
+"""Reads `ledger-entries` from a broker: read committed, without a group, partition by partition from where the auditor has come.
+
+A run that ends reads what the topic held when it began; one that follows goes on for ever. A broker that is away is waited for, by one that
+follows without end.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.brokers import REACH_SECONDS, client_settings, reason
+from streams.errors import Stop, WrongUsage
+
+TOPIC: Final = "ledger-entries"
+_BATCH: Final = 10_000
+_POLL_SECONDS: Final = 0.2
+_SILENT_SECONDS: Final = 60.0
+_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
+_OURS: Final = {
+    KafkaError._AUTO_OFFSET_RESET: "what comes next has been deleted from it: begin with a new --state",  # noqa: SLF001
+    KafkaError.OFFSET_OUT_OF_RANGE: "what comes next has been deleted from it: begin with a new --state",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "reading it is not allowed",
+}
+
+
+class Topic:
+    """`offsets`: the next one to check, by partition; kept up to date by whoever takes a message."""
+
+    def __init__(self, broker: str) -> None:
+        """Raises `WrongUsage` where the broker does not answer or has no such topic."""
+        self._broker = broker
+        self._consumer = Consumer(
+            {
+                **client_settings(broker),
+                "group.id": "pointstream-audit",  # the client wants one; nothing is ever joined or committed
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "fetch.wait.max.ms": 50,
+                "queued.max.messages.kbytes": 32 * 1024,
+            }
+        )
+        try:
+            known = self._consumer.list_topics(TOPIC, timeout=REACH_SECONDS)
+        except KafkaException as error:
+            self.close()
+            raise WrongUsage(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
+        topic = known.topics.get(TOPIC)
+        if topic is None or topic.error is not None or not topic.partitions:
+            self.close()
+            raise WrongUsage(f"the topic {TOPIC} is not there; `pointstream topics --broker {broker}` creates it")
+        self.cluster: str | None = known.cluster_id
+        self.partitions = sorted(topic.partitions)
+        self.offsets: dict[int, int] = {}
+        self._ends: dict[int, int] = {}
+
+    def begin(self, offsets: dict[int, int]) -> None:
+        """Read on from these offsets; a partition without one from its beginning."""
+        for number in self.partitions:
+            first, end = self._consumer.get_watermark_offsets(TopicPartition(TOPIC, number), timeout=REACH_SECONDS)
+            at = self.offsets[number] = offsets.get(number, first)
+            self._ends[number] = end
+            if at > end:
+                raise WrongUsage(
+                    f"the state has come to offset {at} of partition {number} of {TOPIC}, which ends at {end}: it is another topic's"
+                )
+        self._consumer.assign([TopicPartition(TOPIC, number, self.offsets[number]) for number in self.partitions])
+
+    def messages(self, *, follow: bool) -> Iterator[list[Any]]:
+        """Batches in order; empty ones while nothing comes. Ends where the topic ended at the beginning, unless it follows."""
+        done = {number for number in self.partitions if self.offsets[number] >= self._ends[number]}
+        heard = time.monotonic()
+        while follow or len(done) < len(self.partitions):
+            batch: list[Any] = []
+            message: Any
+            for message in self._consumer.consume(_BATCH, _POLL_SECONDS):
+                error = message.error()
+                if error is None:
+                    batch.append(message)
+                    if message.offset() + 1 >= self._ends[message.partition()]:
+                        done.add(message.partition())
+                elif error.code() == _EOF:
+                    done.add(message.partition())
+                    heard = time.monotonic()
+                elif error.fatal() or error.code() in _OURS:
+                    raise Stop(f"{TOPIC} cannot be read: {_OURS.get(error.code(), error.str())}")
+            if batch:
+                heard = time.monotonic()
+            elif not follow and time.monotonic() - heard > _SILENT_SECONDS:
+                raise Stop(f"nothing has come from {self._broker} for {_SILENT_SECONDS:.0f} s, and the topic goes on")
+            yield batch
+
+    def lag(self) -> dict[int, int]:
+        """How many offsets are still to check in each partition, as far as the client knows."""
+        found = {}
+        for number in self.partitions:
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(TOPIC, number), cached=True)
+            found[number] = max(end - self.offsets[number], 0)
+        return found
+
+    def close(self) -> None:
+        self._consumer.close()

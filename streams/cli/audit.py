@@ -1,0 +1,124 @@
+"""`pointstream audit`: check the books from the ledger's entries alone; 0 they hold, 1 they do not."""
+
+import json
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from streams.errors import DONE, FOUND_WRONG
+from streams.settings import ManyValues, Size, setting
+
+if TYPE_CHECKING:
+    from streams.audit.auditor import Found
+    from streams.audit.run import Audited, Place
+
+
+@click.command(
+    short_help="Check the books from the ledger's entries alone.",
+    cls=ManyValues,
+    many=("--input",),
+    epilog="Examples: pointstream audit --broker kafka://127.0.0.1:9092 --follow --state var/audit --metrics-port 9101; "
+    "pointstream audit --input var/replayed/ledger-entries.jsonl",
+)
+@setting("--broker", metavar="URL", show_default="none", help="kafka://HOST:PORT[,HOST:PORT]: the topic ledger-entries there.")
+@setting(
+    "--input",
+    "inputs",
+    multiple=True,
+    type=click.Path(allow_dash=True),
+    metavar="FILE...",
+    show_default="none",
+    help="In place of a broker: ledger-entries.jsonl of a replay, of several runs in order; - is standard input.",
+)
+@setting("--follow", is_flag=True, help="Run on: tell each violation, count it and go on, until asked to end.")
+@setting(
+    "--state",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    show_default="a temporary one, removed at the end",
+    help="Keep there what is known; a later run with the same directory goes on from it.",
+)
+@setting("--memory", default="256MiB", type=Size(), help="What is known of profiles may take so much; the rest lies on disk.")
+@setting("--metrics-port", type=click.IntRange(1, 65_535), metavar="PORT", show_default="none", help="Serve /metrics there.")
+@setting("--json", "as_json", is_flag=True, help="Print violations and the sum on standard output, a JSON object a line.")
+def command(
+    *,
+    broker: str | None,
+    inputs: tuple[str, ...],
+    follow: bool,
+    state: Path | None,
+    memory: int,
+    metrics_port: int | None,
+    as_json: bool,
+) -> int:
+    """Add the ledger's entries up again, and check that each is what the one before it and its own points make.
+
+    In every entry: the invariant, the numbers without a gap, each term of the balance by what this type of entry may change, what
+    each lot holds, and that an id does not come again with other content. It shares no code with the ledger. Ends with 1 at the
+    first violation, with 0 at the end of the topic as it was when it began.
+    """
+    from streams.audit.run import AuditSettings, audit_files, audit_topic
+    from streams.replay.lines import check_readable
+
+    if (broker is None) == (not inputs):
+        raise click.UsageError("name either --broker or --input")
+    if inputs and (follow or metrics_port is not None):
+        raise click.UsageError("--follow and --metrics-port go with --broker")
+    settings = AuditSettings(state, memory, follow, metrics_port)
+
+    def tell(place: "Place", found: "Found") -> None:
+        if as_json:
+            click.echo(json.dumps({"violation": _without_none(found), "at": _without_none(place)}))
+        else:
+            click.echo(f"pointstream: audit: {place}: {found}", err=True)
+
+    if broker is None:
+        check_readable(inputs)
+        audited = audit_files(inputs, settings, tell)
+    else:
+        audited = audit_topic(broker, settings, tell, _asked_to_end() if follow else lambda: False)
+    if as_json:
+        click.echo(json.dumps(_sum(audited)))
+    else:
+        _print(audited)
+    return FOUND_WRONG if audited.violations else DONE
+
+
+def _asked_to_end() -> Any:
+    """Whether SIGTERM or Ctrl-C has come: what is checked is kept before it ends."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _frame: asked.append(got))
+    return lambda: bool(asked)
+
+
+def _without_none(told: Any) -> dict[str, Any]:
+    return {name: value for name in told.__struct_fields__ if (value := getattr(told, name)) is not None}
+
+
+def _sum(audited: "Audited") -> dict[str, Any]:
+    return {
+        "entries": audited.entries,
+        "repeated": audited.repeated,
+        "violations": audited.violations,
+        "behind": audited.behind,
+        "seconds": round(audited.seconds, 3),
+    }
+
+
+def _print(audited: "Audited") -> None:
+    told = f"{audited.entries:,} entries checked in {audited.seconds:.1f} s"
+    if audited.repeated:
+        told += f", {audited.repeated:,} of them told again"
+    if audited.behind:
+        told += f"; about {audited.behind:,} have come since"
+    holds = (
+        f"{audited.violations:,} violations"
+        if audited.violations > 1
+        else "1 violation"
+        if audited.violations
+        else "the books hold"
+    )
+    click.echo(f"{told}: {holds}", err=True)

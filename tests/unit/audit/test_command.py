@@ -1,0 +1,192 @@
+"""`pointstream audit` as a user runs it: over files, over a topic to its end, and on and on with metrics."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from confluent_kafka import Producer
+
+from streams.audit.run import AuditSettings, audit_topic
+from streams.audit.topic import TOPIC
+from streams.cli.main import run
+from streams.embedded import EmbeddedBroker, embedded_broker
+from tests.conftest import ROOT
+
+SPENT = ROOT / "tests" / "golden" / "spent-held-and-given-back" / "expected" / "ledger-entries.jsonl"
+LINES = SPENT.read_bytes().splitlines()
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Any:
+    def call(*arguments: object) -> tuple[int, str, str]:
+        code = run(["audit", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def wrong(line: bytes) -> bytes:
+    """The entry with one more active point than there is."""
+    entry = json.loads(line)
+    entry["balance"]["active"] = "999999.00"
+    return json.dumps(entry).encode()
+
+
+def write(path: Path, lines: list[bytes]) -> Path:
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+# files
+
+
+def test_books_that_hold_end_with_0(say: Any) -> None:
+    code, out, err = say("--input", SPENT)
+    assert (code, out) == (0, "")
+    assert re.fullmatch(rf"{len(LINES)} entries checked in \d+\.\d s: the books hold\n", err)
+
+
+def test_the_first_violation_ends_with_1_and_says_where_it_lies_and_what_it_is(say: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "wrong.jsonl", [*LINES[:4], wrong(LINES[4]), wrong(LINES[5])])
+    code, _, err = say("--input", path)
+    told = err.splitlines()
+    assert code == 1
+    entry = json.loads(LINES[4])
+    assert told[0].startswith(
+        f"pointstream: audit: {path} line 5: entry 5 of spending pts ({entry['type']} {entry['id']}) states "
+    )
+    assert told[1].startswith("5 entries checked")
+    assert told[1].endswith(": 1 violation")
+
+
+def test_for_a_machine(say: Any, tmp_path: Path) -> None:
+    path = write(tmp_path / "wrong.jsonl", [*LINES[:4], wrong(LINES[4])])
+    code, out, err = say("--input", path, "--json")
+    violation, total = map(json.loads, out.splitlines())
+    assert (code, err) == (1, "")
+    assert violation["at"] == {"file": str(path), "line": 5}
+    assert {name: violation["violation"][name] for name in ("entry", "program", "point")} == {
+        "entry": 5,
+        "program": "spending",
+        "point": "pts",
+    }
+    assert (total["entries"], total["violations"]) == (5, 1)
+
+
+def test_a_run_that_went_on_from_another_is_audited_with_both_or_from_the_auditors_state(say: Any, tmp_path: Path) -> None:
+    first, second = write(tmp_path / "first.jsonl", LINES[:5]), write(tmp_path / "second.jsonl", LINES[5:])
+    assert say("--input", first, second)[0] == 0
+    code, _, err = say("--input", second)
+    assert code == 1
+    assert "is the first of its numbers" in err
+    state = tmp_path / "state"
+    assert say("--input", first, "--state", state)[0] == 0
+    assert say("--input", second, "--state", state)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "name either --broker or --input"),
+        (["--broker", "kafka://127.0.0.1:1", "--input", SPENT], "name either --broker or --input"),
+        (["--input", SPENT, "--follow"], "--follow and --metrics-port go with --broker"),
+        (["--input", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
+        (["--broker", "nonsense"], "write kafka://HOST:PORT"),
+    ],
+)
+def test_wrong_usage_ends_with_2(say: Any, arguments: list[object], sentence: str) -> None:
+    code, _, err = say(*arguments)
+    assert code == 2
+    assert sentence in err
+
+
+def test_a_state_that_somebody_else_uses_is_refused(say: Any, tmp_path: Path) -> None:
+    from streams.audit.accounts import Accounts
+
+    taken = Accounts(tmp_path / "state")
+    code, _, err = say("--input", SPENT, "--state", tmp_path / "state")
+    taken.close()
+    assert code == 2
+    assert "another process uses it" in err
+
+
+# a topic
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[EmbeddedBroker]:
+    with embedded_broker(announce=lambda _: None) as started:
+        yield started
+
+
+def send(broker: EmbeddedBroker, owner: str, lines: list[bytes]) -> None:
+    """As entries of a profile of its own."""
+    producer = Producer({"bootstrap.servers": broker.address, "partitioner": "murmur2"})
+    for line in lines:
+        producer.produce(TOPIC, json.dumps(json.loads(line) | {"profile_id": owner}).encode(), owner.encode())
+    assert producer.flush(10) == 0
+
+
+def settings(folder: Path, **more: Any) -> AuditSettings:
+    return AuditSettings(**{"state": folder / "state", **more})
+
+
+def port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        number: int = one.getsockname()[1]
+        return number
+
+
+def figures(text: str) -> dict[str, float]:
+    return {name: float(value) for name, value in re.findall(r"^(pointstream_audit_\w+(?:{.*})?) (\S+)$", text, re.MULTILINE)}
+
+
+def test_a_topic_is_audited_to_its_end_and_on_from_there_and_what_is_wrong_is_told_by_its_place(
+    broker: EmbeddedBroker, say: Any, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    for owner in ("p1", "p2", "p3"):
+        send(broker, owner, LINES[:8])
+    told = say("--broker", broker.url, "--state", state)
+    assert told[0] == 0, told
+    send(broker, "p2", LINES[8:])
+    code, out, _ = say("--broker", broker.url, "--state", state, "--json")
+    assert (code, json.loads(out)["entries"]) == (0, 3 * 8 + len(LINES) - 8)
+    send(broker, "p3", [wrong(LINES[8])])
+    for _ in range(2):  # it is found as often as it is looked for
+        code, _, err = say("--broker", broker.url, "--state", state)
+        assert code == 1
+        assert re.match(r"pointstream: audit: ledger-entries partition \d offset \d+: entry 9 of spending pts ", err)
+        assert "p3" not in err
+    listening = port()
+    looked: list[str] = []
+
+    def ended() -> bool:
+        with urlopen(f"http://127.0.0.1:{listening}/metrics", timeout=5) as answer:
+            looked.append(answer.read().decode())
+        return figures(looked[-1])["pointstream_audit_violations_total"] == 2
+
+    seen: list[str] = []
+
+    def tell(place: object, found: object) -> None:
+        seen.append(f"{place}: {found}")
+        if len(seen) == 1:
+            send(broker, "p1", [wrong(LINES[8])])
+
+    audited = audit_topic(broker.url, settings(tmp_path, follow=True, metrics_port=listening), tell, ended)
+    assert (audited.violations, len(seen)) == (2, 2)
+    shown = figures(looked[-1])
+    assert shown["pointstream_audit_entries_total"] == audited.entries
+    assert shown["pointstream_audit_lag_seconds"] == 0
+    assert shown['pointstream_audit_position{partition="0"}'] >= 0
+    assert "p1" not in looked[-1]
+    code, _, err = say("--broker", broker.url, "--state", state)
+    assert code == 1
+    assert ": 2 violations" in err
