@@ -70,9 +70,9 @@ def waiting_until(version: Version, incoming: Incoming) -> bytes:
     return (incoming.arrived_at + version.program.park_us).to_bytes(_INSTANT_BYTES, "big", signed=True)
 
 
-def still_waits(until: bytes | None, incoming: Incoming) -> bool:
-    """Whether a waiting mark is there and its time was not over when the record came."""
-    return until is not None and incoming.arrived_at < int.from_bytes(until, "big", signed=True)
+def still_waits(until: bytes | None, incoming: Incoming, settled_at: Instant) -> bool:
+    """Whether a waiting mark is there and its time is not over: when the record came, and by now, for it may have waited for another."""
+    return until is not None and max(incoming.arrived_at, settled_at) < int.from_bytes(until, "big", signed=True)
 
 
 def say(visit: Visit, field: str, at: Instant, value: object) -> None:

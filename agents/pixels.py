@@ -55,7 +55,7 @@ def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list
     for version in versions:
         key = _waiting_key(visit, record, version)
         waits = visit.find(Seen, key)
-        if waits is None or not consent.still_waits(waits.content, incoming):
+        if waits is None or not consent.still_waits(waits.content, incoming, visit.profile.settled_at):
             continue
         if consent.counts(visit.profile, version.program, record.occurred_at):
             visit.settle_to(record.occurred_at)

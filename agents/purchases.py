@@ -68,9 +68,11 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
 
     Not if the receipt has been cancelled, opened or replaced since; and one that has not waited is a duplicate.
     """
-    marks = known.seen
+    marks, now = known.seen, visit.profile.settled_at
     waiting = [
-        version for version in versions if consent.still_waits(marks.get(consent.waiting_mark(version, sale.revision)), incoming)
+        version
+        for version in versions
+        if consent.still_waits(marks.get(consent.waiting_mark(version, sale.revision)), incoming, now)
     ]
     if not waiting or not known.sale or sale.revision != known.revision:
         return DUPLICATE

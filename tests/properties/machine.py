@@ -103,7 +103,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.divided = all(program["subledgers"]["enabled"] == "true" for program in self.programs)
 
         for who in ("p1", "p2") if self.of_people() else ():
-            if data.draw(st.sampled_from((True, True, True, False))):
+            likely = (True, False, False, False) if self.flavour == "waiting" else (True, True, True, False)
+            if data.draw(st.sampled_from(likely)):
                 self.deliver("profiles", {"profile_id": who, "updated_at": rfc3339(START), "fields": {"agreed": True}})
         for body in data.draw(st.lists(BODY, min_size=1, max_size=3)):
             self.sell(data, body, "p1")
@@ -343,6 +344,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def profile(self, data: st.DataObject, who: str, fields: Json) -> None:
         said = {name: value for name, value in fields.items() if name == "city" or value != "Riga"}
         self.deliver("profiles", {"profile_id": who, "updated_at": self.passes(data), "fields": said})
+
+    @precondition(lambda self: self.flavour == "waiting" and self.of_people())
+    @rule(data=st.data(), who=WHO, agreed=st.sampled_from((True, True, False)))
+    def consent(self, data: st.DataObject, who: str, agreed: bool) -> None:
+        """Mostly of those for whom something waits."""
+        waiting = [name for name, person in self.pair.model.people.items() if person.parked]
+        if data.draw(st.booleans()) and waiting:
+            who = data.draw(st.sampled_from(waiting))
+        self.deliver("profiles", {"profile_id": who, "updated_at": self.passes(data), "fields": {"agreed": agreed}})
 
     @precondition(lambda self: self.delivered)
     @rule(data=st.data())

@@ -12,7 +12,7 @@ from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
 from tests.properties.worth import of_worth
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
-FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "worth", "mixed")
+FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "waiting", "worth", "mixed")
 
 
 @st.composite
@@ -99,7 +99,8 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
     for point in types:
         earning.append({"rule": f"{point['sid']}-base", "point": point["sid"], "rate": draw(st.sampled_from(BASES))})
         earning += [
-            draw(receipt_rules(f"{point['sid']}-{n}", point, tiers, flavour == "people")) for n in range(draw(st.integers(0, 2)))
+            draw(receipt_rules(f"{point['sid']}-{n}", point, tiers, flavour in {"people", "waiting"}))
+            for n in range(draw(st.integers(0, 2)))
         ]
     program: dict[str, Any] = {
         "program": name,
@@ -119,6 +120,10 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
     }
     if flavour == "people" and draw(st.sampled_from((True, True, True, False))):
         program["membership"]["consent"] = "agreed"
+    if flavour == "waiting":
+        program["membership"] |= {"consent": "agreed", "before_join": "park"}
+        if draw(st.integers(0, 9)) == 0:
+            program["membership"]["join"] = "explicit"
     if tiers:
         program["tiers"] = draw(ladders())
     return program
@@ -127,6 +132,7 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
 @st.composite
 def catalogues(draw: st.DrawFn, flavour: str) -> list[Json]:
     """One program, or two that count the same tills."""
-    names = draw(st.sampled_from((("club",), ("club",), ("club", "guild"))))
+    two = ("club", "guild")
+    names = draw(st.sampled_from((("club",), two if flavour == "waiting" else ("club",), two)))
     programs = [draw(machine_programs(name, flavour)) for name in names]
     return draw(of_worth(programs)) if flavour == "worth" else programs

@@ -167,6 +167,27 @@ BUGS = (
         "if True",
     ),
     Bug(
+        "who joins by a sale that waited for consent joins back then",
+        "waiting",
+        "agents.consent:joins_at",
+        "else profile.settled_at",
+        "else at",
+    ),
+    Bug(
+        "a sale that waited counts for a program that waits no more",
+        "waiting",
+        "agents.consent:still_waits",
+        "max(incoming.arrived_at, settled_at)",
+        "incoming.arrived_at",
+    ),
+    Bug(
+        "what came back while a sale waited counts",
+        "waiting",
+        "agents.purchases:_count_later",
+        "if known.returned:",
+        "if False:",
+    ),
+    Bug(
         "a parked return is forgotten when its sale comes",
         "returns",
         "agents.parking:take",

@@ -104,12 +104,12 @@ def sale_earns(
     saw: Situation,
     kept: int,
     receipt: tuple[str, str],
+    left: list[Fraction],
 ) -> Claim:
     """Credit what a sale earns in one point type beyond what is kept of it already."""
     member = person.member(program)
     subledger = sale.get("subledger") if program.subledgers else None
     at = saw.at
-    left = [spread_of(line) for line in sale["lines"]]
     rooms = rooms_of_rules(person, program, sid, at)
     rows = earned(program, sid, sale, saw, left, used_up(rooms))
     rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at)
@@ -128,7 +128,7 @@ def sale_earns(
         return claim
     parts = [(points, rule) for rule, points in given]
     if member.joined is None and joins_with(program, sid, parts, at):
-        become_member(scene, person, member, at)
+        become_member(scene, person, member, person.joins_at(program, at))
     claim.given = claim.claims = granted
     claim.lots = accrue(scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], withheld)
     return claim

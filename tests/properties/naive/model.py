@@ -12,13 +12,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.properties.naive.books import spending
-from tests.properties.naive.people import Name, Person, Refused, Scene, text_of
+from tests.properties.naive.people import Name, Parked, Person, Refused, Scene, text_of
 from tests.properties.naive.profiles import on_profile
 from tests.properties.naive.program import Json, Program
 from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
 from tests.properties.naive.settling import due, settle
 from tests.properties.naive.spending import on_adjustment, on_redemption
 from tests.properties.naive.tiers import held_at
+from tests.properties.naive.waiting import consented
 
 AHEAD = timedelta(minutes=10)
 TIMES = {"purchases": "closed_at", "redemptions": "requested_at", "adjustments": "occurred_at", "profiles": "updated_at"}
@@ -68,14 +69,20 @@ class Model:
         person = self.people.setdefault(record["profile_id"], Person(record["profile_id"]))
         match topic:
             case "profiles":
-                return on_profile(scene, person, record, at)
+                outcome = on_profile(scene, person, record, at)
+                if outcome == "applied":
+                    consented(person, self.programs, record["fields"], lambda waiting: self.apply_again(scene, waiting))
+                return outcome
             case "redemptions":
                 return on_redemption(scene, person, programs[0], record, at)
             case "adjustments":
                 return on_adjustment(scene, person, programs[0], record, at)
         if record.get("kind", "sale") == "sale":
             outcome = on_sale(scene, person, programs, record, at)
-            if outcome in {"applied", "not-a-member"}:
+            if (
+                outcome in {"applied", "not-a-member"}
+                or record == person.receipts[record["application"], record["receipt_id"]].sale
+            ):
                 self.unpark(scene, person, record)
             return outcome
         if (record["application"], record["receipt_id"]) not in person.receipts:
@@ -90,13 +97,16 @@ class Model:
             if waiting not in person.parked:
                 continue
             person.parked.remove(waiting)
-            arrival, scene.arrival = scene.arrival, waiting.arrival
-            try:
-                self.apply(scene, waiting.topic, waiting.record, waiting.arrival)
-            except Refused as refused:
-                scene.dead.append(str(refused))
-            finally:
-                scene.arrival = arrival
+            self.apply_again(scene, waiting)
+
+    def apply_again(self, scene: Scene, waiting: Parked) -> None:
+        arrival, scene.arrival = scene.arrival, waiting.arrival
+        try:
+            self.apply(scene, waiting.topic, waiting.record, waiting.arrival)
+        except Refused as refused:
+            scene.dead.append(str(refused))
+        finally:
+            scene.arrival = arrival
 
     def concerned(self, topic: str, record: Json) -> list[Program]:
         if topic == "purchases":

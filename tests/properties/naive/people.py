@@ -47,6 +47,7 @@ class Receipt:
     worth: str = "gross"  # or total: what an amount that is returned is compared with
     claims: list[Claim] = field(default_factory=list)
     kept: dict[tuple[str, str, str | None], int] = field(default_factory=dict)  # of earlier revisions
+    waits_for: set[str] = field(default_factory=set)  # programs that its profile may still join, or consent to
 
 
 @dataclass
@@ -93,7 +94,14 @@ class Person:
         return max(known, key=lambda value: value[:2])[2] if known else None
 
     def consents(self, program: Program, at: datetime) -> bool:
-        return program.consent is None or self.field_at(program.consent, at) is True
+        """Where records wait for consent, consent by now is enough."""
+        if program.consent is None or self.field_at(program.consent, at) is True:
+            return True
+        return program.before_join == "park" and self.settled is not None and self.field_at(program.consent, self.settled) is True
+
+    def joins_at(self, program: Program, at: datetime) -> datetime:
+        """When one joins by what happened at an instant: then, or now where consent came only afterwards."""
+        return at if program.consent is None or self.field_at(program.consent, at) is True else self.at_least(at)
 
     def at_least(self, at: datetime) -> datetime:
         return at if self.settled is None else max(self.settled, at)

@@ -91,6 +91,7 @@ class Program:
         self.subledgers = document.get("subledgers", {}).get("enabled", "false") == "true"
         self.join: str = document.get("membership", {}).get("join", "on-points-earned")
         self.consent: str | None = document.get("membership", {}).get("consent")
+        self.before_join: str = document.get("membership", {}).get("before_join", "refuse")
         self.points: dict[str, Json] = {
             point["sid"]: {**POINT, **point, "redeem": {**REDEEM, **point.get("redeem", {})}} for point in document["points"]
         }

@@ -11,6 +11,7 @@ from tests.properties.naive.people import Claim, Parked, Person, Receipt, Refuse
 from tests.properties.naive.program import Json, Program, fraction
 from tests.properties.naive.settling import settle
 from tests.properties.naive.tiers import held_at, uncount
+from tests.properties.naive.waiting import counts, wait
 
 
 def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, at: datetime) -> str:
@@ -18,7 +19,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     receipt = person.receipts.get(key, Receipt())
     revision = sale.get("revision", 1)
     if again := seen_again(receipt, "sale", revision, sale):
-        return again
+        return count_later(scene, person, programs, receipt, at) if sale == receipt.sale else again
     if revision <= receipt.revision:  # of the last one only a cancel was seen: it came first, or its sale was refused
         return "stale-revision"
     if any(sale["currency"] not in {program.currency, *program.rates} for program in programs):
@@ -33,19 +34,54 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
     receipt.returned, receipt.claims = Fraction(0), []
     receipt.worth = "total" if programs[0].basis == "total" else "gross"
-    counted = False
+    receipt.waits_for = set()
+    count(scene, person, receipt, [program for program in programs if counts(person, program, at)], at)
+    counted = {claim.program.name for claim in receipt.claims}
+    waits = wait(scene, person, receipt, [program for program in programs if program.name not in counted], sale)
+    settle(scene, person, now)
+    return "applied" if counted else "parked" if waits else "not-a-member"
+
+
+def count(scene: Scene, person: Person, receipt: Receipt, programs: list[Program], at: datetime) -> None:
+    """What is left of a sale earns of each of these programs."""
+    sale = receipt.sale
+    key = (sale["application"], sale["receipt_id"])
     for program in programs:
-        if program.join == "explicit" or not person.consents(program, at):
-            continue
-        counted = True
         subledger = sale.get("subledger") if program.subledgers else None
         fields = {name: person.field_at(name, at) for _, name, _ in person.told}
         saw = Situation(at, held_at(person.member(program), subledger, at), fields)  # before the record's own effect
         for sid in program.points:
             earlier = receipt.kept.get((program.name, sid, subledger), 0)
-            receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key))
+            receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key, shares_of(receipt)))
+
+
+def shares_of(receipt: Receipt) -> list[Fraction]:
+    """Of each line, which share of it is left."""
+    return [
+        after / fraction(line["quantity"]) if fraction(line["quantity"]) else Fraction(0)
+        for after, line in zip(receipt.left, receipt.sale["lines"], strict=True)
+    ]
+
+
+def count_later(scene: Scene, person: Person, programs: list[Program], receipt: Receipt, at: datetime) -> str:
+    """What is left of a sale that waited; its claims are as if all of it had counted before the returns."""
+    waited = [program for program in programs if program.name in receipt.waits_for and counts(person, program, at)]
+    if not waited or not receipt.closed:
+        return "duplicate"
+    settle(scene, person, person.at_least(at))
+    now = person.at_least(at)
+    receipt.waits_for -= {program.name for program in waited}
+    before = list(receipt.claims)
+    count(scene, person, receipt, waited, at)
+    for claim in receipt.claims[len(before) :]:
+        lines = [spread_of(line) for line in receipt.sale["lines"]]
+        whole = earned(claim.program, claim.sid, receipt.sale, claim.saw, lines, used_up(claim.rooms))
+        given = max(sum(points for _, points in limited(whole, claim.rooms)) - claim.kept_before, claim.given)
+        claim.asked, claim.given = given - claim.given, given
+        if receipt.returned and shares_of(receipt) == lines:  # money that came back is of no line
+            take_back(scene, person, receipt, claim, max(min(owed_by(receipt, claim, by_amount=True), claim.claims), 0), now)
     settle(scene, person, now)
-    return "applied" if counted else "not-a-member"
+    return "applied"
 
 
 def seen_again(receipt: Receipt, kind: str, revision: int, record: Json) -> str | None:
@@ -147,10 +183,7 @@ def left_after(receipt: Receipt, record: Json) -> list[Fraction]:
 def owed_by(receipt: Receipt, claim: Claim, *, by_amount: bool) -> int:
     """How much of its points a receipt no longer deserves, beyond what was asked for before."""
     program, sid, sale = claim.program, claim.sid, receipt.sale
-    shares = [
-        after / fraction(line["quantity"]) if fraction(line["quantity"]) else Fraction(0)
-        for after, line in zip(receipt.left, sale["lines"], strict=True)
-    ]
+    shares = shares_of(receipt)
     policy = "by-amount" if by_amount else program.points[sid]["on_return"]
     if policy == "recompute":
         rest = sum(
@@ -212,7 +245,11 @@ def park(person: Person, topic: str, record: Json, arrival: datetime, until: dat
     """A record that came before its sale waits; the same again while it waits is a duplicate."""
     identity = identity_of(record)
     for waiting in person.parked:
-        if identity_of(waiting.record) == identity and waiting.until > arrival:  # else its time is over already
+        if (
+            waiting.waits_for == (record["application"], record["receipt_id"])
+            and identity_of(waiting.record) == identity
+            and waiting.until > arrival
+        ):  # else its time is over already
             if waiting.record != record:
                 raise Refused("conflicting-duplicate")
             return "duplicate"

@@ -7,6 +7,7 @@ from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.crediting import become_member
 from tests.properties.naive.people import Parked, Person, Request, Scene
 from tests.properties.naive.tiers import review
+from tests.properties.naive.waiting import is_over
 
 ACTIVATE, HOLD_RUNS_OUT, EXPIRE, REVIEW, PARKING_ENDS = range(5)
 
@@ -63,6 +64,8 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
     at, member, what = item.moment, item.member, item.what
     if isinstance(what, Parked):
         person.parked.remove(what)
+        if is_over(person, what):
+            return
         scene.dead.append("unknown-receipt")
         return
     assert member is not None
@@ -76,7 +79,7 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
     ledger = member.ledger(item.sid, item.subledger)
     if item.kind == ACTIVATE:
         if member.joined is None and person.consents(member.program, at):
-            become_member(scene, person, member, at)
+            become_member(scene, person, member, person.joins_at(member.program, at))
         pieces = ledger.within("pending", [what])
         paid = ledger.activate(pieces, "pending")
         scene.post(person, member, "points.activated", at, item.sid, item.subledger, pieces, debt_paid=paid)

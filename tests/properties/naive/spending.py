@@ -186,7 +186,7 @@ def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, 
         if (member.joined is None and program.join == "explicit") or not person.consents(program, at):
             raise Refused("not-a-member")
         if member.joined is None and joins_with(program, sid, [(points, record)], at):
-            become_member(scene, person, member, at)
+            become_member(scene, person, member, person.joins_at(program, at))
         accrue(scene, person, member, sid, subledger, [(points, record)], at, "adjustments")
         settle(scene, person, now)
     else:
