@@ -15,10 +15,11 @@ from msgspec import Struct
 from streams.audit.accounts import DEFAULT_MEMORY_BYTES, Accounts, Kept
 from streams.audit.auditor import Auditor, Found
 from streams.audit.metrics import Metrics, serve
-from streams.audit.topic import TOPIC, Topic
 from streams.errors import WrongUsage
+from streams.reading import TopicReader
 from streams.replay.lines import read_blocks
 
+TOPIC: Final = "ledger-entries"
 _KEEP_SECONDS: Final = 5.0
 _KEEP_ENTRIES: Final = 50_000
 
@@ -78,7 +79,7 @@ def audit_files(files: tuple[str, ...], settings: AuditSettings, tell: Tell) -> 
 def audit_topic(broker: str, settings: AuditSettings, tell: Tell, asked_to_end: Callable[[], bool]) -> Audited:
     """Check the topic; to where it ends now, or until asked to end. Raises `WrongUsage`, or `Stop` where it cannot be read."""
     started = time.monotonic()
-    topic = Topic(broker)
+    topic = TopicReader(broker, TOPIC)
     try:
         with _accounts(settings) as accounts:
             run = _Run(accounts, settings, tell)
@@ -93,7 +94,7 @@ def audit_topic(broker: str, settings: AuditSettings, tell: Tell, asked_to_end: 
         topic.close()
 
 
-def _over(topic: Topic, run: "_Run", settings: AuditSettings, asked_to_end: Callable[[], bool]) -> None:
+def _over(topic: TopicReader, run: "_Run", settings: AuditSettings, asked_to_end: Callable[[], bool]) -> None:
     offsets = topic.offsets
     with serve(settings.metrics_port) as metrics:
         for batch in topic.messages(follow=settings.follow):
@@ -111,7 +112,7 @@ def _over(topic: Topic, run: "_Run", settings: AuditSettings, asked_to_end: Call
     run.keep()
 
 
-def _measure(metrics: Metrics, run: "_Run", topic: Topic, newest_ms: int | None) -> None:
+def _measure(metrics: Metrics, run: "_Run", topic: TopicReader, newest_ms: int | None) -> None:
     lag = topic.lag()
     age = max(time.time() - newest_ms / 1000, 0.0) if newest_ms is not None else None
     metrics.set(run.auditor.entries, run.auditor.repeated, run.auditor.violations, topic.offsets, lag, age)

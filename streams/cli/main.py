@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "produce": "produce",
     "topics": "topics",
     "audit": "audit",
+    "dead-letters": "dead_letters",
     "profile": "profile",
     "export": "export",
     "state-hash": "state_hash",

@@ -27,9 +27,17 @@ def _pointstream(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @cache
-def _help(command: str) -> str:
-    done = _pointstream(command, "--help")
+def _help(*command: str) -> str:
+    done = _pointstream(*command, "--help")
     return done.stdout if done.returncode == 0 else ""
+
+
+def _help_of(command: str, rest: str) -> str:
+    """The help of a command, or of its part where it has parts (`profile release`)."""
+    known, words = _help(command), rest.split()
+    if "Commands:" in known and words and not words[0].startswith("-"):
+        return _help(command, words[0])
+    return known
 
 
 def _commands(document: Path) -> list[str]:
@@ -65,7 +73,7 @@ def test_every_command_and_flag_exists(document: Path) -> None:
     unknown: list[str] = []
     for match in filter(None, map(COMMAND.fullmatch, _commands(document))):
         command, rest = match.groups()
-        known = _help(command)
+        known = _help_of(command, rest)
         flags = re.findall(r"(--[a-z][a-z-]*)", rest)
         unknown += [f"{command} {flag}" for flag in flags if not re.search(rf"{flag}\b", known)] if known else [command]
     assert unknown == []

@@ -11,7 +11,7 @@ import pytest
 from schemas.topics import LEDGER_ENTRIES
 from streams.audit.accounts import Accounts, Kept
 from streams.audit.auditor import RECENT, Auditor
-from streams.audit.topic import TOPIC
+from streams.audit.run import TOPIC
 from tests.conftest import ROOT
 
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*/expected/ledger-entries.jsonl"))

@@ -11,8 +11,7 @@ from urllib.request import urlopen
 import pytest
 from confluent_kafka import Producer
 
-from streams.audit.run import AuditSettings, audit_topic
-from streams.audit.topic import TOPIC
+from streams.audit.run import TOPIC, AuditSettings, audit_topic
 from streams.cli.main import run
 from streams.embedded import EmbeddedBroker, embedded_broker
 from tests.conftest import ROOT

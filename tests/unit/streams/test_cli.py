@@ -24,6 +24,7 @@ COMMANDS = [
     "produce",
     "topics",
     "audit",
+    "dead-letters",
     "profile",
     "export",
     "state-hash",

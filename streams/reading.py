@@ -1,7 +1,7 @@
-"""Reads `ledger-entries` from a broker: read committed, without a group, partition by partition from where the auditor has come.
+"""Reads one topic from a broker: read committed, without a group, every partition from where the caller has come.
 
-A run that ends reads what the topic held when it began; one that follows goes on for ever. A broker that is away is waited for, by one that
-follows without end.
+A reader that ends reads what the topic held when it began; one that follows goes on for ever. A broker that is away is waited for, by one that
+follows without end. Knows nothing of what the records mean; imports nothing that the ledger is made of, for the auditor reads by it, too.
 """
 
 import time
@@ -13,28 +13,28 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from streams.brokers import REACH_SECONDS, client_settings, reason
 from streams.errors import Stop, WrongUsage
 
-TOPIC: Final = "ledger-entries"
 _BATCH: Final = 10_000
 _POLL_SECONDS: Final = 0.2
 _SILENT_SECONDS: Final = 60.0
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _OURS: Final = {
-    KafkaError._AUTO_OFFSET_RESET: "what comes next has been deleted from it: begin with a new --state",  # noqa: SLF001
-    KafkaError.OFFSET_OUT_OF_RANGE: "what comes next has been deleted from it: begin with a new --state",
+    KafkaError._AUTO_OFFSET_RESET: "what comes next has been deleted from it: begin anew",  # noqa: SLF001
+    KafkaError.OFFSET_OUT_OF_RANGE: "what comes next has been deleted from it: begin anew",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "reading it is not allowed",
 }
 
 
-class Topic:
+class TopicReader:
     """`offsets`: the next one to check, by partition; kept up to date by whoever takes a message."""
 
-    def __init__(self, broker: str) -> None:
+    def __init__(self, broker: str, topic: str) -> None:
         """Raises `WrongUsage` where the broker does not answer or has no such topic."""
         self._broker = broker
+        self._topic = topic
         self._consumer = Consumer(
             {
                 **client_settings(broker),
-                "group.id": "pointstream-audit",  # the client wants one; nothing is ever joined or committed
+                "group.id": "pointstream-reader",  # the client wants one; nothing is ever joined or committed
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -45,30 +45,30 @@ class Topic:
             }
         )
         try:
-            known = self._consumer.list_topics(TOPIC, timeout=REACH_SECONDS)
+            known = self._consumer.list_topics(topic, timeout=REACH_SECONDS)
         except KafkaException as error:
             self.close()
             raise WrongUsage(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
-        topic = known.topics.get(TOPIC)
-        if topic is None or topic.error is not None or not topic.partitions:
+        found = known.topics.get(topic)
+        if found is None or found.error is not None or not found.partitions:
             self.close()
-            raise WrongUsage(f"the topic {TOPIC} is not there; `pointstream topics --broker {broker}` creates it")
+            raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")
         self.cluster: str | None = known.cluster_id
-        self.partitions = sorted(topic.partitions)
+        self.partitions = sorted(found.partitions)
         self.offsets: dict[int, int] = {}
         self._ends: dict[int, int] = {}
 
     def begin(self, offsets: dict[int, int]) -> None:
         """Read on from these offsets; a partition without one from its beginning."""
         for number in self.partitions:
-            first, end = self._consumer.get_watermark_offsets(TopicPartition(TOPIC, number), timeout=REACH_SECONDS)
+            first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
             at = self.offsets[number] = offsets.get(number, first)
             self._ends[number] = end
             if at > end:
                 raise WrongUsage(
-                    f"the state has come to offset {at} of partition {number} of {TOPIC}, which ends at {end}: it is another topic's"
+                    f"offset {at} of partition {number} of {self._topic} is behind its end ({end}): it was kept of another topic"
                 )
-        self._consumer.assign([TopicPartition(TOPIC, number, self.offsets[number]) for number in self.partitions])
+        self._consumer.assign([TopicPartition(self._topic, number, self.offsets[number]) for number in self.partitions])
 
     def messages(self, *, follow: bool) -> Iterator[list[Any]]:
         """Batches in order; empty ones while nothing comes. Ends where the topic ended at the beginning, unless it follows."""
@@ -87,7 +87,7 @@ class Topic:
                     done.add(message.partition())
                     heard = time.monotonic()
                 elif error.fatal() or error.code() in _OURS:
-                    raise Stop(f"{TOPIC} cannot be read: {_OURS.get(error.code(), error.str())}")
+                    raise Stop(f"{self._topic} cannot be read: {_OURS.get(error.code(), error.str())}")
             if batch:
                 heard = time.monotonic()
             elif not follow and time.monotonic() - heard > _SILENT_SECONDS:
@@ -98,7 +98,7 @@ class Topic:
         """How many offsets are still to check in each partition, as far as the client knows."""
         found = {}
         for number in self.partitions:
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(TOPIC, number), cached=True)
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
             found[number] = max(end - self.offsets[number], 0)
         return found
 
