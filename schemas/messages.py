@@ -56,8 +56,8 @@ class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
 class Release(Struct, kw_only=True, gc=False, omit_defaults=True):
     """To a profile that was stopped, from an operator: go on. It says no time, for it happens where it stands among the records."""
 
+    kind: Literal["release"]
     profile_id: str
-    kind: Literal["release"] = "release"
 
 
 class _Kind(Struct):

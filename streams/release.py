@@ -58,7 +58,7 @@ def release(broker: str, profile_id: str, wait_seconds: float) -> Released:
 def _send(broker: str, profile_id: str) -> tuple[int, int]:
     producer = Producer({**client_settings(broker), "partitioner": "murmur2", "enable.idempotence": True})
     answers: list[tuple[KafkaError | None, Message]] = []
-    value = msgspec.json.encode(Release(profile_id=profile_id))
+    value = msgspec.json.encode(Release(kind="release", profile_id=profile_id))
     producer.produce(REQUESTS, value, profile_id.encode(), on_delivery=lambda *answer: answers.append(answer))
     producer.flush(REACH_SECONDS)
     if not answers:
