@@ -69,13 +69,13 @@ def credit(
 ) -> tuple[str, ...]:
     """Accrue, joining first where that joins; by hand where `adjusted_by` names an actor. Returns the ids of the lots.
 
-    `lines`: for rules that ask for some of the sale's lines, the ids of those that they counted.
+    `lines`: for rules that counted some of the sale's lines, the ids of these; a rule that is not named counted every line.
     """
     program = version.program.program
     kind = "points.accrued" if adjusted_by is None else "points.adjusted"
     entry_id = visit.effect_id(program, kind, f"{point.sid}:{subledger}:{source}", cause)
     dated = _dated(visit, version, point, portions, at, sale)
-    lots = _lots(dated, at, entry_id, sale)
+    lots = _lots(dated, at, entry_id, sale, lines)
     membership = visit.membership(program)
     if membership.joined_at is None and _joins_by(visit, version, lots, at):
         join(visit, version, at, cause)
@@ -179,24 +179,40 @@ def _dated(
     return [(part, lifetimes.dates(version, point, part.activation, part.expiration, at, event_at)) for part in portions]
 
 
-def _lots(dated: list[tuple[Portion, Dates]], at: Instant, entry_id: str, sale: Sale | None) -> list[Lot]:
+def _lots(
+    dated: list[tuple[Portion, Dates]],
+    at: Instant,
+    entry_id: str,
+    sale: Sale | None,
+    lines: Mapping[str, tuple[str, ...]] | None,
+) -> list[Lot]:
     """One lot for each distinct (dates, labels), in order of first appearance."""
     if len(dated) == 1:
         part, dates = dated[0]
-        return [_lot(f"{entry_id[:LOT_ID_DIGITS]}.0", part.points, dates, part, at, sale)]
-    grouped: dict[tuple[Dates, str | None, str | None], tuple[Portion, int]] = {}
+        line_id = None if sale is None or (lines is None and len(sale.lines) > 1) else _one_line(sale, lines, (part,))
+        return [_lot(f"{entry_id[:LOT_ID_DIGITS]}.0", part.points, dates, part, at, sale, line_id)]
+    grouped: dict[tuple[Dates, str | None, str | None], list[Portion]] = {}
     for part, dates in dated:
-        key = (dates, part.legal_entity, part.description)
-        first, points = grouped.get(key, (part, 0))
-        grouped[key] = first, points + part.points
+        grouped.setdefault((dates, part.legal_entity, part.description), []).append(part)
     return [
-        _lot(f"{entry_id[:LOT_ID_DIGITS]}.{number}", points, dates, part, at, sale)
-        for number, ((dates, _, _), (part, points)) in enumerate(grouped.items())
-        if points > 0
+        _lot(f"{entry_id[:LOT_ID_DIGITS]}.{number}", points, dates, parts[0], at, sale, _one_line(sale, lines, parts))
+        for number, ((dates, _, _), parts) in enumerate(grouped.items())
+        if (points := sum([part.points for part in parts])) > 0
     ]
 
 
-def _lot(lot_id: str, points: int, dates: Dates, part: Portion, at: Instant, sale: Sale | None) -> Lot:
+def _one_line(sale: Sale | None, lines: Mapping[str, tuple[str, ...]] | None, parts: Sequence[Portion]) -> str | None:
+    """The line that all of these points came from, where it was one."""
+    if sale is None:
+        return None
+    if len(sale.lines) == 1:
+        return sale.lines[0].line_id or "1"
+    counted = {(lines or {}).get(part.rule or "", ()) for part in parts}
+    only = counted.pop() if len(counted) == 1 else ()
+    return only[0] if len(only) == 1 else None
+
+
+def _lot(lot_id: str, points: int, dates: Dates, part: Portion, at: Instant, sale: Sale | None, line_id: str | None) -> Lot:
     activates_at, expires_at, expiration = dates
     return Lot(
         lot_id,
@@ -211,6 +227,7 @@ def _lot(lot_id: str, points: int, dates: Dates, part: Portion, at: Instant, sal
         legal_entity=part.legal_entity,
         description=part.description,
         expiration=expiration,
+        line_id=line_id,
     )
 
 

@@ -137,7 +137,7 @@ def _gain(
 
 
 def _line_ids(sale: Sale, award: Award) -> dict[str, tuple[str, ...]]:
-    """The lines that each rule counted, for those that ask for some of them."""
+    """The lines that a rule counted, of those that did not count every line."""
     return {
         rule: tuple([sale.lines[place].line_id or str(place + 1) for place in places]) for rule, places in award.lines.items()
     }

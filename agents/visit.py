@@ -372,6 +372,7 @@ def _lot_view(lot: Lot, points: int, scale: int) -> LotView:
         activates_at=None if lot.activates_at is None else format_instant(lot.activates_at),
         expires_at=None if lot.expires_at is None else format_instant(lot.expires_at),
         receipt_id=lot.receipt_id,
+        line_id=lot.line_id,
     )
 
 

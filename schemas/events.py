@@ -44,7 +44,7 @@ class LotView(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RuleView(Struct, gc=False, frozen=True, omit_defaults=True):
-    """What a rule gave. `lot_id` where the entry makes several lots; `lines` where the rule asks for some of a receipt's lines."""
+    """What a rule gave. `lot_id` where the entry makes several lots; `lines`: those that it counted, where that is not all."""
 
     rule: str
     points: str

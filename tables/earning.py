@@ -24,7 +24,7 @@ from tables.rounding import Exact, apportion, round_exact, round_ratio
 class Award(Struct, gc=False, frozen=True):
     """What one point type gets: whole points (minor) a rule, in file order; they may still meet limits.
 
-    `lines`: for rules that ask for some of the lines, which they counted, by position.
+    `lines`: which lines a rule counted, by position, where it asks for some of them or not every line of the receipt counts.
     """
 
     point: PointType
@@ -110,7 +110,8 @@ class Rulebook:
         for rules in self._by_point:
             rows = _award(rules, self.program.choose, lines, facts, used_up)
             if rows:
-                awards.append(Award(rules.point, rows, _asked_for(rules, rows, lines, facts) if rules.asking_for_lines else {}))
+                some = rules.asking_for_lines or len(lines) < len(sale.lines)
+                awards.append(Award(rules.point, rows, _counted(rules, rows, lines, facts) if some else {}))
         return awards
 
     def lines_of(self, facts: Facts) -> Lines:
@@ -157,10 +158,20 @@ def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts, used_up:
     return _rounded(point, rules.order, _multiplied(point, giving, multipliers, facts, by_line))
 
 
-def _asked_for(rules: _PointRules, rows: tuple[tuple[Rule, int], ...], lines: Lines, facts: Facts) -> dict[str, Lines]:
-    """Which lines the rules counted that gave something and ask for some of the lines only."""
-    gave = {rule.rule for rule, _ in rows}
-    return {rule.rule: matched for rule, matched in rules.matching(rules.asking_for_lines, lines, facts) if rule.rule in gave}
+def _counted(rules: _PointRules, rows: tuple[tuple[Rule, int], ...], lines: Lines, facts: Facts) -> dict[str, Lines]:
+    """Which lines the rules counted that gave something; without those that counted every line of the receipt unasked.
+
+    A multiplier counts lines that have base points.
+    """
+    every = len(facts.sale.lines)
+    asked = {rule.rule: matched for rule, matched in rules.matching(rules.asking_for_lines, lines, facts)}
+    counted = {rule.rule: asked.get(rule.rule, lines) for rule, _ in rows}
+    based = {line for rule, _ in rows if rule.rate is not None for line in counted[rule.rule]}
+    if based and len(based) < every:
+        for rule, _ in rows:
+            if rule.multiplier_nano is not None:
+                counted[rule.rule] = [line for line in counted[rule.rule] if line in based]
+    return {rule: matched for rule, matched in counted.items() if rule in asked or len(matched) < every}
 
 
 def _chosen(

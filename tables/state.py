@@ -21,7 +21,7 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
     """Points from one cause. Half-open life: usable from `activates_at` up to, not including, `expires_at`.
 
     Points are minor units. `active` says whether the activation has fired; `activates_at` None waits for an event, and where the
-    expiry counts from that, `expiration` is its schedule.
+    expiry counts from that, `expiration` is its schedule. `line_id`: the line of the receipt, where all of it came from one.
     `issued = remaining + reserved + expired + what was redeemed, reversed, written off or paid as debt`.
     """
 
@@ -39,6 +39,7 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
     legal_entity: str | None = None
     description: str | None = None
     expiration: str | None = None
+    line_id: str | None = None
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

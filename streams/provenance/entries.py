@@ -31,7 +31,7 @@ class LotPart(Struct, frozen=True, kw_only=True):
 
 
 class RulePart(Struct, frozen=True):
-    """What a rule gave; `lot_id` where the entry makes several lots, `lines` where the rule counted some of the receipt's lines."""
+    """What a rule gave; `lot_id` where the entry makes several lots, `lines` where the rule did not count every line of the receipt."""
 
     rule: str
     points: Decimal

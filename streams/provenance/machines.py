@@ -104,7 +104,7 @@ def _origin(lot: Lot) -> dict[str, Any]:
         "cause": entry.cause,
         "receipt_id": lot.part.receipt_id,
         "line_id": lot.part.line_id,
-        "rules": [_rule(rule) for rule in lot.rules] or None,
+        "rules": [_rule(lot, rule) for rule in lot.rules] or None,
         "promotion": entry.promotion,
         "scenario": entry.scenario,
         "reason": entry.reason,
@@ -114,9 +114,13 @@ def _origin(lot: Lot) -> dict[str, Any]:
     return _present(origin)
 
 
-def _rule(rule: RulePart) -> dict[str, Any]:
+def _rule(lot: Lot, rule: RulePart) -> dict[str, Any]:
     told: dict[str, Any] = {"rule": rule.rule, "points": _text(rule.points)}
-    return told | {"lines": [*rule.lines]} if rule.lines else told
+    if rule.lines:
+        return told | {"lines": [*rule.lines]}
+    if lot.of_receipt:
+        return told | ({"lines": [lot.part.line_id]} if lot.part.line_id else {"every_line": True})
+    return told
 
 
 def _move(move: Move) -> dict[str, Any]:

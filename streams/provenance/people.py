@@ -13,7 +13,7 @@ from rich.tree import Tree
 from streams.provenance.entries import Balance, Entry
 from streams.provenance.select import Shown
 from streams.provenance.trace import GAINS, Ledger, Lot, Move, told, word
-from streams.provenance.words import origin, when, why
+from streams.provenance.words import origin, source, when, why
 
 _SIGNS: Final = {
     "reinstated": "+",
@@ -96,13 +96,14 @@ def _out_of(ledger: Ledger, entry: Entry) -> str:
     parts = []
     for part in entry.lots[:_LOTS_IN_A_ROW]:
         lot = ledger.lots.get(part.lot_id)
-        source = part.lot_id if lot is None else why(lot.born) + (f", line {lot.part.line_id}" if lot.part.line_id else "")
-        parts.append(f"of {source}" if len(entry.lots) == 1 else f"{part.points:,f} of {source}")
+        if lot is not None and len(entry.lots) == 1 and why(entry).endswith(f" of {why(lot.born)}"):
+            return ""
+        gave = part.lot_id if lot is None else source(lot)
+        parts.append(f"of {gave}" if len(entry.lots) == 1 else f"{part.points:,f} of {gave}")
     more = len(entry.lots) - _LOTS_IN_A_ROW
     if more > 0:
         parts.append(f"{more} more {'lot' if more == 1 else 'lots'} (--entry {entry.entry})")
-    told_out_of = ", ".join(parts)
-    return "" if why(entry).endswith(f" {told_out_of}") else f"; {told_out_of}"
+    return f"; {', '.join(parts)}"
 
 
 def _tree(part: Shown) -> Tree:

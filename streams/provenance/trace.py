@@ -80,6 +80,11 @@ class Lot:
     moves: list[Move] = field(default_factory=list)
 
     @property
+    def of_receipt(self) -> bool:
+        """Whether rules over a receipt's lines gave it: one that names no lines counted every line."""
+        return self.part.receipt_id is not None and bool(self.rules)
+
+    @property
     def open(self) -> Decimal:
         """What of it may still be used, or is held."""
         return self.held["active"] + self.held["pending"] + self.held["reserved"]

@@ -20,10 +20,16 @@ def why(entry: Entry) -> str:
     return _cause(entry) + reason
 
 
+def source(lot: Lot) -> str:
+    """What gave a lot its points, in short: `receipt R1, line 2`."""
+    return why(lot.born) + (f", line {lot.part.line_id}" if lot.part.line_id else "")
+
+
 def origin(lot: Lot) -> str:
-    """Where a lot came from: `receipt R1, line 2; base 100, double 20`, `adjustment A1 (goodwill)`."""
+    """Where a lot came from: `receipt R1, line 2; base 100, double 20`, `receipt R2, every line; base 30`, `adjustment A1 (goodwill)`."""
     entry = lot.born
-    parts = [why(entry) + (f", line {lot.part.line_id}" if lot.part.line_id else "")]
+    whole = lot.of_receipt and not any(rule.lines for rule in lot.rules)
+    parts = [source(lot) + (", every line" if whole and not lot.part.line_id else "")]
     if entry.promotion:
         parts.append(f"promotion {entry.promotion}")
     if entry.scenario:
@@ -31,15 +37,24 @@ def origin(lot: Lot) -> str:
     if lot.rules:
         shared = len(entry.lots) > 1 and any(rule.lot_id is None for rule in lot.rules)
         among = f" (among {len(entry.lots)} lots)" if shared else ""
-        parts.append(", ".join(map(_rule, lot.rules)) + among)
+        parts.append(", ".join([_rule(lot, rule, whole) for rule in lot.rules]) + among)
     if entry.withheld:
         parts.append(f"{entry.withheld:,f} withheld by a limit")
     parts += [text for text in (entry.description, entry.legal_entity) if text]
     return "; ".join(parts)
 
 
-def _rule(rule: RulePart) -> str:
-    lines = f" for {'line' if len(rule.lines) == 1 else 'lines'} {' '.join(rule.lines)}" if rule.lines else ""
+def _rule(lot: Lot, rule: RulePart, whole: bool) -> str:
+    """`gift 5 for line 3`; without lines where these have been said of the lot."""
+    lines = ""
+    if rule.lines:
+        lines = (
+            ""
+            if rule.lines == (lot.part.line_id,)
+            else f" for {'line' if len(rule.lines) == 1 else 'lines'} {' '.join(rule.lines)}"
+        )
+    elif lot.of_receipt and not whole:
+        lines = " for every line"
     return f"{rule.rule} {rule.points:,f}{lines}"
 
 

@@ -43,10 +43,10 @@ def test_the_ledger_for_people(replayed: Path, capsys: pytest.CaptureFixture[str
     assert rows[0] == "p1 in shop, a member since 2024-01-01 12:00; times are UTC"
     assert "2 2024-01-01 12:00 accrued +10 10 receipt R1" in rows
     assert "3 2024-01-04 09:30:15 accrued +7 17 receipt R2" in rows
-    assert "4 2024-01-06 12:00 expired −10 7 its time was over; of receipt R1" in rows
-    assert "│ ├── from receipt R1; base 10; 2024-01-01 12:00, entry 2" in rows
+    assert "4 2024-01-06 12:00 expired −10 7 its time was over; of receipt R1, line 1" in rows
+    assert "│ ├── from receipt R1, line 1; base 10; 2024-01-01 12:00, entry 2" in rows
     assert "│ └── 10 expired 2024-01-06 12:00, its time was over, entry 4" in rows
-    assert "├── from receipt R2; base 7; 2024-01-04 09:30:15, entry 3" in rows
+    assert "├── from receipt R2, line 1; base 7; 2024-01-04 09:30:15, entry 3" in rows
     assert rows[-1] == "2 lots: 17 issued = 7 active + 10 expired ✓ nothing is missing: so states entry 4, too"
 
 
@@ -65,7 +65,8 @@ def test_the_ledger_for_a_machine(replayed: Path, capsys: pytest.CaptureFixture[
         ("expired", "10", "7"),
     ]
     (expired,) = ledger["entries"][-1]["lots"]
-    assert (expired["from"]["receipt_id"], expired["from"]["rules"]) == ("R1", [{"rule": "base", "points": "10"}])
+    assert (expired["from"]["receipt_id"], expired["from"]["line_id"]) == ("R1", "1")
+    assert expired["from"]["rules"] == [{"rule": "base", "points": "10", "lines": ["1"]}]
     first, second = ledger["lots"]
     assert [move["what"] for move in first["moves"]] == ["expired"]
     assert (second["moves"], second["now"]["active"]) == ([], "7")
@@ -145,5 +146,36 @@ def test_where_a_receipt_makes_several_lots_each_tells_its_own_rules_and_lines(
     assert run([str(argument) for argument in ("replay", *arguments)]) == 0
     capsys.readouterr()
     out = say(capsys, "p1", "--output", tmp_path / "out")[1]
-    assert "from receipt R1; base 20, gift 5 for line 3; " in out
-    assert "from receipt R1; coffee 12 for line x7; " in out
+    assert "from receipt R1; base 20 for every line, gift 5 for line 3; " in out
+    assert "from receipt R1, line x7; coffee 12; " in out
+
+
+def test_a_redeemed_point_is_traced_to_its_lot_receipt_lines_and_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [{"sku": "A", "quantity": 1, "unit_price": "4.00"}, {"sku": "B", "quantity": 1, "unit_price": "6.00"}]
+    redeem = {
+        "redemption_id": "D1",
+        "profile_id": "p1",
+        "program": "shop",
+        "points": "12",
+        "requested_at": "2024-01-03T12:00:00Z",
+    }
+    records = [line(sale("R1")), line(sale("R2", at="2024-01-02T12:00:00Z", lines=lines))]
+    inputs = write_lines(tmp_path / "in.jsonl", *records, json.dumps({"topic": "redemptions", "value": redeem}))
+    arguments = ["--program", program(tmp_path), "--input", inputs, "--output", tmp_path / "out"]
+    assert run([str(argument) for argument in ("replay", *arguments)]) == 0
+    capsys.readouterr()
+    rows = [" ".join(text.split()) for text in say(capsys, "p1", "--output", tmp_path / "out", "--entry", "4")[1].splitlines()]
+    assert "4 2024-01-03 12:00 redeemed −12 8 redemption D1; 10 of receipt R1, line 1, 2 of receipt R2" in rows
+    assert any("from receipt R1, line 1; base 10; " in row for row in rows)
+    assert any("from receipt R2, every line; base 10; " in row for row in rows)
+    told = json.loads(say(capsys, "p1", "--output", tmp_path / "out", "--entry", "4", "--json")[1])
+    (entry,) = told["programs"][0]["ledgers"][0]["entries"]
+    found = [
+        (lot["points"], lot["from"]["receipt_id"], lot["from"].get("line_id"), lot["from"]["rules"]) for lot in entry["lots"]
+    ]
+    assert found == [
+        ("10", "R1", "1", [{"rule": "base", "points": "10", "lines": ["1"]}]),
+        ("2", "R2", None, [{"rule": "base", "points": "10", "every_line": True}]),
+    ]

@@ -170,8 +170,10 @@ def test_a_rule_that_says_which_lot_and_which_lines_is_told_with_them(history: T
     base, gift = history.entries[0]["rules"]
     history.entries[0]["rules"] = [base | {"lot_id": "L1"}, gift | {"lot_id": "L2", "lines": ["2", "x7"]}]
     lots = only(history.traced()).lots
-    assert origin(lots["L1"]) == "receipt R1; base 20"
+    assert origin(lots["L1"]) == "receipt R1, every line; base 20"
     assert origin(lots["L2"]) == "receipt R1, line 2; gift 10 for lines 2 x7"
+    history.entries[0]["rules"] = [base | {"lot_id": "L1", "lines": ["3"]}, gift | {"lot_id": "L1"}]
+    assert origin(only(history.traced()).lots["L1"]) == "receipt R1; base 20 for line 3, gift 10 for every line"
 
 
 def extended_by_rule(**more: Any) -> Told:
