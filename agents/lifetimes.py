@@ -170,7 +170,10 @@ def catch_up(visit: Visit, version: Version, point: PointType, subledger: str, l
         at = last_renewal(runs, lot.earned_at, lot.expires_at, lasts)
         expires_at = None if at is None else lasts(at)
         if at is not None and expires_at is not None and expires_at > lot.expires_at:
-            _extend(visit, version, point, subledger, [lot], expires_at, at, cause)
+            extended = _extend(visit, version, point, subledger, [lot], expires_at, at, cause)[0]
+            event_at = None if lot.activates_at is not None else event_of(visit, version, point, lot.receipt_id, lot.earned_at)
+            if event_at is not None and event_at < expires_at:  # it came after the first expiry, and before the last
+                ledger.date(there, extended, event_at, expires_at)
 
 
 def _renewals_key(visit: Visit, version: Version, point: PointType) -> bytes:
@@ -196,13 +199,16 @@ def _extend(
     expires_at: Instant,
     at: Instant,
     cause: Cause | None,
-) -> None:
+) -> list[Lot]:
+    """Returns the lots as they are now."""
     program = version.program.program
     there = visit.head(program, point.sid, subledger)
-    parts = tuple([(lot, lot.remaining + lot.reserved) for lot in ledger.extend(there, lots, expires_at)])
+    extended = ledger.extend(there, lots, expires_at)
+    parts = tuple([(lot, lot.remaining + lot.reserved) for lot in extended])
     if parts:
         visit.due_by(visit.profile.settled_at)  # what was due of them is reckoned anew
         visit.say(program, "points.extended", at, point, subledger, sum([points for _, points in parts]), parts, cause=cause)
+    return extended
 
 
 def _extend_by_rule(

@@ -111,11 +111,11 @@ def _activate(visit: Visit, record: Pixel, version: Version, point: PointType, f
         pages.open_pending(there, visit.fetch(program, key))
         for lot in by_age([lot for lot in there.lots if not lot.active and lot.activates_at is None and lot.remaining]):
             if lot.receipt_id == receipt_id if receipt_id is not None else lot.earned_at <= record.occurred_at:
-                _activate_lot(visit, version, key, lot.lot_id, record.occurred_at)
+                _activate_lot(visit, version, point, key, lot.lot_id, record.occurred_at)
 
 
-def _activate_lot(visit: Visit, version: Version, key: str, lot_id: str, at: Instant) -> None:
-    """At the event's own time; what is born expired by that is over at once."""
+def _activate_lot(visit: Visit, version: Version, point: PointType, key: str, lot_id: str, at: Instant) -> None:
+    """At the event's own time; what is born expired by that is over at once, and what has renewed the ledger since renews it as well."""
     program = version.program.program
     there = visit.membership(program).ledgers[key]
     waiting = next(lot for lot in there.lots if lot.lot_id == lot_id)
@@ -126,6 +126,8 @@ def _activate_lot(visit: Visit, version: Version, key: str, lot_id: str, at: Ins
     active = next((lot for lot in there.lots if lot.lot_id == lot_id), None)
     if active is not None and active.expires_at is not None and active.expires_at <= activates_at:
         lots.end(visit, program, key, active, activates_at, None, "born-expired")
+    elif active is not None and activates_at < visit.profile.settled_at:
+        lifetimes.catch_up(visit, version, point, split_ledger_key(key)[1], [active], None)
 
 
 def _text(record: Pixel, field: str) -> str | None:

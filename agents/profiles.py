@@ -112,7 +112,7 @@ def _erase(visit: Visit, record: ProfileRecord) -> str:
         return DUPLICATE
     visit.settle_to(record.updated_at)
     at = profile.settled_at
-    for program, membership in profile.programs.items():
+    for program, membership in sorted(profile.programs.items()):
         _let_go(visit, program, membership, at)
         for key in list(membership.ledgers):
             _close(visit, program, key, at)
@@ -125,6 +125,7 @@ def _erase(visit: Visit, record: ProfileRecord) -> str:
     profile.parked = ()
     profile.erased_at = at
     visit.touch()
+    visit.due_by(at)  # nothing is due any more: reckoned anew
     return APPLIED
 
 

@@ -112,5 +112,5 @@ def last_renewal(
         if first >= expiry:
             break
         found = last
-        expiry = expires_at(last) or expiry
+        expiry = max(expiry, expires_at(last) or expiry)  # a renewal shortens nothing
     return found

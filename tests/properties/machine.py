@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.properties.comparison import Pair
 from tests.properties.harness import Json
+from tests.properties.moves import FLAVOURS_OF, PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelMoves, Records
 from tests.properties.naive.people import Request
 from tests.properties.naive.settling import due
 from tests.properties.programs import catalogues
@@ -30,6 +31,9 @@ IN_FORCE = {
     "adjustment": True,
     "profile": True,  # fields, one of them consent
     "worth": True,  # sales with taxes, shipping, coupons, other currencies
+    "pixel": True,  # events that activate, visits that renew, forms that consent
+    "erasure": True,
+    "claim": True,  # sales of another's receipt, returns and cancels that do not say whose it is
 }
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
@@ -37,7 +41,6 @@ LAST = START + timedelta(days=300)  # nothing is forgotten by then: forgetting i
 HOUR = timedelta(hours=1)
 PASSED = st.sampled_from((0, 0, 0, 1, 6, 6, 12, 24, 30))  # hours since the step before
 LATE = st.sampled_from((0, 0, 0, 0, 0, 6, 24, 48, 120))  # hours that a record comes late
-WHO = st.sampled_from(("p1", "p1", "p1", "p1", "p1", "p2"))
 WHERE = st.sampled_from((None, None, "shop"))  # subledgers
 LINE = st.fixed_dictionaries(
     {"sku": st.sampled_from(("A", "B", "C")), "quantity": st.sampled_from((1, 1, 2, 3, "0.5")), "unit_price": money(20)},
@@ -52,7 +55,6 @@ BODY = st.fixed_dictionaries(
     },
 )
 POINTS = st.sampled_from(("1", "2", "3", "4", "5", "7", "10", "20", "40"))
-Records = list[tuple[str, Json]]
 
 
 def rfc3339(at: datetime) -> str:
@@ -72,13 +74,15 @@ def other_content(topic: str, record: Json) -> Json:
             return {"closed_at": record["closed_at"].replace("00Z", "01Z")}
         case "redemptions", _:
             return {"receipt_id": "elsewhere"}
+        case "pixels", _:
+            return {"pixel": "another"}
         case "profiles", _:
             return {"fields": {"city": "Oslo"}}
         case _:
             return {"description": "another"}
 
 
-class LedgerMachine(RuleBasedStateMachine):
+class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine):
     flavour = "mixed"
     steps_taken = 0
 
@@ -97,12 +101,15 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self, data: st.DataObject) -> None:
         self.programs = data.draw(catalogues(self.flavour))
         self.pair = Pair(
-            self.programs, cache=data.draw(st.sampled_from((1, 1_000))), head_lots=data.draw(st.sampled_from((3, 96)))
+            self.programs,
+            cache=data.draw(st.sampled_from((1, 1_000))),
+            head_lots=data.draw(st.sampled_from((3, 96))),
+            named_lots=data.draw(st.sampled_from((1, 100))) if self.flavour == "events" else 100,
         )
         self.names = [program["program"] for program in self.programs]
         self.divided = all(program["subledgers"]["enabled"] == "true" for program in self.programs)
 
-        for who in ("p1", "p2") if self.of_people() else ():
+        for who in PEOPLE if self.of_people() else ():
             likely = (True, False, False, False) if self.flavour == "waiting" else (True, True, True, False)
             if data.draw(st.sampled_from(likely)):
                 self.deliver("profiles", {"profile_id": who, "updated_at": rfc3339(START), "fields": {"agreed": True}})
@@ -112,6 +119,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def of_people(self) -> bool:
         """Whether any program asks for consent."""
         return IN_FORCE["profile"] and any("consent" in program["membership"] for program in self.programs)
+
+    def takes(self, move: str) -> bool:
+        return IN_FORCE[move] and self.flavour in FLAVOURS_OF[move]
 
     # what every step does
 
@@ -329,7 +339,8 @@ class LedgerMachine(RuleBasedStateMachine):
             "occurred_at": self.passes(data),
             **self.place(data),
         }
-        if not sign and data.draw(st.sampled_from((False, False, True))):
+        renewed = any("renew_on" in point for program in self.programs for point in program["points"])
+        if not sign and not renewed and data.draw(st.sampled_from((False, False, True))):
             record["expiration"] = data.draw(st.sampled_from(("2 days", "never", "1 week, end of week")))
         if not sign and data.draw(st.sampled_from((False, False, True))):
             record["activation"] = data.draw(st.sampled_from(("1 day", "6 hours")))

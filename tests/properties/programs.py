@@ -8,11 +8,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from tests.properties.harness import Json
+from tests.properties.lives import lives, own_lives
 from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
 from tests.properties.worth import of_worth
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
-FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "waiting", "worth", "mixed")
+FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "waiting", "events", "claims", "worth", "mixed")
 
 
 @st.composite
@@ -93,7 +94,7 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         if flavour == "debts":
             types.append({**point, "returns": "allow-debt", "expiration": draw(st.sampled_from(("never", "10 days")))})
         else:
-            types.append(draw(spending(point)))
+            types.append(draw(spending(draw(lives(point)) if flavour == "events" else point)))
     tiers = flavour == "tiers" or draw(st.sampled_from((True, False, False)))
     earning = []
     for point in types:
@@ -102,6 +103,10 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
             draw(receipt_rules(f"{point['sid']}-{n}", point, tiers, flavour in {"people", "waiting"}))
             for n in range(draw(st.integers(0, 2)))
         ]
+        if flavour == "events":
+            earning = [
+                own_lives(point, rule, waits=draw(st.booleans())) if rule["point"] == point["sid"] else rule for rule in earning
+            ]
     program: dict[str, Any] = {
         "program": name,
         "timezone": draw(st.sampled_from(ZONES)),
@@ -124,6 +129,8 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         program["membership"] |= {"consent": "agreed", "before_join": "park"}
         if draw(st.integers(0, 9)) == 0:
             program["membership"]["join"] = "explicit"
+    if flavour == "claims":
+        program["receipts"] = draw(st.sampled_from(("claimed", "claimed", "claimed", "per-profile")))
     if tiers:
         program["tiers"] = draw(ladders())
     return program

@@ -22,6 +22,7 @@ class Lot:
     expires: datetime | None
     receipt: str | None = None
     born_expired: bool = False
+    how: Json = field(default_factory=dict)  # the rule or record that may have dates of its own
 
 
 @dataclass
@@ -55,6 +56,18 @@ class Ledger:
     def within(self, bucket: str, lots: Sequence[Lot] | None = None) -> Pieces:
         held = self.held()
         return [(lot, held[lot, bucket]) for lot in (self.lots if lots is None else lots) if held[lot, bucket]]
+
+    def open(self) -> Pieces:
+        """Whatever may still be used, reserved or not."""
+        held = self.held()
+        found = [(lot, sum(held[lot, bucket] for bucket in ("active", "pending", "reserved"))) for lot in self.lots]
+        return [(lot, points) for lot, points in found if points]
+
+    def cancelled(self, lots: Sequence[Lot]) -> int:
+        """What of these lots has waited for an event that came too late."""
+        return sum(
+            move.points for move in self.moves if move.lot in lots and (move.source, move.target) == ("pending", "written_off")
+        )
 
     def total(self, bucket: str) -> int:
         return sum(points for _, points in self.within(bucket))
@@ -122,6 +135,10 @@ class Member:
     standings: dict[str | None, Any] = field(default_factory=dict)  # by subledger: see `tiers`
     entries: list[Json] = field(default_factory=list)
     sequence: int = 0
+
+    def told_of(self) -> list[tuple[str, str | None]]:
+        """The ledgers of which something was ever said, in that order."""
+        return list(dict.fromkeys((entry["point"], entry.get("subledger")) for entry in self.entries if "point" in entry))
 
     def ledger(self, sid: str, subledger: str | None) -> Ledger:
         return self.ledgers.setdefault((sid, subledger), Ledger())

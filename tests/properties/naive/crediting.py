@@ -5,8 +5,9 @@ from datetime import date, datetime
 from fractions import Fraction
 
 from tests.properties.naive.books import Lot, Member
-from tests.properties.naive.calendar import falls_on, first_day
+from tests.properties.naive.calendar import first_day
 from tests.properties.naive.earning import Rows, Situation, apportioned, earned
+from tests.properties.naive.lifetimes import dates, is_active_at_once, is_born_expired, live_through, renew
 from tests.properties.naive.people import Claim, Person, Rooms, Scene
 from tests.properties.naive.program import Json, Program, fraction
 from tests.properties.naive.tiers import count, enter
@@ -14,28 +15,9 @@ from tests.properties.naive.tiers import count, enter
 Parts = Sequence[tuple[int, Json]]  # points, and the rule or record that may have dates of its own
 
 
-def dates(program: Program, sid: str, how: Json, at: datetime) -> tuple[datetime | None, datetime | None]:
-    point = program.points[sid]
-    activates = falls_on(how.get("activation") or point["activation"], at, program.zone, program.leap_day, through=False)
-    anchor = max(activates, at) if activates is not None and point["expires_from"] == "activation" else at
-    if activates is None and point["expires_from"] == "activation":
-        return None, None
-    lasts = how.get("expiration") or point["expiration"]
-    return activates, falls_on(lasts, anchor, program.zone, program.leap_day, through=True)
-
-
-def is_born_expired(activates: datetime | None, expires: datetime | None, at: datetime) -> bool:
-    return expires is not None and (expires <= at or (activates is not None and expires <= activates))
-
-
-def is_active_at_once(program: Program, sid: str, how: Json, at: datetime) -> bool:
-    activates, expires = dates(program, sid, how, at)
-    return activates is not None and activates <= at and not is_born_expired(activates, expires, at)
-
-
-def joins_with(program: Program, sid: str, parts: Parts, at: datetime) -> bool:
+def joins_with(person: Person, program: Program, sid: str, parts: Parts, at: datetime, receipt: str | None = None) -> bool:
     if program.join == "on-points-activated":
-        return any(is_active_at_once(program, sid, how, at) for points, how in parts if points)
+        return any(is_active_at_once(person, program, sid, how, at, receipt) for points, how in parts if points)
     return program.join == "on-points-earned"
 
 
@@ -64,15 +46,17 @@ def accrue(
 ) -> list[Lot]:
     """One entry; a lot for each pair of dates."""
     program, ledger = member.program, member.ledger(sid, subledger)
-    merged: dict[tuple[datetime | None, datetime | None], int] = {}
+    merged: dict[tuple[datetime | None, datetime | None, str], tuple[int, Json]] = {}
     for points, how in parts:
         if points:
-            pair = dates(program, sid, how, at)
-            merged[pair] = merged.get(pair, 0) + points
+            activates, expires = dates(person, program, sid, how, at, receipt)
+            own = how.get("expiration") or program.points[sid]["expiration"]  # what counts from an event that is still to come
+            own = own if activates is None and program.points[sid]["expires_from"] == "activation" else ""
+            merged[activates, expires, own] = merged.get((activates, expires, own), (0, how))[0] + points, how
     lots = []
-    for (activates, expires), points in merged.items():
+    for (activates, expires, _), (points, how) in merged.items():
         name = scene.name(person, member, sid, subledger, points, expires)
-        lots.append(Lot(name, points, at, activates, expires, receipt, is_born_expired(activates, expires, at)))
+        lots.append(Lot(name, points, at, activates, expires, receipt, is_born_expired(activates, expires, at), how))
     ledger.lots += lots
     paid = 0
     for lot in lots:  # debt is paid in this order
@@ -89,6 +73,10 @@ def accrue(
         if lot.born_expired:
             ledger.move([(lot, lot.points)], "pending", "expired")
             scene.post(person, member, "points.expired", at, sid, subledger, [(lot, lot.points)])
+    for lot in lots:
+        live_through(scene, person, member, sid, subledger, lot, at)
+    if source != "initial":
+        renew(scene, person, member, "earning", sid, [subledger], at, everywhere=False)
     return lots
 
 
@@ -112,7 +100,7 @@ def sale_earns(
     at = saw.at
     rooms = rooms_of_rules(person, program, sid, at)
     rows = earned(program, sid, sale, saw, left, used_up(rooms))
-    rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at)
+    rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at, sale["receipt_id"])
     claim = Claim(program, sid, subledger, saw, rooms, kept, kept)
     given = limited(rows, rooms)
     total = sum(points for _, points in given)
@@ -127,7 +115,7 @@ def sale_earns(
     if not granted:
         return claim
     parts = [(points, rule) for rule, points in given]
-    if member.joined is None and joins_with(program, sid, parts, at):
+    if member.joined is None and joins_with(person, program, sid, parts, at, sale["receipt_id"]):
         become_member(scene, person, member, person.joins_at(program, at))
     claim.given = claim.claims = granted
     claim.lots = accrue(scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], withheld)
@@ -150,7 +138,9 @@ def used_up(rooms: Rooms) -> frozenset[str]:
     return frozenset(name.removeprefix("rule ") for name, (fits_, _) in rooms.items() if fits_ == 0)
 
 
-def rooms_of(person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, rooms: Rooms, at: datetime) -> Rooms:
+def rooms_of(
+    person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, rooms: Rooms, at: datetime, receipt: str
+) -> Rooms:
     """The point type's own limit and its highest balance, beside the limits of the rules."""
     member, point = person.member(program), program.points[sid]
     rooms = dict(rooms)
@@ -159,7 +149,7 @@ def rooms_of(person: Person, program: Program, sid: str, subledger: str | None, 
     if point["max_balance"] is not None:
         given = limited(rows, rooms)
         joins = member.joined is None and sum(p for _, p in given) > 0
-        joins = joins and joins_with(program, sid, [(points, rule) for rule, points in given], at)
+        joins = joins and joins_with(person, program, sid, [(points, rule) for rule, points in given], at, receipt)
         ledger = member.ledger(sid, subledger)
         held = ledger.total("active") + ledger.total("pending")
         initial = program.minor(sid, point["initial_balance"]) if joins and subledger is None else 0

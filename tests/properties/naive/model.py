@@ -12,7 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.properties.naive.books import spending
+from tests.properties.naive.claims import Owners, are_claimed, claim, owner_of, receipt_of
+from tests.properties.naive.erasure import on_erase
 from tests.properties.naive.people import Name, Parked, Person, Refused, Scene, text_of
+from tests.properties.naive.pixels import on_pixel
 from tests.properties.naive.profiles import on_profile
 from tests.properties.naive.program import Json, Program
 from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
@@ -22,13 +25,20 @@ from tests.properties.naive.tiers import held_at
 from tests.properties.naive.waiting import consented
 
 AHEAD = timedelta(minutes=10)
-TIMES = {"purchases": "closed_at", "redemptions": "requested_at", "adjustments": "occurred_at", "profiles": "updated_at"}
+TIMES = {
+    "purchases": "closed_at",
+    "redemptions": "requested_at",
+    "adjustments": "occurred_at",
+    "profiles": "updated_at",
+    "pixels": "occurred_at",
+}
 
 
 class Model:
     def __init__(self, *programs: Mapping[str, Any]) -> None:
         self.programs = sorted((Program(document) for document in programs), key=lambda program: program.name)
         self.people: dict[str, Person] = {}
+        self.owners: Owners = {}
         self.records = 0
 
     def tick(self, at: datetime, names: Sequence[Name] = ()) -> Scene:
@@ -47,8 +57,8 @@ class Model:
         """One record: its outcome, and what was said. A dead letter changes nothing at all."""
         self.records += 1
         scene = Scene(arrival, names)
-        name = record.get("profile_id")
-        if name is None:
+        name: str = record.get("profile_id", "")
+        if not name and record.get("kind", "sale") == "sale":
             return "anonymous", scene
         before = deepcopy(self.people.get(name)) if topic != "purchases" else None
         try:
@@ -59,25 +69,39 @@ class Model:
             elif topic != "purchases":
                 self.people.pop(name, None)
             scene = Scene(arrival, names)
-            scene.dead.append(str(refused))
+            erased = self.is_erased(record, datetime.fromisoformat(record[TIMES[topic]]))  # whatever else is wrong with it
+            scene.dead.append("erased" if erased else str(refused))
             return "dead-letter", scene
         return outcome, scene
 
     def apply(self, scene: Scene, topic: str, record: Json, arrival: datetime) -> str:
         at = datetime.fromisoformat(record[TIMES[topic]])
+        erased = self.is_erased(record, at)
+        if erased and record.get("kind") != "erase":
+            raise Refused("erased")
         programs = self.within_bounds(self.concerned(topic, record), at, arrival)
+        if "profile_id" not in record:
+            return self.forward(scene, programs, record, arrival)
         person = self.people.setdefault(record["profile_id"], Person(record["profile_id"]))
         match topic:
+            case "profiles" if record.get("kind") == "erase":
+                return "duplicate" if erased else on_erase(scene, person, at)
             case "profiles":
                 outcome = on_profile(scene, person, record, at)
                 if outcome == "applied":
                     consented(person, self.programs, record["fields"], lambda waiting: self.apply_again(scene, waiting))
                 return outcome
+            case "pixels":
+                return on_pixel(scene, person, programs, record, at)
             case "redemptions":
                 return on_redemption(scene, person, programs[0], record, at)
             case "adjustments":
                 return on_adjustment(scene, person, programs[0], record, at)
         if record.get("kind", "sale") == "sale":
+            if are_claimed(programs) and receipt_of(record) not in person.claims:
+                if claim(scene, self.owners, person, record):
+                    self.aside(scene, topic, record, arrival)
+                return "parked"
             outcome = on_sale(scene, person, programs, record, at)
             if (
                 outcome in {"applied", "not-a-member"}
@@ -90,6 +114,30 @@ class Model:
             return park(person, topic, record, arrival, arrival + longest, self.records)
         return (on_return if record["kind"] == "return" else on_cancel)(scene, person, record, at)
 
+    def is_erased(self, record: Json, at: datetime) -> bool:
+        """Whether a record is no younger than the erasure of its profile."""
+        person = self.people.get(record.get("profile_id", ""))
+        return person is not None and person.erased is not None and at <= person.erased
+
+    def forward(self, scene: Scene, programs: list[Program], record: Json, arrival: datetime) -> str:
+        """It goes to the receipt's owner, if anybody has claimed it."""
+        owner = owner_of(self.owners, programs, record)
+        if owner:
+            self.aside(scene, "purchases", {**record, "profile_id": owner}, arrival)
+        else:
+            scene.dead.append("unknown-receipt")
+        return "parked"
+
+    def aside(self, scene: Scene, topic: str, record: Json, arrival: datetime) -> None:
+        """A record that has waited, or was sent on, is applied as a record of its own; it may be a dead letter of its own."""
+        before, scene.arrival = scene.arrival, arrival
+        try:
+            self.apply(scene, topic, record, arrival)
+        except Refused as refused:
+            scene.dead.append(str(refused))
+        finally:
+            scene.arrival = before
+
     def unpark(self, scene: Scene, person: Person, sale: Json) -> None:
         """What waited for this sale is applied right after it, each as a record of its own."""
         key = (sale["application"], sale["receipt_id"])
@@ -100,22 +148,16 @@ class Model:
             self.apply_again(scene, waiting)
 
     def apply_again(self, scene: Scene, waiting: Parked) -> None:
-        arrival, scene.arrival = scene.arrival, waiting.arrival
-        try:
-            self.apply(scene, waiting.topic, waiting.record, waiting.arrival)
-        except Refused as refused:
-            scene.dead.append(str(refused))
-        finally:
-            scene.arrival = arrival
+        self.aside(scene, waiting.topic, waiting.record, waiting.arrival)
 
     def concerned(self, topic: str, record: Json) -> list[Program]:
-        if topic == "purchases":
+        if topic == "profiles" or (topic == "pixels" and "application" not in record):
+            return self.programs
+        if topic in {"purchases", "pixels"}:
             found = [program for program in self.programs if record["application"] in program.applications]
             if not found:
                 raise Refused("unknown-application")
             return found
-        if topic == "profiles":
-            return self.programs
         found = [program for program in self.programs if program.name == record["program"]]
         if not found:
             raise Refused("unknown-program")

@@ -74,6 +74,19 @@ class Parked:
 
 
 @dataclass
+class Happening:
+    """Something that activates points, or else renews them."""
+
+    at: datetime
+    program: str
+    sid: str
+    activates: bool = False
+    receipt: str | None = None  # whose points it activates; None: of all
+    subledger: str | None = None
+    everywhere: bool = False  # it renews every subledger
+
+
+@dataclass
 class Person:
     name: str
     settled: datetime | None = None
@@ -84,6 +97,18 @@ class Person:
     requests: dict[tuple[str, str], Request] = field(default_factory=dict)
     parked: list[Parked] = field(default_factory=list)
     told: list[tuple[datetime, str, object]] = field(default_factory=list)  # fields: from when on, which, what it holds
+    happened: list[Happening] = field(default_factory=list)
+    claims: set[tuple[str, str]] = field(default_factory=set)  # receipts that are known to be ours
+    erased: datetime | None = None
+
+    def forget(self, now: datetime) -> None:
+        """An erasure leaves the totals and the time of it."""
+        for remembered in (
+            *(self.receipts, self.identities, self.decided, self.requests, self.parked),
+            *(self.told, self.happened, self.claims),
+        ):
+            remembered.clear()
+        self.erased = now
 
     def member(self, program: Program) -> Member:
         return self.members.setdefault(program.name, Member(program))

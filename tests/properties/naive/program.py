@@ -83,6 +83,7 @@ class Program:
         self.remember = span(document.get("remember", "400 days"))
         late = document.get("late", "accept")
         self.accepts_late = self.remember if late == "accept" else min(self.remember, span(late.removeprefix("reject after ")))
+        self.receipts: str = document.get("receipts", "per-profile")
         self.basis: str = document.get("basis", "gross")
         self.rates: dict[str, str] = document.get("rates", {})
         self.exclude: Json | None = document.get("exclude")

@@ -214,7 +214,8 @@ def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed
     ledger = member.ledger(claim.sid, claim.subledger)
     point = claim.program.points[claim.sid]
     order, policy = point["spend_order"], point["returns"]
-    gone = min(owed, size(ledger.within("expired", claim.lots)) - claim.expired_counted)
+    over = size(ledger.within("expired", claim.lots)) + ledger.cancelled(claim.lots)
+    gone = min(owed, over - claim.expired_counted)
     claim.expired_counted += gone
     wanted = owed - gone
     pending, active = sources(ledger, claim, order, policy, wanted)

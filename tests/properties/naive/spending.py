@@ -6,6 +6,7 @@ from math import ceil, floor
 
 from tests.properties.naive.books import Pieces, size, taken
 from tests.properties.naive.crediting import accrue, become_member, joins_with
+from tests.properties.naive.lifetimes import renew
 from tests.properties.naive.people import Person, Refused, Request, Scene
 from tests.properties.naive.program import Json, Program, fraction, span
 from tests.properties.naive.settling import expire, release, settle
@@ -78,6 +79,8 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
                 span(str(record.get("hold", program.points[sid]["hold"]))), span(str(program.points[sid]["max_hold"]))
             )
         scene.post(person, member, f"points.{request.state}", now, sid, subledger, pieces)
+        if kind == "redeem":
+            renew(scene, person, member, "spending", sid, [subledger], now, everywhere=False)
         return pieces
     found = person.requests.get(name)
     if found is None or found.state == "declined":
@@ -93,6 +96,7 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
         found.state = "redeemed"
         member.ledger(found.sid, found.subledger).move(found.pieces, "reserved", "redeemed")
         scene.post(person, member, "points.redeemed", now, found.sid, found.subledger, found.pieces)
+        renew(scene, person, member, "spending", found.sid, [found.subledger], now, everywhere=False)
     return found.pieces
 
 
@@ -185,7 +189,7 @@ def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, 
     if points > 0:
         if (member.joined is None and program.join == "explicit") or not person.consents(program, at):
             raise Refused("not-a-member")
-        if member.joined is None and joins_with(program, sid, [(points, record)], at):
+        if member.joined is None and joins_with(person, program, sid, [(points, record)], at):
             become_member(scene, person, member, person.joins_at(program, at))
         accrue(scene, person, member, sid, subledger, [(points, record)], at, "adjustments")
         settle(scene, person, now)

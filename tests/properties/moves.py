@@ -1,0 +1,105 @@
+"""Moves of the state machine beside those of `machine`: what they may rely on, and pixels, erasure and claims.
+
+Each class holds the rules of one idea; the machine inherits them all.
+"""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from tests.properties.harness import Json
+
+Records = list[tuple[str, Json]]
+PEOPLE = ("p1", "p2")
+FLAVOURS_OF = {"pixel": ("people", "events"), "erasure": ("people", "events", "claims"), "claim": ("claims",)}
+WHO = st.sampled_from(("p1", "p1", "p1", "p1", "p1", "p2"))
+
+
+class Moves:
+    """What the machine is to those who move it."""
+
+    programs: list[Json]
+    number: int
+    sold: dict[tuple[str, str], Json]  # the last sale of each receipt
+    amounts: set[str]  # receipts of which an amount was returned, and no line
+    lines: set[str]  # or the other way round
+    delivered: Records
+
+    def takes(self, move: str) -> bool:
+        """Whether a move is in force, and any of the programs gives it a meaning."""
+        raise NotImplementedError
+
+    def passes(self, data: st.DataObject, *, late: bool = True) -> str:
+        raise NotImplementedError
+
+    def next_id(self, letter: str) -> str:
+        raise NotImplementedError
+
+    def deliver(self, topic: str, record: Json) -> None:
+        raise NotImplementedError
+
+
+class PixelMoves(Moves):
+    @precondition(lambda self: self.takes("pixel"))
+    @rule(
+        data=st.data(),
+        who=WHO,
+        kind=st.sampled_from(("delivered", "delivered", "visit")),
+        agreed=st.sampled_from((None, None, None, True, True, False, "yes")),
+    )
+    def pixel(self, data: st.DataObject, who: str, kind: str, agreed: object) -> None:
+        """Of a receipt that was sold, or that is still to come; a form may say something of consent."""
+        record: dict[str, Any] = {"event_id": self.next_id("E"), "profile_id": who, "type": kind}
+        known = [receipt for name, receipt in self.sold if name == who][-5:]
+        attributes: Json = {} if agreed is None else {"agreed": agreed}
+        receipt = data.draw(st.sampled_from([*known, *known, f"R{self.number + 1}", None]))
+        if receipt is not None:
+            attributes["receipt_id"] = receipt
+        if attributes:
+            record["attributes"] = attributes
+        if data.draw(st.booleans()):
+            record["application"] = "pos"
+        self.deliver("pixels", {**record, "occurred_at": self.passes(data)})
+
+
+class ErasureMoves(Moves):
+    @precondition(lambda self: self.takes("erasure"))
+    @rule(data=st.data(), who=WHO, really=st.sampled_from((True, False, False)))
+    def erasure(self, data: st.DataObject, who: str, really: bool) -> None:
+        """Now and then; else something that was said long before comes once more."""
+        if really or not self.delivered:
+            self.deliver("profiles", {"profile_id": who, "updated_at": self.passes(data), "kind": "erase"})
+        else:
+            self.passes(data)
+            self.deliver(*data.draw(st.sampled_from(self.delivered)))
+            self.delivered.pop()
+
+
+class ClaimMoves(Moves):
+    @precondition(lambda self: self.takes("claim") and self.sold)
+    @rule(data=st.data(), more=st.sampled_from((0, 0, 1)))
+    def sale_of_another(self, data: st.DataObject, more: int) -> None:
+        """The same receipt, by the other profile; it may come first, where the first one is on its way still."""
+        (who, _), sale = data.draw(st.sampled_from(list(self.sold.items())))
+        other = next(name for name in PEOPLE if name != who)
+        record = {**sale, "profile_id": other, "closed_at": self.passes(data), "revision": sale.get("revision", 1) + more}
+        self.deliver("purchases", record)
+
+    @precondition(lambda self: self.takes("claim") and self.sold)
+    @rule(data=st.data(), kind=st.sampled_from(("return", "return", "cancel", "reopen")))
+    def whose_is_not_said(self, data: st.DataObject, kind: str) -> None:
+        """A return, cancel or reopen that names no profile."""
+        sale = data.draw(st.sampled_from(list(self.sold.values())))
+        receipt = sale["receipt_id"]
+        record: dict[str, Any] = {"kind": kind, "receipt_id": receipt, "application": sale["application"]}
+        if kind == "return":
+            record["return_id"] = self.next_id("T")
+            if receipt in self.amounts:
+                record["amount"] = "1.00"
+            else:
+                record["lines"] = [{"line_id": "1", "quantity": data.draw(st.sampled_from((1, 1, "0.5")))}]
+                self.lines.add(receipt)
+        else:
+            record["revision"] = sale.get("revision", 1)
+        self.deliver("purchases", {**record, "closed_at": self.passes(data)})
