@@ -11,7 +11,7 @@ from tests.properties.naive.people import Name, Scene
 
 FIGURES = ("type", "profile_id", "program", "occurred_at", "recorded_at", "sequence", "point", "subledger", "points", "direction")
 OF_ENTRIES = (*FIGURES, "withheld", "debt_paid", "debt_added", "balance")
-OF_TIERS = (*FIGURES, "from", "to", "reason", "qualifying_points", "next_review_at", "points_to_next")
+OF_TIERS = (*FIGURES, "from", "to", "reason", "qualifying_points", "next_review_at", "points_to_next", "points_to_keep")
 TERMS = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid", "debt", "lifetime")
 
 

@@ -70,13 +70,16 @@ def ladders(draw: st.DrawFn) -> Json:
             {"name": name, "threshold": threshold} for name, threshold in zip(NAMES, draw(st.sampled_from(LADDERS)), strict=False)
         ],
         "review": review,
-        "window": draw(st.sampled_from(("review", "review", "lifetime"))),
+        "window": draw(st.sampled_from(("review", "review", "lifetime", "4 days", "1 day"))),
+        "measure": draw(st.sampled_from(("earned", "earned", "spend", "active"))),
         "downgrade": draw(st.sampled_from(("hard", "soft"))),
         "lasts": draw(st.sampled_from(("next-period", "next-period", "period"))),
         "grace": draw(st.sampled_from(("0 days", "0 days", "1 day", "3 days"))),
     }
     if draw(st.booleans()):
         tiers["counts"] = ["earning", "adjustments"]
+    if draw(st.booleans()):
+        tiers["review_grid"] = draw(st.sampled_from(("30 minutes", "5 hours", "8 hours")))
     return tiers
 
 

@@ -10,7 +10,7 @@ from tests.properties.naive.earning import Rows, Situation, apportioned, earned
 from tests.properties.naive.lifetimes import dates, is_active_at_once, is_born_expired, live_through, renew
 from tests.properties.naive.people import Claim, Person, Rooms, Scene
 from tests.properties.naive.program import Json, Program, fraction
-from tests.properties.naive.tiers import count, enter
+from tests.properties.naive.tiers import became_active, count, enter
 
 Parts = Sequence[tuple[int, Json]]  # points, and the rule or record that may have dates of its own
 
@@ -69,6 +69,7 @@ def accrue(
     pieces = [(lot, lot.points) for lot in lots]
     scene.post(person, member, kind, at, sid, subledger, pieces, debt_paid=paid, withheld=withheld, **direction)
     count(scene, person, member, sid, subledger, source, at, sum(lot.points for lot in lots))
+    became_active(scene, person, member, sid, subledger, at, pieces)
     for lot in lots:
         if lot.born_expired:
             ledger.move([(lot, lot.points)], "pending", "expired")

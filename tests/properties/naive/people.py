@@ -44,6 +44,10 @@ class Receipt:
     sale: Json = field(default_factory=dict)
     left: list[Fraction] = field(default_factory=list)  # quantities
     returned: Fraction = Fraction(0)  # money
+    by_amount: bool = False  # money came back, of no line
+    spent: dict[str, tuple[str | None, datetime, int]] = field(
+        default_factory=dict
+    )  # by program: where and when it counts for tiers
     worth: str = "gross"  # or total: what an amount that is returned is compared with
     claims: list[Claim] = field(default_factory=list)
     kept: dict[tuple[str, str, str | None], int] = field(default_factory=dict)  # of earlier revisions

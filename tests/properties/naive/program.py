@@ -33,6 +33,7 @@ REDEEM = {"minimum": "0", "multiple": None, "max_share": "1", "partial": "false"
 TIERS = {
     "definitions": [],
     "measure": "earned",
+    "review_grid": None,
     "window": "review",
     "counts": ["earning", "promotions", "initial"],
     "lasts": "next-period",

@@ -7,10 +7,11 @@ from math import floor
 from tests.properties.naive.books import Ledger, Pieces, size, taken
 from tests.properties.naive.crediting import limited, sale_earns, spread_of, used_up
 from tests.properties.naive.earning import Situation, amounts_of, earned, exact
+from tests.properties.naive.measures import spent
 from tests.properties.naive.people import Claim, Parked, Person, Receipt, Refused, Scene
 from tests.properties.naive.program import Json, Program, fraction
 from tests.properties.naive.settling import settle
-from tests.properties.naive.tiers import held_at, uncount
+from tests.properties.naive.tiers import enter, has_tiers, held_at, uncount
 from tests.properties.naive.waiting import counts, wait
 
 
@@ -28,11 +29,13 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     settle(scene, person, now)
     person.receipts[key] = receipt
     give_back_all(scene, person, receipt, now)
+    receipt.closed = False
+    spend_again(person, receipt)
     receipt.kept |= {(claim.program.name, claim.sid, claim.subledger): claim.kept for claim in receipt.claims}
     receipt.seen["sale", revision] = sale
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
     receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
-    receipt.returned, receipt.claims = Fraction(0), []
+    receipt.returned, receipt.claims, receipt.by_amount, receipt.spent = Fraction(0), [], False, {}
     receipt.worth = "total" if programs[0].basis == "total" else "gross"
     receipt.waits_for = set()
     count(scene, person, receipt, [program for program in programs if counts(person, program, at)], at)
@@ -53,6 +56,27 @@ def count(scene: Scene, person: Person, receipt: Receipt, programs: list[Program
         for sid in program.points:
             earlier = receipt.kept.get((program.name, sid, subledger), 0)
             receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key, shares_of(receipt)))
+        receipt.spent[program.name] = (subledger, at, 0)
+        amount = spent_again(person, receipt, program)
+        if amount > 0:
+            enter(scene, person, person.member(program), subledger, at)
+
+
+def spend_again(person: Person, receipt: Receipt) -> None:
+    for name in receipt.spent:
+        spent_again(person, receipt, person.members[name].program)
+
+
+def spent_again(person: Person, receipt: Receipt, program: Program) -> int:
+    """What tiers that measure spending count of a receipt from now on; how much that is more than before."""
+    if not has_tiers(program) or program.tiers["measure"] != "spend":
+        return 0
+    subledger, at, before = receipt.spent[program.name]
+    now = spent(receipt, program, shares_of(receipt))
+    receipt.spent[program.name] = (subledger, at, now)
+    if now != before:
+        person.member(program).counted.append((subledger, at, now - before))
+    return now - before
 
 
 def shares_of(receipt: Receipt) -> list[Fraction]:
@@ -106,6 +130,7 @@ def on_cancel(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     receipt.seen[record["kind"], revision] = record
     give_back_all(scene, person, receipt, now)
     receipt.revision, receipt.closed = revision, False
+    spend_again(person, receipt)
     return "applied"
 
 
@@ -151,12 +176,14 @@ def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     settle(scene, person, now)
     person.identities[identity] = record
     receipt.left, receipt.returned = left, Fraction(returned)
+    receipt.by_amount = "amount" in record
     whole = not any(left) or receipt.returned == sum(worth)
     for claim in receipt.claims:
         owed = claim.claims if whole else min(owed_by(receipt, claim, by_amount="amount" in record), claim.claims)
         take_back(scene, person, receipt, claim, max(owed, 0), now)
     if whole:
         forget_use(person, receipt)
+    spend_again(person, receipt)
     return "applied"
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.crediting import become_member
 from tests.properties.naive.people import Parked, Person, Request, Scene
-from tests.properties.naive.tiers import review
+from tests.properties.naive.tiers import became_active, review
 from tests.properties.naive.waiting import is_over
 
 ACTIVATE, HOLD_RUNS_OUT, EXPIRE, REVIEW, PARKING_ENDS = range(5)
@@ -83,6 +83,7 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
         pieces = ledger.within("pending", [what])
         paid = ledger.activate(pieces, "pending")
         scene.post(person, member, "points.activated", at, item.sid, item.subledger, pieces, debt_paid=paid)
+        became_active(scene, person, member, item.sid, item.subledger)
     elif pieces := ledger.within("active", [what]):
         expire(scene, person, member, item.sid, item.subledger, what, at)
     else:
@@ -110,3 +111,4 @@ def release(scene: Scene, person: Person, request: Request, at: datetime) -> Non
     for lot, part in request.pieces:
         if lot.expires is not None and lot.expires <= at and sum(points for _, points in ledger.within("active", [lot])) <= part:
             expire(scene, person, member, sid, subledger, lot, at)
+    became_active(scene, person, member, sid, subledger)

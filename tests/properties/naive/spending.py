@@ -10,6 +10,7 @@ from tests.properties.naive.lifetimes import renew
 from tests.properties.naive.people import Person, Refused, Request, Scene
 from tests.properties.naive.program import Json, Program, fraction, span
 from tests.properties.naive.settling import expire, release, settle
+from tests.properties.naive.tiers import became_active
 
 
 class Declined(Exception):
@@ -169,6 +170,7 @@ def roll_back(scene: Scene, person: Person, program: Program, request: Request, 
     for lot, _ in pieces:
         if lot.expires is not None and lot.expires <= now:
             expire(scene, person, member, sid, subledger, lot, now)
+    became_active(scene, person, member, sid, subledger)
     return pieces
 
 

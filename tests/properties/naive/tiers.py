@@ -4,13 +4,15 @@ A standing is the tier held in one subledger: its time line, the reviews that we
 is thought through again whenever points count late.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from tests.properties.naive.books import Member
+from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.calendar import falls_on, rfc3339
+from tests.properties.naive.measures import active, by_days, by_period, days_before, on_the_grid, shown, threshold
 from tests.properties.naive.people import Person, Scene
-from tests.properties.naive.program import Program, span
+from tests.properties.naive.program import Program
 
 NONE = -1  # no tier
 
@@ -23,6 +25,7 @@ class Period:
     until: datetime
     held: int  # by one who comes to the review; or what was entered
     reviewed: bool
+    active: int = 0  # the balance then, with late points that would have been in it
 
 
 @dataclass
@@ -54,7 +57,7 @@ def name_of(program: Program, rank: int) -> str | None:
 
 
 def reached(program: Program, amount: int) -> int:
-    return max((rank for rank in range(len(program.tiers["definitions"])) if program.threshold(rank) <= amount), default=NONE)
+    return max((rank for rank in range(len(program.tiers["definitions"])) if threshold(program, rank) <= amount), default=NONE)
 
 
 # what counts
@@ -62,13 +65,15 @@ def reached(program: Program, amount: int) -> int:
 
 def sum_of(member: Member, subledger: str | None, since: datetime | None, until: datetime | None) -> int:
     """What counts from one instant up to, not including, another; of a window of days what has happened within them."""
-    window = member.program.tiers["window"]
-    if window == "lifetime":
+    program = member.program
+    if program.tiers["window"] == "lifetime":
         since = None
-    days = span(window) if window not in {"review", "lifetime"} else None
     total = 0
     for where, at, points in member.counted:
-        inside = at > until - days if days is not None and until is not None else since is None or at >= since
+        if by_days(program) and until is not None:
+            inside = at > days_before(program, until)
+        else:
+            inside = since is None or at >= since
         if where == subledger and inside and (until is None or at < until):
             total += points
     return total
@@ -76,32 +81,64 @@ def sum_of(member: Member, subledger: str | None, since: datetime | None, until:
 
 def sum_now(person: Person, member: Member, subledger: str | None) -> int:
     assert person.settled is not None
-    days = member.program.tiers["window"] not in {"review", "lifetime"}
-    if days:  # up to and including this instant
-        since = person.settled - span(member.program.tiers["window"])
+    if member.program.tiers["measure"] == "active":
+        return active(member, subledger)
+    if by_days(member.program):  # up to and including this instant
+        since = days_before(member.program, person.settled)
         return sum(points for where, at, points in member.counted if where == subledger and at > since)
     return sum_of(member, subledger, member.standings[subledger].since, None)
 
 
+def amount_of(member: Member, subledger: str | None, period: Period) -> int:
+    """What counted at the end of a period."""
+    if member.program.tiers["measure"] == "active":
+        return period.active
+    return sum_of(member, subledger, period.since, period.until)
+
+
 def judged(member: Member, subledger: str | None, period: Period) -> int:
     """The tier that a review finds reached: by the period that ended, or the one that begins, in which nothing has happened yet."""
-    tiers = member.program.tiers
-    if tiers["lasts"] == "period" and tiers["window"] == "review":
+    if member.program.tiers["lasts"] == "period" and by_period(member.program):
         return reached(member.program, 0)
-    return reached(member.program, sum_of(member, subledger, period.since, period.until))
+    return reached(member.program, amount_of(member, subledger, period))
 
 
 def count(
     scene: Scene, person: Person, member: Member, sid: str, subledger: str | None, source: str, at: datetime, points: int
 ) -> None:
-    if has_tiers(member.program) and sid == member.program.tiers["point"] and source in member.program.tiers["counts"]:
+    tiers = member.program.tiers
+    if has_tiers(member.program) and tiers["measure"] == "earned" and sid == tiers["point"] and source in tiers["counts"]:
         member.counted.append((subledger, at, points))
         enter(scene, person, member, subledger, at)
 
 
+def became_active(
+    scene: Scene,
+    person: Person,
+    member: Member,
+    sid: str,
+    subledger: str | None,
+    at: datetime | None = None,
+    lots: Sequence[tuple[Lot, int]] = (),
+) -> None:
+    """Where the balance is measured. `at`: of points that were earned then, and would have been in it at reviews since."""
+    tiers = member.program.tiers
+    if has_tiers(member.program) and tiers["measure"] == "active" and sid == tiers["point"]:
+        standing = member.standings.get(subledger)
+        for period in standing.periods if standing is not None and at is not None else ():
+            if at < period.until:
+                period.active += sum(points for lot, points in lots if lives(lot, period.until))
+        enter(scene, person, member, subledger, at)
+
+
+def lives(lot: Lot, at: datetime) -> bool:
+    return lot.activates is not None and lot.activates <= at and (lot.expires is None or at < lot.expires)
+
+
 def uncount(member: Member, sid: str, subledger: str | None, at: datetime, points: int) -> None:
     """A reversal takes off in the period of its receipt; nobody falls before a review."""
-    if has_tiers(member.program) and sid == member.program.tiers["point"]:
+    tiers = member.program.tiers
+    if has_tiers(member.program) and tiers["measure"] == "earned" and sid == tiers["point"]:
         member.counted.append((subledger, at, -points))
 
 
@@ -129,13 +166,12 @@ def enter(scene: Scene, person: Person, member: Member, subledger: str | None, a
 def would_be_held(member: Member, subledger: str | None, at: datetime) -> int:
     """From the first review that judged this instant on, with all that is known by now; none comes out worse than it did."""
     standing = member.standings[subledger]
-    window = member.program.tiers["window"]
     held, begun = NONE, False
     for period in standing.periods:
-        begun = begun or (at < period.until and (window != "review" or period.since is None or period.since <= at))
+        begun = begun or (at < period.until and (not by_period(member.program) or period.since is None or period.since <= at))
         if not begun:
             continue
-        amount = sum_of(member, subledger, period.since, period.until)
+        amount = amount_of(member, subledger, period)
         held = max(held, period.held, reached(member.program, amount))
         if period.reviewed and judged(member, subledger, period) < held:
             held = fallen(member, held, judged(member, subledger, period))
@@ -154,8 +190,8 @@ def standing_of(person: Person, member: Member, subledger: str | None) -> Standi
         standing = member.standings[subledger] = Standing(anchor=member.joined)
         plan(member, standing, member.joined)
         while standing.next is not None and standing.next <= person.settled:
-            ended(member, standing, standing.next)
-        if member.program.tiers["window"] != "review":
+            ended(member, subledger, standing, standing.next)
+        if not by_period(member.program):
             standing.periods.clear()  # what counts then counts now
     found: Standing = member.standings[subledger]
     return found
@@ -170,7 +206,7 @@ def begin(person: Person, member: Member, subledger: str | None, rank: int) -> N
     if member.program.review["relative_to"] == "tier-join":
         now = standing.anchor = person.settled
         counted = standing.since is not None or sum_of(member, subledger, None, now)  # else the first sum goes on
-        if member.program.tiers["window"] == "review" and counted and standing.since != now:
+        if by_period(member.program) and counted and standing.since != now:
             standing.periods.append(Period(standing.since, now, rank, reviewed=False))
             standing.since = now
         plan(member, standing, now)
@@ -197,13 +233,17 @@ def plan(member: Member, standing: Standing, after: datetime) -> None:
         if number:
             moment = falls_on(f"{int(count_) * number} {rest}", anchor, program.zone, program.leap_day, through=False)
         assert moment is not None
+        if moment > after - timedelta(days=1):  # the grid puts nothing off by more
+            moment = on_the_grid(program, moment)
         if moment > after:
             standing.next = moment
             return
 
 
-def ended(member: Member, standing: Standing, at: datetime) -> Period:
+def ended(member: Member, subledger: str | None, standing: Standing, at: datetime) -> Period:
     period = Period(standing.since, at, standing.rank(), reviewed=True)
+    if member.program.tiers["measure"] == "active":
+        period.active = active(member, subledger)
     standing.periods.append(period)
     standing.since = at
     plan(member, standing, at)
@@ -219,7 +259,7 @@ def review(scene: Scene, person: Person, member: Member, subledger: str | None) 
         return
     assert standing.next is not None
     at = standing.next
-    period = ended(member, standing, at)
+    period = ended(member, subledger, standing, at)
     if standing.rank() == NONE:
         return
     program = member.program
@@ -241,7 +281,7 @@ def decide(scene: Scene, person: Person, member: Member, subledger: str | None, 
     kind = "tier.downgraded" if rank < before else "tier.retained"
     if rank < before:
         begin(person, member, subledger, rank)
-    amount = sum_of(member, subledger, period.since, period.until)
+    amount = amount_of(member, subledger, period)
     tell(scene, person, member, subledger, kind, before, reason, amount)
 
 
@@ -251,7 +291,7 @@ def tell(
     """The amount is what was judged, the other figures are those from now on."""
     program, standing = member.program, member.standings[subledger]
     rank = standing.rank()
-    sid, points = program.tiers["point"], sum_now(person, member, subledger)
+    points = sum_now(person, member, subledger)
     assert person.settled is not None
     scene.say(
         person,
@@ -262,9 +302,23 @@ def tell(
         to=name_of(program, rank),
         **{"from": name_of(program, before)},
         reason=reason,
-        qualifying_points=program.text(sid, amount),
+        qualifying_points=shown(program, amount),
         next_review_at=None if standing.next is None else rfc3339(standing.next),
-        points_to_next=program.text(sid, max(program.threshold(rank + 1) - points, 0))
+        points_to_next=shown(program, max(threshold(program, rank + 1) - points, 0))
         if rank + 1 < len(program.tiers["definitions"])
         else None,
+        points_to_keep=to_keep(member, subledger, points),
     )
+
+
+def to_keep(member: Member, subledger: str | None, points: int) -> str | None:
+    """As far as can be known now: of a window of days what will still be in it; nothing yet of a period that begins."""
+    program, standing = member.program, member.standings[subledger]
+    if standing.rank() == NONE:
+        return None
+    if by_days(program) and standing.next is not None:
+        since = days_before(program, standing.next)
+        points = sum(amount for where, at, amount in member.counted if where == subledger and at > since)
+    if program.tiers["lasts"] == "period" and by_period(program):
+        points = 0
+    return shown(program, max(threshold(program, standing.rank()) - points, 0))
