@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from agents import admission, claims, parking, stopped
 from agents.adjustments import on_adjustment
-from agents.dead_letters import dead_letter
+from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
 from agents.outbox import Outbox
 from agents.pixels import on_pixel
@@ -27,7 +27,7 @@ from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
 from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
-from schemas.messages import Release, Reply, Request
+from schemas.messages import Order, Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
@@ -84,9 +84,9 @@ class Core:
                 self._on_message(table, message.record, arrived_at, outbox)
 
     def _on_message(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
-        """A request at the key that it asks, a reply at the profile that asked, or a release at the profile that was stopped."""
-        if isinstance(message, Release):
-            self._release(table, message.profile_id, outbox)
+        """A request at the key that it asks, a reply at the profile that asked, or an order to a profile."""
+        if isinstance(message, Order):
+            self._on_order(table, message, outbox)
         elif isinstance(message, Request):
             claims.on_request(table, message, arrived_at, self.programs.remember_us, outbox)
         elif isinstance(message, Reply):
@@ -110,8 +110,8 @@ class Core:
                 record = known[2]
             else:
                 record = records.decode(incoming.topic, incoming.value)
-            if isinstance(record, (Request, Reply, Release)):
-                if isinstance(record, Release):
+            if isinstance(record, (Request, Reply, Order)):
+                if isinstance(record, Order):
                     self._check_route(incoming, record.profile_id)
                 self._on_message(table, record, incoming.arrived_at, outbox)
                 return APPLIED
@@ -122,7 +122,7 @@ class Core:
                 self._check_route(incoming, profile_id)
             return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
-            if record is not None and profile_id is not None and not isinstance(record, (Request, Reply, Release)):
+            if record is not None and profile_id is not None and not isinstance(record, (Request, Reply, Order)):
                 refused = self._erased(table, record, profile_id) or refused
             outbox.effects.append(dead_letter(incoming, refused))
             return DEAD_LETTER
@@ -132,7 +132,7 @@ class Core:
             outbox.errors.append(error)
             message = f"applying the record failed ({type(error).__name__}); its profile is stopped until it is released"
             outbox.effects.append(dead_letter(incoming, Refused("internal-error", message)))
-            if record is not None and profile_id is not None and not isinstance(record, Release):
+            if record is not None and profile_id is not None and not isinstance(record, Order):
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
 
@@ -180,6 +180,8 @@ class Core:
                 raise
             except Exception as error:
                 outbox.errors.append(error)
+                message = f"what was due at {format_instant(due_at)} failed ({type(error).__name__}); its profile is stopped until it is released"
+                outbox.effects.append(dead_timer(profile_id, Refused("internal-error", message)))
                 self._stop(table, profile_id, due_at, outbox)
         return True
 
@@ -191,7 +193,7 @@ class Core:
             self._decoded = None
             return None
         self._decoded = (incoming.topic, incoming.value, record)
-        if isinstance(record, Release):
+        if isinstance(record, Order):
             return None
         return record.closed_at if type(record) is Sale else records.event_time(record)
 
@@ -267,21 +269,24 @@ class Core:
         for parked in waiting:
             outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox)] += 1
 
-    def _stop(self, table: Table, profile_id: str, at: Instant, outbox: Outbox) -> None:
-        table.put_profile(profile_id, stopped.stop(table.profile(profile_id), at))
+    def _stop(self, table: Table, profile_id: str, at: Instant, outbox: Outbox, why: str = stopped.FAILED) -> None:
+        table.put_profile(profile_id, stopped.stop(table.profile(profile_id), at, why))
         outbox.counts[("profile-stopped",)] += 1
 
-    def _release(self, table: Table, profile_id: str, outbox: Outbox) -> None:
-        """A stopped profile goes on, and what came for it meanwhile is applied; of any other nothing is asked."""
-        profile = table.profile(profile_id)
-        if profile is None or profile.stopped is None:
+    def _on_order(self, table: Table, order: Order, outbox: Outbox) -> None:
+        """Stop a profile, or let a stopped one go on: then what came for it meanwhile is applied. Twice is once."""
+        profile = table.profile(order.profile_id)
+        if profile is None or (profile.stopped is not None) == (order.kind == "stop"):
+            return
+        if order.kind == "stop":
+            self._stop(table, order.profile_id, profile.settled_at, outbox, stopped.ORDERED)
             return
         draft = profile.draft()
         waiting = stopped.release(draft)
-        table.put_profile(profile_id, draft)
+        table.put_profile(order.profile_id, draft)
         outbox.counts[("profile-released",)] += 1
         for parked in waiting:
-            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox, profile_id)] += 1
+            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox, order.profile_id)] += 1
 
 
 def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:

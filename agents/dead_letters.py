@@ -15,6 +15,14 @@ from schemas.topics import DEAD_LETTERS
 _TRUNCATED_BYTES: Final = 64 * 1024
 
 
+def dead_timer(profile_id: str, refused: Refused) -> Effect:
+    """What was due at a profile and failed: there is no record, and the key names the profile, so that somebody learns which one is stopped."""
+    letter = DeadLetter(
+        topic=None, partition=0, offset=0, reason=refused.reason, message=refused.message, key=profile_id, value=None
+    )
+    return Effect(DEAD_LETTERS, profile_id, letter)
+
+
 def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
     value, encoded = incoming.value, []
     truncated = refused.reason == "too-large"

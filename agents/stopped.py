@@ -1,4 +1,4 @@
-"""Stopped: a profile at which an exception was met goes on only when an operator says so; what comes for it meanwhile waits.
+"""Stopped: a profile at which an exception was met, or that was ordered to stop, goes on only when it is released; what comes meanwhile waits.
 
 Pure. The records stand in the profile as they came, like all that is parked, at most as many as may wait at one profile; nothing of
 it falls due. Released, they are applied in order of arrival, each as a record of its own: so a stop delays a profile and loses nothing.
@@ -16,13 +16,14 @@ from schemas.records import Record, fingerprint
 from tables.state import Parked, Profile
 
 _WAITS: Final = b"s"
-_WHY: Final = "internal-error"
+FAILED: Final = "internal-error"
+ORDERED: Final = "ordered"
 
 
-def stop(profile: Profile | None, at: Instant) -> Profile:
-    """The profile as it was before the exception, stopped."""
+def stop(profile: Profile | None, at: Instant, why: str) -> Profile:
+    """The profile as it was before the exception, or as it is, stopped."""
     stopped = Profile(at) if profile is None else profile.draft()
-    stopped.stopped = _WHY
+    stopped.stopped = why
     return stopped
 
 
@@ -35,7 +36,7 @@ def wait(visit: Visit, record: Record, incoming: Incoming) -> str:
     identity = b"%b%b\x00%b" % (_WAITS, incoming.topic.encode(), content)
     profile = visit.profile
     if parking.is_full(profile, incoming) and not any(parked.identity == identity for parked in profile.parked):
-        message = f"the profile is stopped after an error, and {len(profile.parked):,} of its records wait already"
+        message = f"the profile is stopped, and {len(profile.parked):,} of its records wait already"
         raise Refused("profile-stopped", message)
     return parking.park(visit, incoming, _WAITS, LATEST, identity, content)
 

@@ -53,10 +53,12 @@ class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
     carried: Carried | None = None
 
 
-class Release(Struct, kw_only=True, gc=False, omit_defaults=True):
-    """To a profile that was stopped, from an operator: go on. It says no time, for it happens where it stands among the records."""
+class Order(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """To a profile, from an operator or an auditor: `stop`, and `release`: go on. It says no time, for it happens where it stands among the
+    records.
+    """
 
-    kind: Literal["release"]
+    kind: Literal["stop", "release"]
     profile_id: str
 
 
@@ -65,15 +67,16 @@ class _Kind(Struct):
 
 
 _REQUEST: Final = msgspec.json.Decoder(Request)
-_RELEASE: Final = msgspec.json.Decoder(Release)
+_ORDER: Final = msgspec.json.Decoder(Order)
+_ORDERS: Final = ("stop", "release")
 _KIND: Final = msgspec.json.Decoder(_Kind)
 
 
-def read_request(value: bytes) -> Request | Release:
+def read_request(value: bytes) -> Request | Order:
     """A record of `requests`. Raises `msgspec.MsgspecError`."""
     try:
         return _REQUEST.decode(value)
     except msgspec.ValidationError:
-        if _KIND.decode(value).kind != "release":
+        if _KIND.decode(value).kind not in _ORDERS:
             raise
-        return _RELEASE.decode(value)
+        return _ORDER.decode(value)

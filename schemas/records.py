@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from schemas.amounts import INT_END, NANO, parse_decimal, parse_text
 from schemas.instants import Instant, parse_instant
-from schemas.messages import Release, Reply, Request, read_request
+from schemas.messages import Order, Reply, Request, read_request
 from schemas.outcomes import Refused
 from schemas.sections import values
 
@@ -178,7 +178,7 @@ class Adjustment(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 Purchase = Sale | Cancel | Return
 Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustment
-Message = Request | Reply | Release
+Message = Request | Reply | Order
 
 
 def _read(wanted: Any, value: Any) -> Any:

@@ -39,12 +39,13 @@ class Place(Struct, frozen=True):
 
 
 class AuditSettings(NamedTuple):
-    """`state` None: what the auditor knows is gone with it."""
+    """`state` None: what the auditor knows is gone with it. `stop`: given the key of each record by which the books do not hold."""
 
     state: Path | None = None
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     follow: bool = False
     metrics_port: int | None = None
+    stop: Callable[[bytes], None] | None = None
 
 
 class Audited(NamedTuple):
@@ -100,8 +101,11 @@ def _over(topic: TopicReader, run: "_Run", settings: AuditSettings, asked_to_end
         for batch in topic.messages(follow=settings.follow):
             for message in batch:
                 partition, offset = message.partition(), message.offset()
-                if run.check(message.value(), message.key()) and run.found(Place(partition=partition, offset=offset)):
-                    return
+                if run.check(message.value(), message.key()):
+                    if run.found(Place(partition=partition, offset=offset)):
+                        return
+                    if settings.stop is not None and message.key():
+                        settings.stop(message.key())
                 offsets[partition] = offset + 1
             run.keep_now_and_then()
             if metrics is not None:

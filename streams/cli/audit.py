@@ -2,6 +2,7 @@
 
 import json
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     show_default="a temporary one, removed at the end",
     help="Keep there what is known; a later run with the same directory goes on from it.",
 )
+@setting("--stop-profiles", is_flag=True, help="With --follow and --state: stop each profile by which the books do not hold.")
 @setting("--memory", default="256MiB", type=Size(), help="What is known of profiles may take so much; the rest lies on disk.")
 @setting("--metrics-port", type=click.IntRange(1, 65_535), metavar="PORT", show_default="none", help="Serve /metrics there.")
 @setting("--json", "as_json", is_flag=True, help="Print violations and the sum on standard output, a JSON object a line.")
@@ -49,6 +51,7 @@ def command(
     inputs: tuple[str, ...],
     follow: bool,
     state: Path | None,
+    stop_profiles: bool,
     memory: int,
     metrics_port: int | None,
     as_json: bool,
@@ -66,7 +69,10 @@ def command(
         raise click.UsageError("name either --broker or --input")
     if inputs and (follow or metrics_port is not None):
         raise click.UsageError("--follow and --metrics-port go with --broker")
-    settings = AuditSettings(state, memory, follow, metrics_port)
+    if stop_profiles and not (follow and state):
+        raise click.UsageError("--stop-profiles goes with --follow and --state: else old violations would stop profiles again")
+    stop = _stop(broker) if broker and stop_profiles else None
+    settings = AuditSettings(state, memory, follow, metrics_port, stop)
 
     def tell(place: "Place", found: "Found") -> None:
         if as_json:
@@ -84,6 +90,16 @@ def command(
     else:
         _print(audited)
     return FOUND_WRONG if audited.violations else DONE
+
+
+def _stop(broker: str) -> Callable[[bytes], None]:
+    """How a profile is ordered to stop; the worker that owns it follows."""
+    from streams.orders import order
+
+    def stop(key: bytes) -> None:
+        order(broker, "stop", key.decode(errors="replace"), 0)
+
+    return stop
 
 
 def _asked_to_end() -> Any:

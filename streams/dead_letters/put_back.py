@@ -39,7 +39,7 @@ def why_not(letter: Letter) -> str | None:
     """Why a letter's record cannot be put back, or None."""
     told = letter.letter
     if told.topic is None or told.topic not in CONSUMED:
-        return "it was a line of a file, and no record of a topic" if told.topic is None else f"{told.topic} is no input topic"
+        return "it holds no record of a topic" if told.topic is None else f"{told.topic} is no input topic"
     if told.truncated:
         return f"only the beginning of its value stands there; fetch the original from {letter.source}, while it is there"
     if told.reason == "erased":

@@ -48,7 +48,10 @@ class Broken(Scene):
         self.store.poison = None
 
     def release(self, profile_id: str = "p1") -> str:
-        value = json.dumps({"kind": "release", "profile_id": profile_id}).encode()
+        return self.order("release", profile_id)
+
+    def order(self, kind: str, profile_id: str = "p1") -> str:
+        value = json.dumps({"kind": kind, "profile_id": profile_id}).encode()
         outcome = self.core.apply(self.table, Incoming("requests", 0, 0, None, value, self._clock), self.outbox)
         self._collect()
         return outcome
@@ -169,7 +172,9 @@ def test_a_timer_that_fails_stops_its_profile_and_after_the_release_it_fires() -
     scene.restart()
     scene.store.poison = b"D1"
     scene.tick(5)
-    assert (scene.errors, scene.reasons()) == (1, [])
+    (letter,) = scene.letters
+    assert (scene.errors, letter.topic, letter.key, letter.value) == (1, None, "p1", None)
+    assert letter.message.startswith("what was due at 2024-07-04T00:00:00Z failed (ValueError); its profile is stopped")
     assert scene.books()["club", "pts"] == {"active": "6", "reserved": "4", "lifetime": "10"}
     scene.mend()
     scene.release()
@@ -183,6 +188,20 @@ def test_of_a_profile_that_is_not_stopped_nothing_is_asked() -> None:
     scene.said.clear()
     assert [scene.release("p1"), scene.release("nobody")] == ["applied"] * 2
     assert (scene.told(), scene.reasons(), scene.table.profile("nobody")) == ([], [], None)
+
+
+def test_one_that_is_ordered_to_stop_waits_for_its_release_alike() -> None:
+    scene = Broken()
+    scene.sell(1, "R1")
+    assert [scene.order("stop"), scene.order("stop"), scene.order("stop", "nobody")] == ["applied"] * 3
+    assert scene.table.profile("nobody") is None
+    assert scene.sell(2, "R2") == "parked"
+    scene.tick(25)
+    assert scene.books()["club", "pts"] == {"active": "10", "lifetime": "10"}
+    scene.release()
+    scene.tick(25)
+    assert scene.books()["club", "pts"] == {"expired": "20", "lifetime": "20"}
+    assert (scene.errors, scene.reasons()) == (0, [])
 
 
 def test_what_an_erased_person_sent_before_does_not_wait() -> None:

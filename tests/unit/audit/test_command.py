@@ -95,6 +95,7 @@ def test_a_run_that_went_on_from_another_is_audited_with_both_or_from_the_audito
         ([], "name either --broker or --input"),
         (["--broker", "kafka://127.0.0.1:1", "--input", SPENT], "name either --broker or --input"),
         (["--input", SPENT, "--follow"], "--follow and --metrics-port go with --broker"),
+        (["--broker", "kafka://127.0.0.1:1", "--follow", "--stop-profiles"], "--stop-profiles goes with --follow and --state"),
         (["--input", "nowhere.jsonl"], "nowhere.jsonl: No such file"),
         (["--broker", "nonsense"], "write kafka://HOST:PORT"),
     ],
@@ -179,8 +180,11 @@ def test_a_topic_is_audited_to_its_end_and_on_from_there_and_what_is_wrong_is_to
         if len(seen) == 1:
             send(broker, "p1", [wrong(LINES[8])])
 
-    audited = audit_topic(broker.url, settings(tmp_path, follow=True, metrics_port=listening), tell, ended)
+    stopped: list[bytes] = []
+    watching = settings(tmp_path, follow=True, metrics_port=listening, stop=stopped.append)
+    audited = audit_topic(broker.url, watching, tell, ended)
     assert (audited.violations, len(seen)) == (2, 2)
+    assert stopped == [b"p3", b"p1"]
     shown = figures(looked[-1])
     assert shown["pointstream_audit_entries_total"] == audited.entries
     assert shown["pointstream_audit_lag_seconds"] == 0

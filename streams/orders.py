@@ -1,30 +1,30 @@
-"""Release: tell the worker that owns a stopped profile to let it go on, and wait until it has.
+"""Orders: tell the worker that owns a profile to stop it, or to let it go on, and wait until it has.
 
-The word goes through the internal topic `requests`, keyed like the profile's own records, so that it has its place among them and
-a replay of the run repeats it. That it was applied is read off `cycles`; whether the profile was stopped at all is not known
-here, and releasing one that is not changes nothing.
+An order goes through the internal topic `requests`, keyed like the profile's own records, so that it has its place among them and
+a replay of the run repeats it. That it was applied is read off `cycles`; whether the profile was stopped before is not known
+here, and stopping or releasing it twice changes nothing.
 """
 
 import time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
-from schemas.messages import Release
+from schemas.messages import Order
 from schemas.topics import CYCLES, REQUESTS
 from streams.brokers import REACH_SECONDS, client_settings, partitions, reason
 from streams.errors import WrongUsage
 
 _POLL_SECONDS: Final = 0.2
 _LOOK_BACK: Final = 1_000
-"""Records of `cycles` (markers of transactions among them) that may have come since the word was sent."""
+"""Records of `cycles` (markers of transactions among them) that may have come since the order was sent."""
 
 
-class Released(NamedTuple):
-    """Where the word stands; `applied` says whether a worker has followed it within the time that was allowed."""
+class Ordered(NamedTuple):
+    """Where the order stands; `applied` says whether a worker has followed it within the time that was allowed."""
 
     partition: int
     offset: int
@@ -44,28 +44,29 @@ class _Cycle(Struct):
 _CYCLE: Final = msgspec.json.Decoder(_Cycle)
 
 
-def release(broker: str, profile_id: str, wait_seconds: float) -> Released:
-    """Raises `WrongUsage` where the broker or its topics are not there, or it does not take the word."""
+def order(broker: str, what: Literal["stop", "release"], profile_id: str, wait_seconds: float) -> Ordered:
+    """Raises `WrongUsage` where the broker or its topics are not there, or it does not take the order."""
     there = partitions(AdminClient(client_settings(broker)), broker)
     for topic in (REQUESTS, CYCLES):
         if topic not in there:
             raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")
-    place = _send(broker, profile_id)
+    place = _send(broker, Order(kind=what, profile_id=profile_id))
     applied = wait_seconds > 0 and _applied(broker, *place, wait_seconds)
-    return Released(*place, applied)
+    return Ordered(*place, applied)
 
 
-def _send(broker: str, profile_id: str) -> tuple[int, int]:
+def _send(broker: str, order: Order) -> tuple[int, int]:
     producer = Producer({**client_settings(broker), "partitioner": "murmur2", "enable.idempotence": True})
     answers: list[tuple[KafkaError | None, Message]] = []
-    value = msgspec.json.encode(Release(kind="release", profile_id=profile_id))
-    producer.produce(REQUESTS, value, profile_id.encode(), on_delivery=lambda *answer: answers.append(answer))
+    producer.produce(
+        REQUESTS, msgspec.json.encode(order), order.profile_id.encode(), on_delivery=lambda *answer: answers.append(answer)
+    )
     producer.flush(REACH_SECONDS)
     if not answers:
-        raise WrongUsage(f"the broker {broker} has not taken the release within {REACH_SECONDS:.0f} s")
+        raise WrongUsage(f"the broker {broker} has not taken the order within {REACH_SECONDS:.0f} s")
     error, message = answers[0]
     if error is not None:
-        raise WrongUsage(f"the broker {broker} has not taken the release: {error.str()}")
+        raise WrongUsage(f"the broker {broker} has not taken the order: {error.str()}")
     return message.partition() or 0, message.offset() or 0
 
 
@@ -74,7 +75,7 @@ def _applied(broker: str, partition: int, offset: int, seconds: float) -> bool:
     consumer = Consumer(
         {
             **client_settings(broker),
-            "group.id": "pointstream-release",  # the client wants one; nothing is ever joined or committed
+            "group.id": "pointstream-orders",  # the client wants one; nothing is ever joined or committed
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
