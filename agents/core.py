@@ -267,7 +267,7 @@ class Core:
             reckon(draft)  # their deadlines have gone with them
             table.put_profile(profile_id, draft)
         for parked in waiting:
-            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox)] += 1
+            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox, profile_id)] += 1
 
     def _stop(self, table: Table, profile_id: str, at: Instant, outbox: Outbox, why: str = stopped.FAILED) -> None:
         table.put_profile(profile_id, stopped.stop(table.profile(profile_id), at, why))

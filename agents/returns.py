@@ -32,7 +32,7 @@ def on_return(visit: Visit, record: Return, incoming: Incoming, versions: list[V
     Raises `Refused` with `over-returned` or `conflicting-duplicate`.
     """
     identity = identity_key(visit.profile_id, "return", record.application, record.return_id)
-    content = fingerprint(record)
+    content = _content(visit, record)
     seen = visit.find(Seen, identity)
     if seen is not None:
         return seen_again(seen.content == content, f"return {record.return_id}")
@@ -51,6 +51,11 @@ def on_return(visit: Visit, record: Return, incoming: Incoming, versions: list[V
     visit.remember(key, _give_back(visit, now, sale, judges, record.closed_at, by_amount=record.amount is not None))
     visit.remember(identity, Seen(content, record.closed_at))
     return APPLIED
+
+
+def _content(visit: Visit, record: Return | Cancel) -> bytes:
+    """What it says, whether it names its profile or was sent on to it."""
+    return fingerprint(record if record.profile_id is not None else structs.replace(record, profile_id=visit.profile_id))
 
 
 def returned_before(visit: Visit, known: Receipt, sale: Sale) -> Receipt:
@@ -95,7 +100,7 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
     """
     key = receipt_key(visit.profile_id, record.application, record.receipt_id)
     known = visit.find(Receipt, key)
-    content = fingerprint(record)
+    content = _content(visit, record)
     if known is None:
         named = "" if record.revision is None else str(record.revision)
         identity = identity_key(visit.profile_id, record.kind, record.application, f"{record.receipt_id}\x00{named}")
