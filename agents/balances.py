@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from msgspec import Raw
+
 from agents import standing
 from agents.programs import Programs
 from agents.shown_lots import ShownLots, lot_balance, open_lots
@@ -49,6 +51,7 @@ def _rows(
     for sid, subledger, key in places:
         point = programs.point(name, sid, profile.settled_at)
         ledger = membership.ledgers.get(key) or Ledger()
+        lots: tuple[LotBalance, ...] | Raw
         if isinstance(lots_from, ShownLots):
             lots, omitted = lots_from.show((profile_id, name, key), ledger, point), sum([page.count for page in ledger.pages])
         else:
@@ -70,7 +73,7 @@ def _row(
     ledger: Ledger,
     tier: str | None,
     view: standing.TierView | None,
-    lots: tuple[LotBalance, ...],
+    lots: tuple[LotBalance, ...] | Raw,
     omitted: int,
 ) -> BalanceRow:
     scale = point.scale
@@ -94,6 +97,6 @@ def _row(
         next_review_at=None if view is None else view.next_review_at,
         points_to_next=None if view is None else view.points_to_next,
         points_to_keep=None if view is None else view.points_to_keep,
-        lots=lots,
+        lots=lots,  # type: ignore[arg-type]  # or what is JSON already
         lots_omitted=omitted,
     )

@@ -4,7 +4,7 @@ Most records add one lot behind those that were told before; then only that one 
 what comes out is the same without it. Bounded by bytes.
 """
 
-from typing import Final, cast
+from typing import Final
 
 from msgspec import Raw, Struct
 
@@ -42,7 +42,7 @@ class ShownLots:
         self._old: dict[Place, _Shown] = {}
         self._young_bytes = 0
 
-    def show(self, place: Place, ledger: Ledger, point: PointType) -> tuple[LotBalance, ...]:
+    def show(self, place: Place, ledger: Ledger, point: PointType) -> Raw:
         """The open lots that lie in the ledger's own record, in JSON already."""
         before = self._young.get(place) or self._old.get(place)
         after = None if before is None or ledger.opened is not None else _added(before, ledger.packed, point)
@@ -52,7 +52,7 @@ class ShownLots:
         self._young_bytes += len(after.text) - (0 if before is None else len(before.text)) + _ENTRY_BYTES
         if self._young_bytes > self._generation_bytes:
             self._old, self._young, self._young_bytes = self._young, {}, 0
-        return cast("tuple[LotBalance, ...]", Raw(b"[%b]" % after.text))
+        return Raw(b"[%b]" % after.text)
 
 
 def open_lots(lots: list[Lot], order: SpendOrder) -> list[Lot]:
