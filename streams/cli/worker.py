@@ -52,7 +52,13 @@ from streams.settings import Size, setting
     type=click.IntRange(1_000, 3_600_000),
     help="End the process if it lags and nothing moves so long.",
 )
-@setting("--memory", default="256MiB", type=Size(), help="What state and caches may take, all partitions together.")
+@setting("--memory", default="256MiB", type=Size(), help="What state and caches may take, all partitions and processes together.")
+@setting(
+    "--processes",
+    default=1,
+    type=click.IntRange(1, 256),
+    help="So many workers at once, each in a process of its own: one a core, and no more than partitions.",
+)
 def command(
     *,
     broker: str,
@@ -68,28 +74,33 @@ def command(
     transaction_timeout_ms: int,
     stuck_ms: int,
     memory: int,
+    processes: int,
 ) -> int:
-    """Run one worker. Start more of them to share the load; each needs a --state directory of its own."""
+    """Run one worker, or several processes of it. Start more of them to share the load; each needs a --state directory of its own."""
     from streams.programs import programs_in_force
 
     programs_in_force(programs, without)  # every fault of a wrong file, before anything that takes time is loaded
-    from streams.worker.run import run_worker
     from streams.worker.settings import WorkerSettings
 
-    return run_worker(
-        WorkerSettings(
-            broker=broker,
-            state=state,
-            programs=programs,
-            without=without,
-            app_id=app_id,
-            backfill=backfill,
-            cycle_ms=cycle_ms,
-            cycle_records=cycle_records,
-            session_timeout_ms=session_timeout_ms,
-            transaction_timeout_ms=transaction_timeout_ms,
-            stuck_ms=stuck_ms,
-            instance_id=instance_id,
-            memory_bytes=memory,
-        )
+    settings = WorkerSettings(
+        broker=broker,
+        state=state,
+        programs=programs,
+        without=without,
+        app_id=app_id,
+        backfill=backfill,
+        cycle_ms=cycle_ms,
+        cycle_records=cycle_records,
+        session_timeout_ms=session_timeout_ms,
+        transaction_timeout_ms=transaction_timeout_ms,
+        stuck_ms=stuck_ms,
+        instance_id=instance_id,
+        memory_bytes=memory,
     )
+    if processes > 1:
+        from streams.worker.fleet import run_fleet
+
+        return run_fleet(settings, processes)
+    from streams.worker.run import run_worker
+
+    return run_worker(settings)

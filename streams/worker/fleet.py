@@ -1,0 +1,87 @@
+"""Several worker processes under one command: Python uses one core a process, so a machine with more needs more of them.
+
+Each process is a whole worker, as if it had been started by hand: a member of the group with a state directory and a transactional id
+of its own, so nothing that one of them does depends on the others. This file starts them, passes on what it is asked, and ends all where
+one ends: whoever supervises a worker sees one process that runs, or one that has ended with a reason.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import Final
+
+from streams.worker.settings import WorkerSettings
+
+_LOOK_SECONDS: Final = 0.1
+_LET_GO_SECONDS: Final = 30.0
+
+
+def run_fleet(settings: WorkerSettings, processes: int) -> int:
+    """Run so many workers until SIGTERM or SIGINT, or until one of them ends. Returns the exit code of the first that ended."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    fleet = [subprocess.Popen(_command(settings, number, processes)) for number in range(processes)]
+    try:
+        while not asked and all([worker.poll() is None for worker in fleet]):
+            time.sleep(_LOOK_SECONDS)
+        codes = [worker.returncode for worker in fleet if worker.returncode is not None]
+        if codes:
+            _say(f"one of {processes} processes ended with {codes[0]}; the others are asked to end, too")
+    finally:
+        _end(fleet)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    codes = [*codes, *[worker.returncode for worker in fleet]]
+    return next((_exit_code(code) for code in codes if code), 0)
+
+
+def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]:
+    """One worker: all that is set, as flags, so that the environment decides nothing anew."""
+    flags = {
+        "broker": settings.broker,
+        "state": settings.state / f"process-{number}",
+        "app-id": settings.app_id,
+        "cycle-ms": settings.cycle_ms,
+        "cycle-records": settings.cycle_records,
+        "session-timeout-ms": settings.session_timeout_ms,
+        "transaction-timeout-ms": settings.transaction_timeout_ms,
+        "stuck-ms": settings.stuck_ms,
+        "memory": settings.memory_bytes // processes,
+        "processes": 1,
+    }
+    if settings.instance_id is not None:
+        flags["instance-id"] = f"{settings.instance_id}-{number}"
+    parts = [f"--{name}={value}" for name, value in flags.items()]
+    parts += [f"--program={path}" for path in settings.programs] + [f"--without={path}" for path in settings.without]
+    parts += ["--backfill"] if settings.backfill else []
+    return [sys.executable, "-c", "from streams.cli.main import main; main()", "worker", *parts]
+
+
+def _end(fleet: Sequence["subprocess.Popen[bytes]"]) -> None:
+    """All at once, so that they let go of their partitions together; whoever does not end in time is killed."""
+    for worker in fleet:
+        if worker.poll() is None:
+            worker.terminate()
+    until = time.monotonic() + _LET_GO_SECONDS
+    for worker in fleet:
+        try:
+            worker.wait(max(until - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
+
+
+def _exit_code(code: int) -> int:
+    """As a shell tells it, where a signal ended the process."""
+    return code if code >= 0 else 128 - code
+
+
+def _say(sentence: str) -> None:
+    print(f"worker: {sentence}", file=sys.stderr, flush=True)  # noqa: T201
