@@ -26,9 +26,10 @@ _ENTRY_BYTES: Final = 400  # what an entry takes beside its bytes
 
 
 class _Shown(Struct, gc=False, frozen=True):
-    """The lots that were told last, as they are stored and as text, in which order and scale, and where the last of them stands."""
+    """The lots that were told last: how many, as they are stored and as text, in which order and scale, and where the last stands."""
 
-    packed: Raw
+    number: int
+    elements: bytes
     text: bytes
     scale: int
     order: SpendOrder
@@ -84,18 +85,21 @@ def _place_of(lot: Lot, order: SpendOrder) -> Order:
 def _afresh(ledger: Ledger, point: PointType) -> _Shown:
     lots = open_lots(ledger.look(), point.spend_order)
     last = _place_of(lots[-1], point.spend_order) if lots else _NONE
-    return _Shown(ledger.packed, _text(lots, point.scale), point.scale, point.spend_order, last)
+    text = _text(lots, point.scale)
+    if ledger.opened is not None:  # somebody is at work on them: nothing to go on from
+        return _Shown(0, b"", text, -1, point.spend_order, last)
+    return _Shown(len(lots), packed_lots.elements(ledger.packed), text, point.scale, point.spend_order, last)
 
 
 def _added(before: _Shown, packed: Raw, point: PointType) -> _Shown | None:
     """What was told before and the lots behind it; None where something else has changed, or a new one belongs in between."""
     if before.scale != point.scale or before.order != point.spend_order:
         return None
-    old, now = packed_lots.elements(before.packed), packed_lots.elements(packed)
-    number = packed_lots.count(packed) - packed_lots.count(before.packed)
-    if number <= 0 or now[: len(old)] != old:
-        return before if number == 0 and now == old else None
-    lots = unpack_lots(packed_lots.listed(number, now[len(old) :]))
+    now = packed_lots.elements(packed)
+    number = packed_lots.count(packed)
+    if number <= before.number or not now.startswith(before.elements):
+        return before if number == before.number and now == before.elements else None
+    lots = unpack_lots(packed_lots.listed(number - before.number, now[len(before.elements) :]))
     last = before.last
     for lot in lots:
         place = _place_of(lot, point.spend_order)
@@ -103,7 +107,7 @@ def _added(before: _Shown, packed: Raw, point: PointType) -> _Shown | None:
             return None
         last = place
     text = _text(lots, point.scale)
-    return _Shown(packed, before.text + b"," + text if before.text else text, point.scale, point.spend_order, last)
+    return _Shown(number, now, before.text + b"," + text if before.text else text, point.scale, point.spend_order, last)
 
 
 def _text(lots: list[Lot], scale: int) -> bytes:

@@ -44,6 +44,7 @@ class Visit:
         "profile_id",
         "programs",
         "recorded_at",
+        "_because",
         "_counts",
         "_ordinals",
         "_remembered",
@@ -81,6 +82,7 @@ class Visit:
         self._remembered: dict[bytes, Remembered | None] = {}
         self._counts: list[tuple[tuple[str, ...], int]] = []
         self._touched = False
+        self._because = ""
 
     def membership(self, program: str) -> Membership:
         programs = self.profile.programs
@@ -227,10 +229,12 @@ class Visit:
         The record's own time is part of it: a receipt's number that comes again when the first is remembered no longer is another
         receipt. So it is with what comes after an erasure.
         """
-        causes = (cause or self.cause).values()
-        stem = "\x1f".join((program, self.profile_id, *map(str, causes), kind, about))
         if cause is None:
-            stem += f"\x1f{self.happened_at}"
+            if not self._because:
+                self._because = f"{self.profile_id}\x1f{_values(self.cause)}"
+            stem = f"{program}\x1f{self._because}\x1f{kind}\x1f{about}\x1f{self.happened_at}"
+        else:
+            stem = f"{program}\x1f{self.profile_id}\x1f{_values(cause)}\x1f{kind}\x1f{about}"
         if self.profile.erased_at is not None:
             stem += f"\x1f{self.profile.erased_at}"
         ordinal = self._ordinals.get(stem, 0)
@@ -364,6 +368,10 @@ class Visit:
         self.effects.append(Effect(TIER_CHANGES, self.profile_id, change))
 
 
+def _values(cause: Cause) -> str:
+    return "\x1f".join([value if type(value) is str else str(value) for value in cause.values()])
+
+
 def _lot_view(lot: Lot, points: int, scale: int) -> LotView:
     return LotView(
         lot_id=lot.lot_id,
@@ -389,4 +397,4 @@ def balance_view(ledger: Ledger, scale: int) -> BalanceView:
         ledger.debt,
         ledger.issued,
     )
-    return BalanceView(*(map(str, terms) if scale == 0 else [format_points(term, scale) for term in terms]))
+    return BalanceView(*[format_points(term, scale) if term or scale else "0" for term in terms])

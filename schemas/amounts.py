@@ -25,6 +25,8 @@ _DECIMAL: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,9}))?")
 _PER_MINOR: Final[tuple[int, ...]] = tuple(10 ** (9 - scale) for scale in range(10))
 _PER_POINT: Final[tuple[int, ...]] = tuple(10**scale for scale in range(10))
 INT_END: Final = 10**12
+_SMALL_END: Final = 4_096
+_SMALL: Final = tuple([str(number) for number in range(_SMALL_END)])
 
 
 def parse_decimal(value: object) -> int:
@@ -60,7 +62,7 @@ def to_minor(nano: int, scale: int) -> int:
 def format_points(minor: int, scale: int) -> str:
     """Points as text with exactly `scale` decimals and no exponent: 254 at scale 2 is `2.54`."""
     if scale == 0:
-        return str(minor)
+        return _SMALL[minor] if 0 <= minor < _SMALL_END else str(minor)
     points, rest = divmod(abs(minor), _PER_POINT[scale])
     return f"{'-' if minor < 0 else ''}{points}.{rest:0{scale}d}"
 

@@ -34,6 +34,7 @@ LATEST: Final[Instant] = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // MICROSEC
 _RFC_3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2}))?"
 )
+_TWO_DIGITS: Final = tuple([f"{number:02d}" for number in range(60)])
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
@@ -88,11 +89,20 @@ def parse_instant(text: str) -> Instant:
 @lru_cache(maxsize=65_536)
 def format_instant(at: Instant) -> str:
     """RFC 3339 in UTC with `Z`; a fraction only where there is one, without trailing zeros."""
-    seconds, fraction = divmod(at, SECOND_US)
-    text = (_EPOCH_NAIVE + timedelta(seconds=seconds)).isoformat()
+    day, rest = divmod(at, DAY_US)
+    minute, rest = divmod(rest, MINUTE_US)
+    second, fraction = divmod(rest, SECOND_US)
+    hour, minute = divmod(minute, 60)
+    text = f"{_day_text(day)}{_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}"
     if fraction:
         return f"{text}.{fraction:06d}".rstrip("0") + "Z"
     return text + "Z"
+
+
+@lru_cache(maxsize=4_096)
+def _day_text(day: int) -> str:
+    """A day since 1970, with the T that follows it."""
+    return (_EPOCH_NAIVE + timedelta(days=day)).isoformat()[:11]
 
 
 def parse_date(text: str) -> date:

@@ -11,6 +11,7 @@ from msgspec import Raw
 EMPTY: Final = Raw(b"\x90")
 _SHORT_MAX: Final = 15  # elements that the header of one byte can tell; then it takes three bytes, and then five
 _SHORT: Final = 0x90
+_SHORT_HEADERS: Final = tuple([bytes((_SHORT | number,)) for number in range(_SHORT_MAX + 1)])
 _MIDDLE: Final = 0xDC
 _MIDDLE_MAX: Final = 0xFFFF
 
@@ -23,20 +24,24 @@ def count(packed: Raw) -> int:
     return int.from_bytes(memoryview(packed)[1 : _header_bytes(first)])
 
 
-def elements(packed: Raw) -> memoryview:
+def elements(packed: Raw) -> bytes:
     """The elements without their number."""
     view = memoryview(packed)
-    return view[_header_bytes(view[0]) :]
+    return bytes(view[_header_bytes(view[0]) :])
 
 
 def added(packed: Raw, element: bytes) -> Raw:
     """The same with one element more."""
+    view = memoryview(packed)
+    first = view[0]
+    if _SHORT <= first < _SHORT | _SHORT_MAX:
+        return Raw(b"".join((_SHORT_HEADERS[first - _SHORT + 1], view[1:], element)))
     return Raw(b"".join((_header(count(packed) + 1), elements(packed), element)))
 
 
-def listed(number: int, rest: bytes | memoryview) -> bytes:
+def listed(number: int, rest: bytes) -> bytes:
     """So many elements that follow upon each other, as a list of their own."""
-    return b"".join((_header(number), rest))
+    return _header(number) + rest
 
 
 def _header_bytes(first: int) -> int:
@@ -47,7 +52,7 @@ def _header_bytes(first: int) -> int:
 
 def _header(number: int) -> bytes:
     if number <= _SHORT_MAX:
-        return bytes((_SHORT | number,))
+        return _SHORT_HEADERS[number]
     if number <= _MIDDLE_MAX:
         return b"\xdc" + number.to_bytes(2)
     return b"\xdd" + number.to_bytes(4)
