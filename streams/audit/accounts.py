@@ -58,8 +58,7 @@ class Accounts:
         self._cached: dict[str, Account] = {}
         self._changed: set[str] = set()
         self._disk = None if folder is None else _open(folder)
-        self._write_options = WriteOptions()
-        self._write_options.disable_wal = not logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
+        self._logged = logged
 
     def of(self, profile_id: str, program: str) -> Account:
         """The account, an empty one where there was none; whoever asks changes it in place."""
@@ -91,7 +90,9 @@ class Accounts:
             size += len(stored)
             batch.put(key.encode(), stored)
         batch.put(_POSITIONS, msgspec.json.encode(kept))
-        self._disk.write(batch, self._write_options)
+        options = WriteOptions()
+        options.disable_wal = not self._logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
+        self._disk.write(batch, options)
         if self._changed:
             stored_bytes = max(size // len(self._changed), _STORED_LEAST)
             self._most = max(self._objects_bytes // (stored_bytes * _OBJECTS_PER_STORED), 1)

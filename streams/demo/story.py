@@ -1,17 +1,20 @@
 """What the output topics tell, folded into the figures that the screen shows and the audit checks.
 
-Pure: bytes in, figures kept; no broker and no clock. It reads records by their published shape with types of its own and
-shares no code with the ledger, so that a wrong ledger cannot hide behind its own arithmetic. A record that was announced
-again after a crash has an `entry` that was seen already; it is counted and otherwise ignored.
+Pure: bytes in, figures kept; no broker and no clock. It reads records by their published shape with types of its own, and has
+the auditor (`streams.audit`) add up every entry: neither shares code with the ledger, so that a wrong one cannot hide behind its own
+arithmetic. A record that was announced again after a crash is counted and otherwise ignored.
 """
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from msgspec import Struct, field
 from msgspec.json import Decoder
+
+from streams.audit.accounts import Accounts
+from streams.audit.auditor import Auditor
 
 TERMS: Final = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid")
 _LATEST: Final = 24
@@ -107,16 +110,6 @@ class ProfileBalances(Struct, frozen=True):
     programs: tuple[ProgramBalances, ...]
 
 
-class Books:
-    """One ledger, added up from its entries alone."""
-
-    __slots__ = ("debt_added", "expired", "issued", "last", "redeemed", "reversed", "written_off")
-
-    def __init__(self) -> None:
-        self.issued = self.expired = self.reversed = self.redeemed = self.written_off = self.debt_added = ZERO
-        self.last: Balance | None = None
-
-
 class Story:
     """Everything the demo has read so far. `read` takes one record of an output topic."""
 
@@ -126,7 +119,7 @@ class Story:
         self.cycles = 0
         self.entries: Counter[str] = Counter()
         self.points: Counter[str] = Counter()  # entry type -> points, in whole points of every point type together
-        self.books: defaultdict[Ledger, Books] = defaultdict(Books)
+        self.last: dict[Ledger, Balance] = {}  # what the last entry of each ledger states
         self.balances: dict[Ledger, BalanceRow] = {}
         self.tiers: dict[str, str | None] = {}
         self.tier_changes: Counter[str] = Counter()
@@ -139,8 +132,8 @@ class Story:
         self.totals: Counter[str] = Counter()  # term -> points over all ledgers
         self.clock = ""  # the greatest event time that an entry told of
         self.announced_again = 0
-        self.gaps = 0
-        self._entry_numbers: dict[tuple[str, str], int] = {}
+        self.violations: list[str] = []
+        self._auditor = Auditor(Accounts())
         self._readers: Mapping[str, Callable[[bytes], None]] = {
             "ledger-entries": self._read_entry,
             "tier-changes": self._read_tier_change,
@@ -169,14 +162,13 @@ class Story:
 
     def _read_entry(self, value: bytes) -> None:
         entry = _ENTRY.decode(value)
-        owner = (entry.program, entry.profile_id)
-        expected = self._entry_numbers.get(owner, 0) + 1
-        if entry.entry < expected:
+        repeated = self._auditor.repeated
+        found = self._auditor.check(value)
+        if self._auditor.repeated > repeated:
             self.announced_again += 1
             return
-        if entry.entry > expected:
-            self.gaps += 1
-        self._entry_numbers[owner] = entry.entry
+        if found is not None:
+            self.violations.append(str(found))
         self.entries[entry.type] += 1
         self.clock = max(self.clock, entry.occurred_at)
         self._newest[entry.type] = entry
@@ -184,30 +176,12 @@ class Story:
             self._post(entry, entry.balance)
 
     def _post(self, entry: Entry, balance: Balance) -> None:
-        books = self.books[entry.program, entry.profile_id, entry.point, entry.subledger]
-        match entry.type:
-            case "points.accrued":
-                books.issued += entry.points
-            case "points.adjusted" if entry.direction == "credit":
-                books.issued += entry.points
-            case "points.adjusted" | "points.cancelled":
-                books.written_off += entry.points
-            case "points.expired":
-                books.expired += entry.points
-            case "points.reversed":
-                books.reversed += entry.points
-                books.debt_added += entry.debt_added
-            case "points.redeemed":
-                books.redeemed += entry.points
-            case "points.reinstated":
-                books.redeemed -= entry.points
-            case _:
-                pass  # what only moves points between active, pending and reserved
+        ledger = entry.program, entry.profile_id, entry.point, entry.subledger
         self.points[entry.type] += int(entry.points)
-        before = books.last
+        before = self.last.get(ledger)
         for term in (*TERMS, "lifetime"):
             self.totals[term] += int(getattr(balance, term)) - (int(getattr(before, term)) if before else 0)
-        books.last = balance
+        self.last[ledger] = balance
 
     def _read_tier_change(self, value: bytes) -> None:
         change = _TIER_CHANGE.decode(value)
