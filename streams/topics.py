@@ -2,25 +2,38 @@
 
 What must hold, and why: input topics are stamped by the broker (`LogAppendTime`), else a till's clock would decide what is late;
 all topics of the stream have as many partitions as the inputs, else a profile would have two writers; the changelog and
-`balances` are compacted within seven days, else an erased profile would stay. Nothing that exists is ever changed here: how a
-topic is altered is the operator's decision, so a mismatch is a sentence that says what to do.
+`balances` are compacted within seven days, else an erased profile would stay; what is acknowledged lies on two brokers where there
+are copies at all, and no broker that lacks it may lead, else a cycle that was committed could be lost. Nothing that exists is ever
+changed here: how a topic is altered is the operator's decision, so a mismatch is a sentence that says what to do. A worker asks
+the same before it starts.
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from schemas.topics import INPUTS, TOPICS, Topic
-from streams.brokers import client_settings, partitions, reason
+from streams.brokers import REACH_SECONDS, client_settings, reason
 from streams.errors import WrongUsage
 
 DEFAULT_PARTITIONS: Final = 24
+DEFAULT_REPLICATION: Final = 3
 _DAY_MS: Final = 86_400_000
 COMPACTION_LAG_MS: Final = 7 * _DAY_MS
 DELETE_RETENTION_MS: Final = 14 * _DAY_MS  # a state that was away so long still learns what has been forgotten
 _WAIT_SECONDS: Final = 30.0
+_AGAIN_SECONDS: Final = 0.2
+
+
+class Found(NamedTuple):
+    """What the broker has of a topic. `replication`: the copies of the partition that has the fewest."""
+
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
 
 
 class State(NamedTuple):
@@ -28,6 +41,7 @@ class State(NamedTuple):
 
     topic: str
     partitions: int | None
+    replication: int | None
     created: bool
     faults: list[str]
 
@@ -39,6 +53,7 @@ def wanted_config(topic: Topic, replication: int) -> dict[str, str]:
         "max.message.bytes": str(topic.max_message_bytes),
         "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",
         "min.insync.replicas": str(min(2, replication)),
+        "unclean.leader.election.enable": "false",
     }
     if topic.cleanup == "compact":
         compaction = {"max.compaction.lag.ms": str(COMPACTION_LAG_MS), "delete.retention.ms": str(DELETE_RETENTION_MS)}
@@ -47,51 +62,84 @@ def wanted_config(topic: Topic, replication: int) -> dict[str, str]:
     return {**config, "retention.ms": kept, "retention.bytes": "-1"}
 
 
-def ensure(broker: str, wanted: int | None, replication: int, verify_only: bool) -> list[State]:
-    """Create what is missing (unless `verify_only`) and verify everything. `wanted` partitions, or as the inputs have, else 24."""
+def ensure(broker: str, wanted: int | None, replication: int | None, verify_only: bool) -> list[State]:
+    """Create what is missing (unless `verify_only`) and verify everything.
+
+    `wanted` partitions, or as the inputs have, else 24; `replication` copies, or 3, or as many as there are brokers.
+    """
     admin = AdminClient(client_settings(broker))
-    there = partitions(admin, broker)
-    count = wanted or next((there[name] for name in INPUTS if name in there), DEFAULT_PARTITIONS)
-    missing = [topic for topic in TOPICS if topic.name not in there]
-    if missing and not verify_only:
-        _create(admin, missing, count, replication)
-        there = partitions(admin, broker) | {topic.name: count for topic in missing}
-    configs = _configs(admin, [topic.name for topic in TOPICS if topic.name in there])
+    brokers, there = _topics(admin, broker)
+    copies = replication or min(DEFAULT_REPLICATION, brokers)
+    if copies > brokers:
+        raise WrongUsage(f"--replication {copies}: the cluster has {brokers} {'broker' if brokers == 1 else 'brokers'}")
+    count = wanted or next((there[name][0] for name in INPUTS if name in there), DEFAULT_PARTITIONS)
+    missing = {topic.name for topic in TOPICS if topic.name not in there}
+    created = set() if verify_only else missing
+    if created:
+        _create(admin, [topic for topic in TOPICS if topic.name in created], count, copies)
+        there |= dict.fromkeys(created, (count, copies))
+    found = _found(admin, there)
     return [
         State(
             topic.name,
-            there.get(topic.name),
-            topic in missing and not verify_only,
-            faults(topic, there.get(topic.name), count, replication, configs.get(topic.name, {})),
+            None if (one := found.get(topic.name)) is None else one.partitions,
+            None if one is None else one.replication,
+            topic.name in created,
+            faults(topic, one, count, copies),
         )
         for topic in TOPICS
     ]
 
 
-def faults(topic: Topic, found_partitions: int | None, count: int, replication: int, config: Mapping[str, str]) -> list[str]:
-    """What is wrong with a topic as it is, each with what to do. Keeping more or longer than is asked is not wrong."""
-    if found_partitions is None:
+def verify(broker: str) -> None:
+    """For a worker that is about to start: raises `WrongUsage` where a topic is not as it must be. How many copies there are is not its affair."""
+    admin = AdminClient(client_settings(broker))
+    _, there = _topics(admin, broker)
+    found = _found(admin, there)
+    count = next((found[name].partitions for name in INPUTS if name in found), DEFAULT_PARTITIONS)
+    said = [(topic, fault) for topic in TOPICS for fault in faults(topic, found.get(topic.name), count, None)]
+    if said:
+        topic, fault = said[0]
+        more = f"; `pointstream topics --verify-only` says {len(said) - 1} more" if len(said) > 1 else ""
+        raise WrongUsage(f"the topic {topic.name} {fault}{more}")
+
+
+def faults(topic: Topic, found: Found | None, count: int, replication: int | None) -> list[str]:
+    """What is wrong with a topic as it is, each with what to do. Keeping more or longer than is asked is not wrong.
+
+    `replication` None: as many copies as it has are enough.
+    """
+    if found is None:
         return ["is not there; run `pointstream topics` without --verify-only"]
-    found = []
-    if found_partitions != count:
-        found.append(
-            f"has {found_partitions} partitions and must have {count}, as the inputs: partitions cannot be changed without splitting "
+    said = []
+    if found.partitions != count:
+        said.append(
+            f"has {found.partitions} partitions and must have {count}, as the inputs: partitions cannot be changed without splitting "
             "profiles, so create it anew, or name the count with --partitions"
         )
-    for name, wanted in wanted_config(topic, replication).items():
-        got = config.get(name)
+    if replication is not None and found.replication < replication:
+        said.append(
+            f"has {_copies(found.replication)} of a partition and must have {replication}, or what a broker held is gone with it; add them with "
+            f"`kafka-reassign-partitions.sh`, or say with --replication {found.replication} that it is meant so"
+        )
+    for name, wanted in wanted_config(topic, max(replication or 0, found.replication)).items():
+        got = found.config.get(name)
         if got is not None and not _keeps(name, got, wanted):
-            found.append(
+            said.append(
                 f"has {name}={got} and must have {wanted}; set it with "
                 f"`kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config {name}={wanted}`"
             )
-    return found
+    return said
+
+
+def _copies(count: int) -> str:
+    return "1 copy" if count == 1 else f"{count} copies"
 
 
 def _keeps(name: str, got: str, wanted: str) -> bool:
     """Whether a setting keeps the promise that ours makes."""
     match name:
-        case "cleanup.policy" | "message.timestamp.type":
+        case "cleanup.policy" | "message.timestamp.type" | "unclean.leader.election.enable":
             return got == wanted
         case "retention.ms" | "retention.bytes":
             return got == "-1" or (wanted != "-1" and int(got) >= int(wanted))
@@ -116,15 +164,43 @@ def _create(admin: AdminClient, missing: list[Topic], count: int, replication: i
                 raise WrongUsage(f"the topic {name} cannot be created: {said}") from None
 
 
+def _topics(admin: AdminClient, broker: str) -> tuple[int, dict[str, tuple[int, int]]]:
+    """How many brokers there are, and of each topic its partitions and the copies of the one that has the fewest."""
+    try:
+        known = admin.list_topics(timeout=REACH_SECONDS)
+    except KafkaException as error:
+        raise WrongUsage(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
+    return len(known.brokers), {
+        name: (len(topic.partitions), min([len(partition.replicas) for partition in topic.partitions.values()], default=0))
+        for name, topic in known.topics.items()
+        if topic.error is None
+    }
+
+
+def _found(admin: AdminClient, there: Mapping[str, tuple[int, int]]) -> dict[str, Found]:
+    """Those of the registry, with their settings."""
+    names = [topic.name for topic in TOPICS if topic.name in there]
+    configs = _configs(admin, names)
+    return {name: Found(*there[name], configs[name]) for name in names}
+
+
 def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    if not names:
-        return {}
+    """The settings of topics. One that was made a moment ago is not known to every broker at once: that is waited for."""
     found: dict[str, dict[str, str]] = {}
-    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-    for resource, future in admin.describe_configs(resources, request_timeout=_WAIT_SECONDS).items():
-        try:
-            entries: dict[str, Any] = future.result(timeout=_WAIT_SECONDS)
-        except KafkaException as error:
-            raise WrongUsage(f"the settings of {resource.name} cannot be read: {reason(error)}") from None
-        found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
+    until = time.monotonic() + _WAIT_SECONDS
+    asked = names
+    while asked:
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in asked]
+        asked = []
+        for resource, future in admin.describe_configs(resources, request_timeout=_WAIT_SECONDS).items():
+            try:
+                entries: dict[str, Any] = future.result(timeout=_WAIT_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > until:
+                    raise WrongUsage(f"the settings of {resource.name} cannot be read: {reason(error)}") from None
+                asked.append(resource.name)
+                continue
+            found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}
+        if asked:
+            time.sleep(_AGAIN_SECONDS)
     return found

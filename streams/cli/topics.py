@@ -17,11 +17,14 @@ from streams.settings import setting
     help="Of every topic. It never changes: a profile's partition is a function of it.",
 )
 @setting(
-    "--replication", type=click.IntRange(1, 10), default=1, help="Copies of each topic; 3 on a cluster that must not lose any."
+    "--replication",
+    type=click.IntRange(1, 10),
+    show_default="3, or as many as there are brokers",
+    help="Copies of each topic. With 3, two acknowledge each record, and any one broker may die.",
 )
 @setting("--verify-only", is_flag=True, help="Create nothing.")
 @setting("--json", "as_json", is_flag=True, help="Print the topics for a machine.")
-def command(*, broker: str, partitions: int | None, replication: int, verify_only: bool, as_json: bool) -> int:
+def command(*, broker: str, partitions: int | None, replication: int | None, verify_only: bool, as_json: bool) -> int:
     """Create the topics that are missing, and verify all of them.
 
     Nothing that exists is changed: where a topic is not as it must be, a sentence says what to do. Ends with 2 then.
@@ -35,7 +38,7 @@ def command(*, broker: str, partitions: int | None, replication: int, verify_onl
         for state in states:
             word = "created" if state.created else "missing" if state.partitions is None else "wrong" if state.faults else "ok"
             colour = {"ok": "green", "created": "green"}.get(word, "red")
-            count = "" if state.partitions is None else f"{state.partitions:>5} partitions"
+            count = "" if state.partitions is None else f"{state.partitions:>5} partitions {state.replication or 0:>3} copies"
             click.echo(f"{state.topic:<22}{click.style(f'{word:<8}', fg=colour)}{count}")
     for state in states:
         for fault in state.faults:

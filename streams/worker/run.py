@@ -13,6 +13,7 @@ import sys
 
 from streams.errors import Stop
 from streams.programs import programs_in_force
+from streams.topics import verify
 from streams.worker.broker import Broker
 from streams.worker.cycle import Publish
 from streams.worker.engine import Engine
@@ -30,6 +31,8 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
         settings.state.mkdir(parents=True, exist_ok=True)
         broker.wait()
         partitions = broker.partitions()
+        if not settings.embedded:
+            verify(settings.broker)
         publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
         _collect_garbage_rarely()
         _say(f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")

@@ -6,6 +6,7 @@ of the same worker aborts what its predecessor left open at once, anybody else's
 Any failed delivery makes librdkafka refuse the commit, so ordinary records need no delivery report.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -58,7 +59,8 @@ class Transactional:
         raise CycleFailedError(why.str() if isinstance(why, KafkaError) else str(why))
 
     def close(self) -> None:
-        self._producer.flush(1.0)
+        with suppress(KafkaException):  # fenced: that has been told, and nothing waits to be sent
+            self._producer.flush(1.0)
 
 
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001  # its public name

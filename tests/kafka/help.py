@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.topics import CHANGELOG, TOPICS
+from streams.topics import wanted_config
 from tests.conftest import ROOT
 
 COMMAND = ROOT / "deploy" / "kafka" / "kafka"
@@ -27,15 +28,29 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
+def free_row(count: int) -> int:
+    """The first of so many free ports in a row."""
+    for first in range(21_000, 31_000, count):
+        with ExitStack() as held:
+            try:
+                for port in range(first, first + count):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return first
+    raise AssertionError("no free ports")
+
+
 @contextmanager
-def real_kafka(data: Path) -> Iterator[str]:
-    """A broker of this project's own command; gives host:port."""
-    port, controller_port = free_ports()
+def real_kafka(data: Path, brokers: int = 1) -> Iterator[str]:
+    """A broker of this project's own command, or a cluster of them; gives host:port, comma, host:port."""
+    port, controller_port = free_ports() if brokers == 1 else (first := free_row(2 * brokers), first + 1)
     told = ["start", "--data", str(data), "--port", str(port), "--controller-port", str(controller_port), "--timeout", "90"]
-    started = subprocess.run([COMMAND, *told], check=False, capture_output=True, text=True)
+    more = ["--brokers", str(brokers), "--heap", "320m"] if brokers > 1 else []
+    started = subprocess.run([COMMAND, *told, *more], check=False, capture_output=True, text=True)
     assert started.returncode == 0, started.stderr
     try:
-        yield f"127.0.0.1:{port}"
+        yield ",".join(f"127.0.0.1:{port + 2 * n}" for n in range(brokers))
     finally:
         subprocess.run([COMMAND, "stop", "--data", str(data)], capture_output=True, check=True)
 
@@ -47,17 +62,17 @@ def create_topics(servers: str, partitions: int, names: Sequence[str] = ()) -> N
             topic.name,
             num_partitions=partitions,
             replication_factor=1,
-            config={
-                "cleanup.policy": topic.cleanup,
-                "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",
-                "max.message.bytes": str(topic.max_message_bytes),
-            },
+            config=wanted_config(topic, 1),
         )
         for topic in TOPICS
         if not names or topic.name in names
     ]
     for made in admin.create_topics(topics, operation_timeout=30).values():
         made.result()
+    until = time.monotonic() + 10
+    while not set(admin.list_topics(timeout=10).topics).issuperset(topic.topic for topic in topics):
+        assert time.monotonic() < until, "the broker has made topics and does not tell of them"
+        time.sleep(0.05)
 
 
 def delete_topics(servers: str) -> None:
@@ -65,7 +80,15 @@ def delete_topics(servers: str) -> None:
     known = set(admin.list_topics(timeout=10).topics)
     names = [topic.name for topic in TOPICS if topic.name in known]
     for gone in admin.delete_topics(names, operation_timeout=30).values() if names else ():
-        gone.result()
+        try:
+            gone.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # deleted a moment ago, and still told
+                raise
+    until = time.monotonic() + 10
+    while not known.isdisjoint(names) and time.monotonic() < until:
+        time.sleep(0.05)
+        known = set(admin.list_topics(timeout=10).topics)
 
 
 def new_topics(servers: str, partitions: int) -> None:

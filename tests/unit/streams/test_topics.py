@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.topics import BY_NAME, TOPICS, Topic
-from streams.topics import faults, wanted_config
+from streams.topics import Found, faults, wanted_config
 
 DAY_MS = 86_400_000
 
@@ -14,7 +14,7 @@ def config(topic: Topic, replication: int = 3) -> dict[str, str]:
 
 @pytest.mark.parametrize("topic", TOPICS, ids=[topic.name for topic in TOPICS])
 def test_a_topic_as_it_is_created_is_without_fault(topic: Topic) -> None:
-    assert faults(topic, 24, 24, 3, config(topic)) == []
+    assert faults(topic, Found(24, 3, config(topic)), 24, 3) == []
 
 
 def test_what_the_contract_says_of_keeping() -> None:
@@ -41,13 +41,19 @@ WRONG = {
     "compacted too late": ("balances", 24, {"max.compaction.lag.ms": "9223372036854775807"}, f"must have {7 * DAY_MS}"),
     "deletions gone too early": ("changelog", 24, {"delete.retention.ms": "86400000"}, f"must have {14 * DAY_MS}"),
     "records too small": ("dead-letters", 24, {"max.message.bytes": "1048588"}, "must have 8388608"),
+    "led by who lacks records": (
+        "changelog",
+        24,
+        {"unclean.leader.election.enable": "true"},
+        "must have false",
+    ),
     "one copy is enough": ("changelog", 24, {"min.insync.replicas": "1"}, "must have 2"),
 }
 
 
 @pytest.mark.parametrize(("name", "partitions", "changed", "said"), WRONG.values(), ids=WRONG.keys())
 def test_a_mismatch_is_a_sentence_that_says_what_to_do(name: str, partitions: int, changed: dict[str, str], said: str) -> None:
-    (sentence,) = faults(BY_NAME[name], partitions, 24, 3, config(BY_NAME[name]) | changed)
+    (sentence,) = faults(BY_NAME[name], Found(partitions, 3, config(BY_NAME[name]) | changed), 24, 3)
     assert said in sentence
     assert "kafka-configs.sh" in sentence or "--partitions" in sentence
 
@@ -64,8 +70,23 @@ RIGHT = {
 
 @pytest.mark.parametrize(("name", "changed"), RIGHT.values(), ids=RIGHT.keys())
 def test_to_promise_more_is_no_fault(name: str, changed: dict[str, str]) -> None:
-    assert faults(BY_NAME[name], 24, 24, 3, config(BY_NAME[name]) | changed) == []
+    assert faults(BY_NAME[name], Found(24, 3, config(BY_NAME[name]) | changed), 24, 3) == []
 
 
 def test_a_topic_that_is_not_there_says_how_it_gets_there() -> None:
-    assert faults(BY_NAME["purchases"], None, 24, 1, {}) == ["is not there; run `pointstream topics` without --verify-only"]
+    assert faults(BY_NAME["purchases"], None, 24, 1) == ["is not there; run `pointstream topics` without --verify-only"]
+
+
+def test_too_few_copies_are_a_fault_unless_they_are_meant_so() -> None:
+    topic = BY_NAME["changelog"]
+    (sentence,) = faults(topic, Found(24, 1, config(topic, 3)), 24, 3)
+    assert "has 1 copy of a partition and must have 3" in sentence
+    assert "kafka-reassign-partitions.sh" in sentence
+    assert faults(topic, Found(24, 1, config(topic, 1)), 24, 1) == []
+    assert faults(topic, Found(24, 1, config(topic, 1)), 24, None) == [], "a worker takes the copies as they are"
+
+
+def test_where_there_are_copies_two_acknowledge_whoever_asks() -> None:
+    topic = BY_NAME["changelog"]
+    (sentence,) = faults(topic, Found(24, 3, config(topic, 1)), 24, None)
+    assert "has min.insync.replicas=1 and must have 2" in sentence

@@ -1,0 +1,54 @@
+"""Three brokers of the local Kafka: copies follow by themselves, and one that dies for good stops nobody and loses nothing."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from streams.topics import ensure
+from streams.worker.pulse import TRY_AGAIN
+from tests.kafka.help import Process, processes, real_kafka
+from tests.kafka.receipts import applied, records
+from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+
+
+def _send(servers: str, sent: list[tuple[str, bytes]]) -> None:
+    producer = Producer({"bootstrap.servers": servers, "partitioner": "murmur2", "enable.idempotence": True})
+    for key, value in sent:
+        producer.produce("purchases", value, key)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+
+
+def _worker(servers: str, folder: Path) -> Process:
+    return worker(servers, folder, "one", "--session-timeout-ms", "10000", "--stuck-ms", "20000")
+
+
+def test_one_of_three_brokers_may_die_for_good(tmp_path: Path) -> None:
+    sent = records(6_000, seed=21)
+    data = tmp_path / "kafka"
+    with real_kafka(data, brokers=3) as servers:
+        states = ensure(f"kafka://{servers}", PARTITIONS, None, verify_only=False)
+        assert {(state.replication, state.partitions, *state.faults) for state in states} == {(3, PARTITIONS)}
+        with processes() as everybody:
+            everybody.append(_worker(servers, tmp_path))
+            _send(servers, sent[:3_000])
+            wait_until(servers, 1_000, everybody[-1])
+            os.kill(int((data / "broker-2" / "kafka.pid").read_text()), signal.SIGKILL)
+            left = ",".join(address for n, address in enumerate(servers.split(",")) if n != 1)
+            _send(left, sent[3_000:])
+            deadline = time.monotonic() + 120
+            while applied(left, PARTITIONS).total() < len(sent):
+                assert time.monotonic() < deadline, everybody[-1].said()
+                if everybody[-1].ended() is not None:  # as whoever runs it in production would
+                    assert everybody[-1].ended() == TRY_AGAIN, everybody[-1].said()
+                    everybody.append(_worker(servers, tmp_path))
+                time.sleep(0.5)
+            print(f"the worker was started {len(everybody)} times")
+            assert_books(left, tmp_path, sent)
+            assert everybody[-1].end() == 0, everybody[-1].said()
