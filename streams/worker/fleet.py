@@ -2,9 +2,11 @@
 
 Each process is a whole worker, as if it had been started by hand: a member of the group with a state directory and a transactional id
 of its own, so nothing that one of them does depends on the others. This file starts them, passes on what it is asked, and ends all where
-one ends: whoever supervises a worker sees one process that runs, or one that has ended with a reason.
+one ends: whoever supervises a worker sees one process that runs, or one that has ended with a reason. Each of them holds one end of a
+pipe; where this process is killed, they find the other end closed, commit and leave.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +17,8 @@ from typing import Final
 
 from streams.worker.settings import WorkerSettings
 
+MEMBER: Final = "POINTSTREAM_MEMBER"
+"""Set for a process of a fleet: its standard input is the pipe."""
 _LOOK_SECONDS: Final = 0.1
 _LET_GO_SECONDS: Final = 30.0
 
@@ -27,7 +31,11 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
         asked.append(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    fleet = [subprocess.Popen(_command(settings, number, processes)) for number in range(processes)]
+    environment = os.environ | {MEMBER: "1"}
+    fleet = [
+        subprocess.Popen(_command(settings, number, processes), stdin=subprocess.PIPE, env=environment)
+        for number in range(processes)
+    ]
     try:
         while not asked and all([worker.poll() is None for worker in fleet]):
             time.sleep(_LOOK_SECONDS)

@@ -17,6 +17,7 @@ from streams.topics import verify
 from streams.worker.broker import Broker
 from streams.worker.cycle import Publish
 from streams.worker.engine import Engine
+from streams.worker.fleet import MEMBER
 from streams.worker.logic import LedgerLogic, Logic
 from streams.worker.planned import Planned
 from streams.worker.settings import WorkerSettings
@@ -52,6 +53,8 @@ async def _run(engine: Engine) -> tuple[str | None, int]:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
+    if MEMBER in os.environ:
+        loop.add_reader(sys.stdin.fileno(), asked.set)  # nothing is ever written there: it is closed
     await engine.run(asked)
     return engine.said, engine.exit_code
 
