@@ -17,7 +17,7 @@ from tests.properties.naive.erasure import on_erase
 from tests.properties.naive.people import Name, Parked, Person, Refused, Scene, text_of
 from tests.properties.naive.pixels import on_pixel
 from tests.properties.naive.profiles import on_profile
-from tests.properties.naive.program import Json, Program
+from tests.properties.naive.program import Json, Program, Said
 from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
 from tests.properties.naive.settling import due, settle
 from tests.properties.naive.spending import on_adjustment, on_redemption
@@ -56,17 +56,17 @@ class Model:
     def record(self, topic: str, record: Json, arrival: datetime, names: Sequence[Name] = ()) -> tuple[str, Scene]:
         """One record: its outcome, and what was said. A dead letter changes nothing at all."""
         self.records += 1
-        scene = Scene(arrival, names)
+        record, scene = Said(record), Scene(arrival, names)
         name: str = record.get("profile_id", "")
         if not name and record.get("kind", "sale") == "sale":
             return "anonymous", scene
-        before = deepcopy(self.people.get(name)) if topic != "purchases" else None
+        before = deepcopy(self.people.get(name)) if topic == "adjustments" else None  # others are refused before they change a thing
         try:
             outcome = self.apply(scene, topic, record, arrival)
         except Refused as refused:
             if before is not None:
                 self.people[name] = before
-            elif topic != "purchases":
+            elif topic == "adjustments":
                 self.people.pop(name, None)
             scene = Scene(arrival, names)
             erased = self.is_erased(record, datetime.fromisoformat(record[TIMES[topic]]))  # whatever else is wrong with it

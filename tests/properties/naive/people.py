@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.properties.naive.books import Lot, Member, Pieces
 from tests.properties.naive.calendar import rfc3339
 from tests.properties.naive.earning import Situation
-from tests.properties.naive.program import Json, Program
+from tests.properties.naive.program import Json, Program, Said
 
 Rooms = dict[str, tuple[int | None, bool]]  # by limit: how much fits (None: all), and whether more is refused whole
 
@@ -169,15 +169,17 @@ class Scene:
 
     def say(self, person: Person, member: Member, kind: str, at: datetime, **more: object) -> Json:
         member.sequence += 1
-        entry = {
-            "type": kind,
-            "profile_id": person.name,
-            "program": member.program.name,
-            "occurred_at": rfc3339(at),
-            "recorded_at": rfc3339(self.arrival),
-            "sequence": member.sequence,
-            **{name: value for name, value in more.items() if value is not None},
-        }
+        entry = Said(
+            {
+                "type": kind,
+                "profile_id": person.name,
+                "program": member.program.name,
+                "occurred_at": rfc3339(at),
+                "recorded_at": rfc3339(self.arrival),
+                "sequence": member.sequence,
+                **{name: value for name, value in more.items() if value is not None},
+            }
+        )
         member.entries.append(entry)
         self.entries.append(entry)
         return entry

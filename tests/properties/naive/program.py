@@ -9,6 +9,14 @@ from zoneinfo import ZoneInfo
 
 Json = dict[str, Any]
 
+
+class Said(Json):
+    """A record or an entry: said once and never changed, so that a copy of it is itself."""
+
+    def __deepcopy__(self, _: object) -> "Said":
+        return self
+
+
 POINT: Json = {
     "scale": "0",
     "rounding": "floor",
