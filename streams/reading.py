@@ -41,7 +41,7 @@ class TopicReader:
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 50,
-                "queued.max.messages.kbytes": 32 * 1024,
+                "queued.max.messages.kbytes": 4 * 1024,  # a partition
             }
         )
         try:

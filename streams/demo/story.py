@@ -59,7 +59,6 @@ class Entry(Struct, frozen=True):
     points: Decimal = ZERO
     lots: tuple[Lot, ...] = ()
     direction: str = ""
-    debt_added: Decimal = ZERO
     balance: Balance | None = None
 
 

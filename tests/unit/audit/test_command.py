@@ -11,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 from confluent_kafka import Producer
 
+from streams.audit.metrics import Metrics
 from streams.audit.run import TOPIC, AuditSettings, audit_topic
 from streams.cli.main import run
 from streams.embedded import EmbeddedBroker, embedded_broker
@@ -193,3 +194,13 @@ def test_a_topic_is_audited_to_its_end_and_on_from_there_and_what_is_wrong_is_to
     code, _, err = say("--broker", broker.url, "--state", state)
     assert code == 1
     assert ": 2 violations" in err
+
+
+def test_each_metric_has_its_row_in_the_docs_and_each_row_its_metric() -> None:
+    metrics = Metrics()
+    metrics.set(1, 0, 0, {0: 1}, {0: 0}, None)
+    shown = {sample.name for family in metrics.registry.collect() for sample in family.samples if "_created" not in sample.name}
+    documented = re.findall(
+        r"^\| `(pointstream_audit_\w+)` \|", (ROOT / "docs" / "audit.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert sorted(documented) == sorted(shown)
