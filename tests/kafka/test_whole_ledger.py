@@ -28,6 +28,7 @@ from tests.kafka.help import Process, new_topics, processes, read_all
 from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+STOPPED = ("p30", "p49")  # by an order in the middle, until the end; what comes for them meanwhile waits
 SAID = (LEDGER_ENTRIES, TIER_CHANGES, REDEMPTION_DECISIONS, DEAD_LETTERS)
 _ALL_KINDS = [
     "membership.joined",
@@ -107,11 +108,15 @@ def test_the_replay_of_the_export_gives_every_byte_that_was_sent_whatever_was_ki
         wait_until(kafka, 1_500, first)
         first.kill()
         everybody.append(second := _worker(kafka, tmp_path))
+        for name in STOPPED:
+            assert _pointstream("profile", "stop", name, "--broker", broker, "--wait", "40")["applied"]
         everything.send(kafka, sent[len(sent) // 2 :])
         wait_until(kafka, 5_500, second)
         second.kill()
         everybody.append(last := _worker(kafka, tmp_path))
         wait_until(kafka, len(sent), last)
+        for name in STOPPED:
+            assert _pointstream("profile", "release", name, "--broker", broker, "--wait", "40")["applied"]
         assert last.end() == 0, last.said()
     run, out, again = tmp_path / "run.jsonl.gz", tmp_path / "out", tmp_path / "again"
     exported = _pointstream("export", "--broker", broker, "--output", run)
@@ -120,6 +125,9 @@ def test_the_replay_of_the_export_gives_every_byte_that_was_sent_whatever_was_ki
     assert [partition["different"] for partition in summary["partitions"]] == [[]] * PARTITIONS
     for topic in SAID:
         assert (out / f"{topic}.jsonl").read_bytes().splitlines() == _values(kafka, topic), topic
+    assert sum(summary["parked"].values()) > 100
+    audited = _pointstream("audit", "--broker", broker)
+    assert (audited["entries"], audited["repeated"], audited["violations"]) == (len(_values(kafka, LEDGER_ENTRIES)), 0, 0)
     kinds = {json.loads(line)["type"] for topic in SAID[:-1] for line in (out / f"{topic}.jsonl").read_text().splitlines()}
     assert kinds >= set(_ALL_KINDS), "a run that says less proves less"
     told = {message.key(): message.value() for message in read_all(kafka, BALANCES, PARTITIONS)}

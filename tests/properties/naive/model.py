@@ -60,7 +60,9 @@ class Model:
         name: str = record.get("profile_id", "")
         if not name and record.get("kind", "sale") == "sale":
             return "anonymous", scene
-        before = deepcopy(self.people.get(name)) if topic == "adjustments" else None  # others are refused before they change a thing
+        before = (
+            deepcopy(self.people.get(name)) if topic == "adjustments" else None
+        )  # others are refused before they change a thing
         try:
             outcome = self.apply(scene, topic, record, arrival)
         except Refused as refused:
