@@ -106,7 +106,7 @@ class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine)
             head_lots=data.draw(st.sampled_from((3, 96))),
             named_lots=data.draw(st.sampled_from((1, 100))) if self.flavour == "events" else 100,
         )
-        self.names = [program["program"] for program in self.programs]
+        self.names = sorted({program["program"] for program in self.programs})
         self.divided = all(program["subledgers"]["enabled"] == "true" for program in self.programs)
 
         for who in PEOPLE if self.of_people() else ():

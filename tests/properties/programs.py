@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from tests.properties.harness import Json
 from tests.properties.lives import lives, own_lives
 from tests.properties.streams import EXPIRATIONS, ZONES, points, rules
+from tests.properties.versions import of_versions
 from tests.properties.worth import of_worth
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
-FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "waiting", "events", "claims", "worth", "mixed")
+FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "waiting", "events", "claims", "worth", "versions", "mixed")
 
 
 @st.composite
@@ -145,4 +146,6 @@ def catalogues(draw: st.DrawFn, flavour: str) -> list[Json]:
     two = ("club", "guild")
     names = draw(st.sampled_from((("club",), two if flavour == "waiting" else ("club",), two)))
     programs = [draw(machine_programs(name, flavour)) for name in names]
+    if flavour == "versions":
+        return draw(of_versions(programs))
     return draw(of_worth(programs)) if flavour == "worth" else programs

@@ -272,6 +272,27 @@ BUGS = (
         "owner = request.profile_id",
     ),
     Bug(
+        "what happens at the very instant of a new version is judged by the old one",
+        "versions",
+        "agents.programs:Programs.version",
+        "bisect_right(starts, at)",
+        "bisect_right(starts, at - 1) or 1",
+    ),
+    Bug(
+        "points are worth what they would be worth now",
+        "versions",
+        "agents.spending:priced",
+        "redemption.taken_at",
+        "request.at",
+    ),
+    Bug(
+        "a return is taken from where the policy of the sale's time allows",
+        "versions",
+        "agents.returns:_give_back",
+        "visit.programs.point(program, claim.point, at)",
+        "visit.programs.point(program, claim.point, sale.closed_at)",
+    ),
+    Bug(
         "a parked return is forgotten when its sale comes",
         "returns",
         "agents.parking:take",

@@ -22,6 +22,7 @@ from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
 from tests.properties.naive.settling import due, settle
 from tests.properties.naive.spending import on_adjustment, on_redemption
 from tests.properties.naive.tiers import held_at
+from tests.properties.naive.versions import first_of_each, look_at, that_count
 from tests.properties.naive.waiting import consented
 
 AHEAD = timedelta(minutes=10)
@@ -36,7 +37,7 @@ TIMES = {
 
 class Model:
     def __init__(self, *programs: Mapping[str, Any]) -> None:
-        self.programs = sorted((Program(document) for document in programs), key=lambda program: program.name)
+        self.programs = first_of_each(programs)
         self.people: dict[str, Person] = {}
         self.owners: Owners = {}
         self.records = 0
@@ -81,10 +82,13 @@ class Model:
         erased = self.is_erased(record, at)
         if erased and record.get("kind") != "erase":
             raise Refused("erased")
-        programs = self.within_bounds(self.concerned(topic, record), at, arrival)
+        programs = that_count(self.within_bounds(self.concerned(topic, record, at), at, arrival), topic, record)
+        if not programs:
+            return "not-a-member"  # only drafts, or what has ended, would count it
         if "profile_id" not in record:
             return self.forward(scene, programs, record, arrival)
         person = self.people.setdefault(record["profile_id"], Person(record["profile_id"]))
+        look_at(person, self.programs, at)
         match topic:
             case "profiles" if record.get("kind") == "erase":
                 return "duplicate" if erased else on_erase(scene, person, at)
@@ -152,15 +156,16 @@ class Model:
     def apply_again(self, scene: Scene, waiting: Parked) -> None:
         self.aside(scene, waiting.topic, waiting.record, waiting.arrival)
 
-    def concerned(self, topic: str, record: Json) -> list[Program]:
+    def concerned(self, topic: str, record: Json, at: datetime) -> list[Program]:
+        versions = [program.at(at) for program in self.programs]
         if topic == "profiles" or (topic == "pixels" and "application" not in record):
-            return self.programs
+            return versions
         if topic in {"purchases", "pixels"}:
-            found = [program for program in self.programs if record["application"] in program.applications]
+            found = [program for program in versions if record["application"] in program.applications]
             if not found:
                 raise Refused("unknown-application")
             return found
-        found = [program for program in self.programs if program.name == record["program"]]
+        found = [program for program in versions if program.name == record["program"]]
         if not found:
             raise Refused("unknown-program")
         return found

@@ -65,6 +65,7 @@ class Request:
     pieces: Pieces
     rolled_back: int = 0
     hold_until: datetime | None = None
+    taken_by: Program | None = None  # the version of then: points keep the worth that they had
 
 
 @dataclass

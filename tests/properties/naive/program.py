@@ -83,6 +83,8 @@ class Program:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
         self.name: str = document["program"]
+        self.family: list[Program] = [self]  # all versions, by the time from which on they hold
+        self.status: str = document.get("status", "active")
         self.zone = ZoneInfo(document["timezone"])
         self.leap_day: str = document.get("leap_day", "feb-28")
         self.begins = datetime.fromisoformat(document["effective_from"])
@@ -109,6 +111,10 @@ class Program:
         self.rules: list[Json] = [{"point": self.first, **rule} for rule in document.get("earning", [])]
         self.tiers: Json = {**TIERS, "point": self.first, **document.get("tiers", {})}
         self.review: Json = {**REVIEW, **self.tiers.get("review", {})}
+
+    def at(self, moment: datetime) -> "Program":
+        """The version in force; before all of them the first."""
+        return [version for version in self.family if version.begins <= moment or version is self.family[0]][-1]
 
     def scale(self, sid: str) -> int:
         return int(self.points[sid]["scale"])

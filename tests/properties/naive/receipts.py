@@ -103,7 +103,9 @@ def count_later(scene: Scene, person: Person, programs: list[Program], receipt: 
         given = max(sum(points for _, points in limited(whole, claim.rooms)) - claim.kept_before, claim.given)
         claim.asked, claim.given = given - claim.given, given
         if receipt.returned and shares_of(receipt) == lines:  # money that came back is of no line
-            take_back(scene, person, receipt, claim, max(min(owed_by(receipt, claim, by_amount=True), claim.claims), 0), now)
+            take_back(
+                scene, person, receipt, claim, max(min(owed_by(person, receipt, claim, by_amount=True), claim.claims), 0), now
+            )
     settle(scene, person, now)
     return "applied"
 
@@ -179,7 +181,7 @@ def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     receipt.by_amount = "amount" in record
     whole = not any(left) or receipt.returned == sum(worth)
     for claim in receipt.claims:
-        owed = claim.claims if whole else min(owed_by(receipt, claim, by_amount="amount" in record), claim.claims)
+        owed = claim.claims if whole else min(owed_by(person, receipt, claim, by_amount="amount" in record), claim.claims)
         take_back(scene, person, receipt, claim, max(owed, 0), now)
     if whole:
         forget_use(person, receipt)
@@ -207,11 +209,12 @@ def left_after(receipt: Receipt, record: Json) -> list[Fraction]:
     return left
 
 
-def owed_by(receipt: Receipt, claim: Claim, *, by_amount: bool) -> int:
+def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) -> int:
     """How much of its points a receipt no longer deserves, beyond what was asked for before."""
     program, sid, sale = claim.program, claim.sid, receipt.sale
     shares = shares_of(receipt)
-    policy = "by-amount" if by_amount else program.points[sid]["on_return"]
+    now = person.member(program).program
+    policy = "by-amount" if by_amount else now.points[sid]["on_return"]
     if policy == "recompute":
         rest = sum(
             points for _, points in limited(earned(program, sid, sale, claim.saw, shares, used_up(claim.rooms)), claim.rooms)
@@ -239,7 +242,7 @@ def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed
     claim.asked += owed
     member = person.member(claim.program)
     ledger = member.ledger(claim.sid, claim.subledger)
-    point = claim.program.points[claim.sid]
+    point = member.program.points[claim.sid]  # as it is when something comes back
     order, policy = point["spend_order"], point["returns"]
     over = size(ledger.within("expired", claim.lots)) + ledger.cancelled(claim.lots)
     gone = min(owed, over - claim.expired_counted)

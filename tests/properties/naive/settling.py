@@ -69,6 +69,16 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
         scene.dead.append("unknown-receipt")
         return
     assert member is not None
+    judged_by, member.program = member.program, member.program.at(at)
+    try:
+        happen(scene, person, member, item)
+    finally:
+        member.program = judged_by
+
+
+def happen(scene: Scene, person: Person, member: Member, item: Due) -> None:
+    at, what = item.moment, item.what
+    assert not isinstance(what, Parked)
     if isinstance(what, Request):
         what.state = "hold-over"
         release(scene, person, what, at)
@@ -78,7 +88,7 @@ def fire(scene: Scene, person: Person, item: Due) -> None:
         return
     ledger = member.ledger(item.sid, item.subledger)
     if item.kind == ACTIVATE:
-        if member.joined is None and person.consents(member.program, at):
+        if member.joined is None and member.program.status == "active" and person.consents(member.program, at):
             become_member(scene, person, member, person.joins_at(member.program, at))
         pieces = ledger.within("pending", [what])
         paid = ledger.activate(pieces, "pending")

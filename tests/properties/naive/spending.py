@@ -30,14 +30,15 @@ def on_redemption(scene: Scene, person: Person, program: Program, record: Json, 
         check(program, sid, record)
     now = person.at_least(at)
     settle(scene, person, now)
+    program = program.at(now)  # spending is judged by what is there now
     person.identities[identity] = record
     decision: Json = {"redemption_id": record["redemption_id"], "type": "redemption.accepted", "reason": None}
     try:
         pieces = react(scene, person, program, sid, record, kind, now)
         decision["points"] = program.text(sid, size(pieces))
-        ratio = program.points[sid]["ratio"]
-        if ratio is not None:
-            cents = floor(worth(program, sid, size(pieces)) * 100)
+        taken_by = person.requests[program.name, record["redemption_id"]].taken_by or program
+        if taken_by.points[sid]["ratio"] is not None:
+            cents = floor(worth(taken_by, sid, size(pieces)) * 100)
             decision["money"] = f"{cents // 100}.{cents % 100:02d}"
     except Declined as declined:
         decision |= {"type": "redemption.declined", "reason": str(declined)}
@@ -72,7 +73,7 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
             person.requests.setdefault(name, Request(member, sid, subledger, "declined", []))
             raise
         pieces = taken(ledger.spendable(program.points[sid]["spend_order"]), points)
-        request = Request(member, sid, subledger, "redeemed" if kind == "redeem" else "reserved", pieces)
+        request = Request(member, sid, subledger, "redeemed" if kind == "redeem" else "reserved", pieces, taken_by=program)
         person.requests[name] = request
         ledger.move(pieces, "active", request.state)
         if kind == "reserve":
@@ -175,6 +176,8 @@ def roll_back(scene: Scene, person: Person, program: Program, request: Request, 
 
 
 def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, at: datetime) -> str:
+    if program.status == "draft":
+        raise Refused("not-a-member")
     identity = ("adjustment", record["adjustment_id"])
     if identity in person.identities:
         if person.identities[identity] != record:
@@ -189,7 +192,9 @@ def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, 
     settle(scene, person, now)
     member = person.member(program)
     if points > 0:
-        if (member.joined is None and program.join == "explicit") or not person.consents(program, at):
+        if member.joined is None and (program.join == "explicit" or program.status == "ended"):
+            raise Refused("not-a-member")
+        if not person.consents(program, at):
             raise Refused("not-a-member")
         if member.joined is None and joins_with(person, program, sid, [(points, record)], at):
             become_member(scene, person, member, person.joins_at(program, at))
@@ -198,7 +203,7 @@ def on_adjustment(scene: Scene, person: Person, program: Program, record: Json, 
     else:
         if member.joined is None:
             raise Refused("not-a-member")
-        ledger = member.ledger(sid, subledger)
+        program, ledger = program.at(now), member.ledger(sid, subledger)
         if ledger.total("active") < -points:
             raise Refused("insufficient-points")
         pieces = taken(ledger.spendable(program.points[sid]["spend_order"]), -points)
