@@ -17,6 +17,7 @@ from schemas.instants import parse_instant
 from schemas.topics import TOPICS
 from streams.brokers import client_settings, partitions, reason
 from streams.errors import WrongUsage
+from streams.export.lines import is_export
 from streams.replay.lines import read_blocks
 
 DELIVERY_SECONDS: Final = 60
@@ -120,6 +121,8 @@ class _Run:
     def run(self, files: tuple[str, ...]) -> Result:
         started = time.monotonic()
         for block in read_blocks(files, self._watch.advanced):
+            if block.first == 1 and is_export(block.lines[0]):
+                raise WrongUsage(f"{block.file}: is an exported run, with records of all topics; `replay` repeats it")
             for number, line in enumerate(block.lines, block.first):
                 if line.strip():
                     self._line(block.file, number, line)

@@ -8,6 +8,7 @@ It is put down in a temporary directory, so memory stays bounded whatever the lo
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,14 +38,20 @@ class StateHash(NamedTuple):
 
 
 def of_directory(folder: Path) -> Iterator[StateHash]:
-    """Of a stopped worker's state directory, or a replay's. Raises `WrongUsage`."""
-    found = sorted((int(name[1]), path) for path in folder.glob("partition-*") if (name := _FOLDER.fullmatch(path.name)))
-    if found:
-        for number, path in found:
-            yield _of_store(path, str(folder), number)
-    elif (folder / "CURRENT").exists():
+    """Of a stopped worker's state directory, or a replay's. Of several processes' each has its own; of a partition that has moved from
+    one to another the newest counts. Raises `WrongUsage`.
+    """
+    found: dict[int, tuple[int, Path]] = {}
+    for path in sorted([*folder.glob("partition-*"), *folder.glob("process-*/partition-*")]):
+        name = _FOLDER.fullmatch(path.name)
+        if name is not None:
+            newest = (_cycle(path), path)
+            found[int(name[1])] = max(newest, found.get(int(name[1]), newest))
+    for number, (_, path) in sorted(found.items()):
+        yield _of_store(path, str(folder), number)
+    if not found and (folder / "CURRENT").exists():
         yield _of_store(folder, str(folder), None)
-    else:
+    elif not found:
         raise WrongUsage(f"--state {folder}: holds no state; name the directory that a worker or a replay was given with --state")
 
 
@@ -106,15 +113,30 @@ def _fill(store: RocksStore, log: Log, number: int, low: int, high: int, advance
 
 
 def _of_store(path: Path, source: str, number: int | None) -> StateHash:
+    with _opened(path) as store:
+        if number is None:
+            return StateHash(source, None, None, fingerprint(store, stored_forgotten(store)))
+        position = _position(store)
+        return StateHash(source, number, position.cycle, fingerprint(store, position.forgotten))
+
+
+def _cycle(path: Path) -> int:
+    with _opened(path) as store:
+        return _position(store).cycle
+
+
+def _position(store: RocksStore) -> Position:
+    stored = store.meta(META_POSITION)
+    return Position() if stored is None else decode_position(stored)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[RocksStore]:
     try:
         store = RocksStore(path)
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
     try:
-        if number is None:
-            return StateHash(source, None, None, fingerprint(store, stored_forgotten(store)))
-        stored = store.meta(META_POSITION)
-        position = Position() if stored is None else decode_position(stored)
-        return StateHash(source, number, position.cycle, fingerprint(store, position.forgotten))
+        yield store
     finally:
         store.close()

@@ -85,7 +85,10 @@ class Log:
                         return
                 elif not whole:
                     return  # else it ended here when it was fetched, and goes on by now
-            self._fetched.extend(self._consumer.consume(_POLL_RECORDS, _POLL_SECONDS))
+            first = self._consumer.poll(_POLL_SECONDS)  # `consume` alone would wait for as many as are asked for
+            if first is not None:
+                self._fetched.append(first)
+                self._fetched.extend(self._consumer.consume(_POLL_RECORDS, 0.0))
             if not self._fetched and time.monotonic() - waited_since > AWAY_SECONDS:
                 raise WrongUsage(
                     f"{self._broker} has given no more of {self._topic} partition {self._number} for {AWAY_SECONDS:.0f} s: "

@@ -185,7 +185,8 @@ def read_all(servers: str, topic: str, partitions: int, *, isolation: str = "rea
     ended: set[int] = set()
     try:
         while len(ended) < partitions:
-            for message in consumer.consume(5_000, 1.0):
+            first = consumer.poll(1.0)  # `consume` alone would wait for all 5,000 of them
+            for message in [] if first is None else [first, *consumer.consume(5_000, 0.0)]:
                 error = message.error()
                 if error is None:
                     found.append(message)

@@ -15,13 +15,13 @@ from agents.outbox import Effect
 from schemas.events import encode
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
-from schemas.topics import BALANCES, CONSUMED, CYCLES
+from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES
 from streams.errors import WrongUsage
 from streams.export.lines import Recorded
 from streams.export.run import Exporter
 from streams.worker.cycle import pack
 from streams.worker.logic import LedgerReactions
-from streams.worker.partition import META_POSITION, Partition, Position, decode_position
+from streams.worker.partition import META_POSITION, POSITION_KEY, Partition, Position, decode_position
 from tables.memory import MemoryStore
 from tables.table import Table
 
@@ -76,8 +76,9 @@ class MemoryLog:
 class Worker:
     """All partitions of a broker in one worker."""
 
-    def __init__(self, catalog: Catalog, partitions: int, seed: int, *, backfill: bool) -> None:
+    def __init__(self, catalog: Catalog, partitions: int, seed: int, *, backfill: bool, gaps: bool = True) -> None:
         self.topics = Topics()
+        self._gaps = gaps
         self.partitions = partitions
         self.stores = [MemoryStore() for _ in range(partitions)]
         self._random = Random(seed)
@@ -100,7 +101,9 @@ class Worker:
 
     def send(self, topic: str, key: str, value: bytes, partition: int | None = None) -> None:
         number = partition_of(key.encode(), self.partitions) if partition is None else partition
-        self.topics.put(topic, number, key.encode(), value, self.now_ms, gap=self._random.choice((0, 0, 0, 1)))
+        self.topics.put(
+            topic, number, key.encode(), value, self.now_ms, gap=self._random.choice((0, 0, 0, 1)) if self._gaps else 0
+        )
 
     def work(self) -> None:
         """Apply all that was sent, and what is asked and answered because of it."""
@@ -138,7 +141,9 @@ class Worker:
             self.topics.put(BALANCES, number, key, value, self.now_ms)
         for message in parcel.messages:
             self._ask(message)
-        self.topics.put(CYCLES, number, b"%d" % partition.position.cycle, parcel.cycle, self.now_ms, gap=1)
+        self.topics.put(CYCLES, number, b"%d" % partition.position.cycle, parcel.cycle, self.now_ms, gap=1 if self._gaps else 0)
+        for key, state in [*parcel.changes, (POSITION_KEY, parcel.position)]:
+            self.topics.put(CHANGELOG, number, key, state, self.now_ms)
         partition.reactions.table.flush({META_POSITION: parcel.position}, parcel.changes)
         partition.begin_cycle()
 

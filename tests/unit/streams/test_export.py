@@ -21,7 +21,9 @@ from streams.errors import WrongUsage
 from streams.export import lines
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
+from streams.worker.partition import folder_of
 from tables.fingerprint import fingerprint
+from tables.rocks import RocksStore
 from tables.table import Table
 from tests.kafka import everything
 from tests.unit.streams.in_memory import START_MS, NobodyWatches, Worker
@@ -30,18 +32,29 @@ PARTITIONS = 3
 SAID = (LEDGER_ENTRIES, TIER_CHANGES, REDEMPTION_DECISIONS, NOTIFICATIONS, DEAD_LETTERS)
 
 
-def programs(claimed: bool = False, **changed: str) -> Catalog:
+CLAIMED = "receipts: claimed\n"
+FORGETFUL = "remember: 10 days\npark: 1 day\n"
+
+
+def programs(also: str = "", **changed: str) -> Catalog:
     texts = everything.PROGRAMS | changed
-    claims = "receipts: claimed\n" if claimed else ""
-    return build_catalog([read_document(text + claims, f"{name}.yaml") for name, text in texts.items()])
+    return build_catalog([read_document(text + also, f"{name}.yaml") for name, text in texts.items()])
 
 
-def a_run(count: int, seed: int, *, claimed: bool = False, backfill: bool = True) -> Worker:
-    worker = Worker(programs(claimed), PARTITIONS, seed, backfill=backfill)
+def a_run(
+    count: int,
+    seed: int,
+    *,
+    catalog: Catalog | None = None,
+    backfill: bool = True,
+    partitions: int = PARTITIONS,
+    gaps: bool = True,
+) -> Worker:
+    worker = Worker(catalog or programs(), partitions, seed, backfill=backfill, gaps=gaps)
     sent = everything.records(count, seed)
     for n, (topic, key, value) in enumerate(sent):
         worker.now_ms = START_MS + 3_600_000 + n * 60 * 86_400_000 // len(sent)
-        worker.send(topic, key, value, partition=n % PARTITIONS if n % 50 == 0 else None)  # some are misrouted
+        worker.send(topic, key, value, partition=n % partitions if n % 50 == 0 else None)  # some are misrouted
         if n % 12 == 0 and topic == PURCHASES and b'"R' in value:  # another one has the same receipt
             worker.send(topic, "thief", value.replace(f'"{key}"'.encode(), b'"thief"'))
         if n % 40 == 0:
@@ -66,30 +79,45 @@ def said(folder: Path, topic: str) -> list[bytes]:
     return (folder / "out" / f"{topic}.jsonl").read_bytes().splitlines()
 
 
-@pytest.mark.parametrize("claimed", [False, True], ids=["plain", "claimed"])
+@pytest.mark.parametrize("also", ["", CLAIMED, FORGETFUL], ids=["plain", "claimed", "forgetful"])
 @pytest.mark.parametrize("backfill", [False, True], ids=["by the clock", "backfill"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_the_replay_of_an_export_says_every_byte_that_was_said_and_holds_what_was_held(
-    tmp_path: Path, seed: int, backfill: bool, claimed: bool
+    tmp_path: Path, seed: int, backfill: bool, also: str
 ) -> None:
-    run = a_run(700, seed, claimed=claimed, backfill=backfill)
-    catalog = programs(claimed)
+    catalog = programs(also)
+    run = a_run(1_500 if also == FORGETFUL else 700, seed, catalog=catalog, backfill=backfill)
     summary = replayed(tmp_path, run.exported(), catalog=catalog, state=tmp_path / "state")
     for topic in SAID:
         assert said(tmp_path, topic) == run.topics.values(topic, PARTITIONS), topic
     assert said(tmp_path, LEDGER_ENTRIES)
     assert b"misrouted" in b"".join(said(tmp_path, DEAD_LETTERS))
-    assert (summary.messages > 100) == claimed
+    assert summary.ticks
+    assert (summary.messages > 100) == (also == CLAIMED)
     assert [(one.number, one.different) for one in summary.partitions] == [(n, []) for n in range(PARTITIONS)]
     assert [one.cycles for one in summary.partitions] == [len(run.topics.records[CYCLES, n]) for n in range(PARTITIONS)]
     held = [fingerprint(store, run_position.forgotten) for store, run_position in zip(run.stores, run.ends(), strict=True)]
     assert [one.state for one in summary.partitions] == held
+    assert (_keys(run) != _keys_of(tmp_path / "state")) == (also == FORGETFUL), "sweeps that take the same keys prove nothing"
     core, rows = Core(catalog, PARTITIONS), []
     for store in run.stores:
         table = Table(store)
         for profile_id, profile in table.profiles():
             rows += [(profile_id.encode(), encode(row)) for row in balance_rows(core.programs, profile_id, profile, table)]
     assert said(tmp_path, "balances") == [row for _, row in sorted(rows, key=lambda row: row[0])]
+
+
+def _keys(run: Worker) -> set[bytes]:
+    return {key for store in run.stores for key in store.keys(b"", b"\xff")}
+
+
+def _keys_of(state: Path) -> set[bytes]:
+    found: set[bytes] = set()
+    for number in range(PARTITIONS):
+        store = RocksStore(folder_of(state, number, PARTITIONS))
+        found.update(store.keys(b"", b"\xff"))
+        store.close()
+    return found
 
 
 def test_sizes_and_compression_change_nothing(tmp_path: Path) -> None:
