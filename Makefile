@@ -11,8 +11,10 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
 # Check files whose sections are all in force; name others with make check CHECKS="a.yaml b.yaml".
 CHECKS ?= $(shell grep -ls '^tests:' docs/examples/*.yaml tests/checks/*.yaml ../shared/checks/talon-one-schedules.yaml)
 
+COMPILED_TESTS := tests/compiled tests/checks/test_checks.py tests/golden tests/properties/test_state_machine.py
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test returns bench golden-update picture lock clean
+.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test returns compile compiled-test wheel bench golden-update picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +54,14 @@ kafka: $(VENV)/.installed ## start a real Apache Kafka here (Java 17; Maven fetc
 kafka-stop: ## stop it
 	deploy/kafka/kafka stop
 
+# -- faster, where there is a C compiler: nothing needs this --------------------------------------------------------------
+
+compile: $(VENV)/.installed-dev ## the core compiled to C, in a tree of its own: build/compiled/pointstream (needs gcc, python3-dev)
+	@$(BIN)/python deploy/compiled/build.py
+
+wheel: $(VENV)/.installed-dev ## likewise as a wheel in dist/, for an image of one's own
+	@$(BIN)/python deploy/compiled/build.py --wheel
+
 # -- test --------------------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.installed-dev ## all tests but the real-Kafka suite, lint and types included
@@ -65,6 +75,10 @@ kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, reba
 
 returns: $(VENV)/.installed-dev ## a shop's 2,618 real returns under each policy, against an independent reckoning
 	@$(BIN)/python -m pytest tests/online_retail/test_returns.py tests/unit/audit -n 0 $(ARGS)
+
+compiled-test: compile ## the compiled core against the sources: check files, golden records, the state machine, byte for byte
+	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled:$(CURDIR) STATE_MACHINE_STEPS=4000 \
+	  $(BIN)/python -m pytest -o "pythonpath=build/compiled ." -m "not kafka" -n $(JOBS) $(COMPILED_TESTS) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

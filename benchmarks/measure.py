@@ -43,11 +43,33 @@ class Ran(NamedTuple):
     peak_bytes: int
 
 
-def pointstream(*arguments: str, one_core: bool = False) -> list[str]:
+class Build(NamedTuple):
+    """The product as its sources, or with its core compiled: one is measured beside the other."""
+
+    name: str
+    home: Path
+
+
+PURE: Final = Build("pure Python", ROOT)
+
+
+def builds(tell: Say) -> list[Build]:
+    """The sources, and the compiled tree where this machine can make it; where it cannot, says why."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "deploy" / "compiled" / "build.py"], capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        tell(f"pure Python only: {made.stderr.strip().splitlines()[-1]}")
+        return [PURE]
+    return [PURE, Build("compiled", ROOT / "build" / "compiled")]
+
+
+def pointstream(*arguments: str, one_core: bool = False, build: Build = PURE) -> list[str]:
     """The command of this checkout, whether or not it is installed; where the system can, kept on one core."""
+    here = f"import sys; sys.path.insert(0, {str(build.home)!r}); "
     stay = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-    run = "from streams.cli.main import main; main()"
-    return [sys.executable, "-c", (stay if one_core and hasattr(os, "sched_setaffinity") else "") + run, *arguments]
+    run = here + (stay if one_core and hasattr(os, "sched_setaffinity") else "") + "from streams.cli.main import main; main()"
+    return [sys.executable, "-P", "-c", run, *arguments]
 
 
 def run_child(command: Sequence[str]) -> Ran:

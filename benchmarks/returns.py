@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from benchmarks.measure import ROOT, Ran, Row, Say, pointstream, run_child, say
+from benchmarks.measure import ROOT, Build, Ran, Row, Say, builds, pointstream, run_child, say
 
 SHARED: Final = ROOT.parent / "shared"
 DATA: Final = SHARED / "data" / "online_retail" / "online_retail_2010-12_2011-07.csv.gz"
@@ -34,22 +34,37 @@ def returns_rates(runs: int = RUNS, tell: Say = say) -> list[Row]:
             subprocess.run([sys.executable, str(TOOL), "--returns", str(DATA)], check=True, stdout=file)
         with records.open("rb") as lines:
             count = sum(1 for _ in lines)
-        _replay(records, folder, ONE_RULE)  # the first run of all reads everything from a cold disk
-        one, whole = [], []
+        contenders = builds(tell)
+        pairs: dict[Build, list[tuple[Ran, Ran]]] = {build: [] for build in contenders}
+        for build in contenders:
+            _replay(records, folder, ONE_RULE, build)  # the first run of all reads everything from a cold disk
         for run in range(runs):
-            one.append(_replay(records, folder, ONE_RULE))
-            whole.append(_replay(records, folder, WHOLE))
-            tell(f"returns {run + 1} of {runs}: {count / one[-1].seconds:,.0f} and {count / whole[-1].seconds:,.0f} records/s")
-    pairs = [*zip(one, whole, strict=True)]
+            for build in contenders:
+                one, whole = _replay(records, folder, ONE_RULE, build), _replay(records, folder, WHOLE, build)
+                pairs[build].append((one, whole))
+                tell(
+                    f"returns {run + 1} of {runs}, {build.name}: {count / one.seconds:,.0f} and {count / whole.seconds:,.0f} records/s"
+                )
+    return [row for build in contenders for row in _rows(build, pairs[build], count)]
+
+
+def _rows(build: Build, pairs: list[tuple[Ran, Ran]], count: int) -> list[Row]:
     note = f"{count:,} real records, process start included"
     return [
-        Row("real receipts and returns, one rule", [count / ran.seconds for ran in one], "records/s", note),
-        Row("the same with expiry, tiers, returns", [count / ran.seconds for ran in whole], "records/s", "90 days, three tiers"),
+        Row(
+            f"real receipts and returns, one rule: {build.name}", [count / plain.seconds for plain, _ in pairs], "records/s", note
+        ),
+        Row(
+            "the same with expiry, tiers, returns",
+            [count / full.seconds for _, full in pairs],
+            "records/s",
+            "90 days, three tiers",
+        ),
         Row("whole over one rule", [plain.seconds / full.seconds for plain, full in pairs], "×", "meant: at least 0.5"),
         Row("the same, by CPU time", [plain.cpu_seconds / full.cpu_seconds for plain, full in pairs], "×"),
     ]
 
 
-def _replay(records: Path, folder: Path, program: Path) -> Ran:
+def _replay(records: Path, folder: Path, program: Path, build: Build) -> Ran:
     files = ("--program", str(program), "--input", str(records), "--output", str(folder / program.stem))
-    return run_child(pointstream("replay", *files, "--until", UNTIL, one_core=True))
+    return run_child(pointstream("replay", *files, "--until", UNTIL, one_core=True, build=build))

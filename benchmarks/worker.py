@@ -1,7 +1,7 @@
-"""The worker beside an idiomatic Faust app: one broker, one topic, the same run, turn about.
+"""The worker, pure Python and compiled, beside an idiomatic Faust app: one broker, one topic, the same run, turn about.
 
-A real Apache Kafka of its own is started and the input topic filled once. Then, several rounds, first one contender and then the
-other reads the whole topic from its beginning, alone on the machine but for the broker. Measured is what is committed, from the
+A real Apache Kafka of its own is started and the input topic filled once. Then, several rounds, one contender after
+the other reads the whole topic from its beginning, alone on the machine but for the broker. Measured is what is committed, from the
 first output to the last, so that start and joining the group count for neither: for the worker the outcomes in `cycles`, read
 committed; for the baseline the events in its output topic. The baseline is stopped after a while, since its rate is steady.
 """
@@ -20,7 +20,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.measure import PROGRAM, ROOT, Row, Say, pointstream, real_kafka, say
+from benchmarks.measure import PROGRAM, ROOT, Build, Row, Say, builds, pointstream, real_kafka, say
 from benchmarks.receipts import produce, receipts
 from schemas.topics import CYCLES, INPUTS, TOPICS
 
@@ -34,9 +34,9 @@ _LOOK_SECONDS: Final = 0.05
 
 
 def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -> list[Row]:
-    """The rows of the table."""
+    """The rows of the table: the baseline, then the worker as pure Python and compiled, in turns."""
     baseline: list[Rate] = []
-    worker: list[Rate] = []
+    workers: dict[Build, list[Rate]] = {build: [] for build in builds(tell)}
     with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-state-") as name:
         _create_topics(address)
         tell(f"filling `purchases` with {count:,} receipts")
@@ -44,24 +44,22 @@ def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -
         for number in range(rounds):
             baseline.append(_baseline_round(address, number, Path(name), count))
             tell(f"round {number + 1} of {rounds}: baseline {baseline[-1].told()}")
-            worker.append(_worker_round(address, number, Path(name), count))
-            tell(f"round {number + 1} of {rounds}: worker {worker[-1].told()}")
-    note = f"{PARTITIONS} partitions, real Kafka, transactions"
-    return [
-        Row(
-            "idiomatic Faust app (baseline)",
-            [it.rate for it in baseline],
-            "receipts/s",
-            "table, changelog, one event; at least once",
-        ),
-        Row("pointstream worker", [it.rate for it in worker], "receipts/s", note),
-        Row("worker over baseline", [ours.rate / theirs.rate for ours, theirs in zip(worker, baseline, strict=True)], "×"),
-        Row("baseline, CPU", [it.cpu_us for it in baseline], "µs a receipt", "its process, all threads"),
-        Row("worker, CPU", [it.cpu_us for it in worker], "µs a receipt", "its process, all threads"),
-        Row(
-            "baseline over worker, CPU", [theirs.cpu_us / ours.cpu_us for ours, theirs in zip(worker, baseline, strict=True)], "×"
-        ),
-    ]
+            for build, rates in workers.items():
+                rates.append(_worker_round(address, number, Path(name), count, build))
+                tell(f"round {number + 1} of {rounds}: worker, {build.name} {rates[-1].told()}")
+    kept = "table, changelog, one event; at least once"
+    rows = [Row("idiomatic Faust app (baseline)", [it.rate for it in baseline], "receipts/s", kept)]
+    rows.append(Row("the same, CPU", [it.cpu_us for it in baseline], "µs a receipt", "its process, all threads"))
+    for build, rates in workers.items():
+        pairs = [*zip(rates, baseline, strict=True)]
+        note = f"{PARTITIONS} partitions, real Kafka, transactions"
+        rows += [
+            Row(f"pointstream worker: {build.name}", [it.rate for it in rates], "receipts/s", note),
+            Row("the same over baseline", [ours.rate / theirs.rate for ours, theirs in pairs], "×"),
+            Row("the same, CPU", [it.cpu_us for it in rates], "µs a receipt", "its process, all threads"),
+            Row("baseline over it, CPU", [theirs.cpu_us / ours.cpu_us for ours, theirs in pairs], "×"),
+        ]
+    return rows
 
 
 class Rate(NamedTuple):
@@ -95,11 +93,11 @@ def _baseline_round(address: str, number: int, folder: Path, count: int) -> Rate
         reader.close()
 
 
-def _worker_round(address: str, number: int, folder: Path, count: int) -> Rate:
+def _worker_round(address: str, number: int, folder: Path, count: int, build: Build) -> Rate:
     _recreate_outputs(address)
-    name = f"pointstream-{number}"
-    command = pointstream("worker", "--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", name, "--backfill")
-    command += ["--state", str(folder / name)]
+    name = f"pointstream-{'-'.join(build.name.lower().split())}-{number}"
+    arguments = ["--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", name, "--state", str(folder / name)]
+    command = pointstream("worker", *arguments, "--backfill", build=build)
     reader = Consumer(
         {"bootstrap.servers": address, "group.id": "bench", "enable.auto.commit": False, "isolation.level": "read_committed"}
     )

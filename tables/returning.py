@@ -102,7 +102,8 @@ class Reckoning:
         worth = line_worth(sale, rulebook.program)
         self._worth = sum(worth)
         self._refunded = refunded * NANO
-        self._worth_gone = self._refunded + sum([worth[place] * share for place, share in enumerate(self._gone)])
+        came_back: Exact = sum([worth[place] * share for place, share in enumerate(self._gone)])
+        self._worth_gone = self._refunded + came_back
 
     @property
     def nothing_left(self) -> bool:

@@ -6,6 +6,7 @@ at once and a machine without a broker's client can still check a program file. 
 """
 
 import importlib
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -55,10 +56,19 @@ def _version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            click.echo(f"pointstream {version('pointstream')}")
+            number = version("pointstream")
         except PackageNotFoundError:
-            click.echo("pointstream (not installed: run from its source)")
+            number = "(not installed: run from its source)"
+        click.echo(f"pointstream {number}, {_core()}")
         ctx.exit()
+
+
+def _core() -> str:
+    """How the core runs here, and from where."""
+    spec = importlib.util.find_spec("agents.core")
+    place = "" if spec is None else spec.origin or ""
+    compiled = place.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES))
+    return f"{'compiled' if compiled else 'pure Python'} ({Path(place).parent.parent})"
 
 
 @click.group(

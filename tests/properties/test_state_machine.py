@@ -19,6 +19,7 @@ STEPS_OF_A_RUN = 40
 STEPS_TAKEN_BY_A_RUN = 24  # by far the most runs take more: a rule that finds nothing to do is no step
 
 IN_CI = bool(os.environ.get("CI"))
+STEPS = int(os.environ.get("STATE_MACHINE_STEPS") or (STEPS_IN_CI if IN_CI else STEPS_ELSEWHERE))
 PHASES = (Phase.generate,) if IN_CI else (Phase.reuse, Phase.generate, Phase.shrink)
 
 
@@ -26,7 +27,7 @@ PHASES = (Phase.generate,) if IN_CI else (Phase.reuse, Phase.generate, Phase.shr
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_the_product_and_the_naive_model_agree_at_every_step(flavour: str) -> None:
-    steps = (STEPS_IN_CI if IN_CI else STEPS_ELSEWHERE) // len(FLAVOURS)
+    steps = STEPS // len(FLAVOURS)
     machine = machine_of(flavour)
     drive = settings(
         max_examples=steps // STEPS_TAKEN_BY_A_RUN,

@@ -103,6 +103,7 @@ def test_the_version(say: Caller) -> None:
     said = say("--version")
     assert said.code == 0
     assert said.out.startswith("pointstream ")
+    assert "pure Python (" in said.out or "compiled (" in said.out
 
 
 def test_no_command_shows_the_help(say: Caller) -> None:
