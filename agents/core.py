@@ -174,8 +174,7 @@ class Core:
                 if visit.profile.due_at is None or visit.profile.due_at > at:
                     visit.profile.settled_at = max(visit.profile.settled_at, at)
                 visit.commit(outbox)
-                for waited_for in visit.arrived:
-                    self._apply_parked(table, profile_id, waited_for, outbox)
+                self._apply_parked(table, profile_id, visit.arrived, outbox)
             except FATAL:
                 raise
             except Exception as error:
@@ -243,8 +242,7 @@ class Core:
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)
-            for waited_for in visit.arrived:
-                self._apply_parked(table, profile_id, waited_for, outbox)
+            self._apply_parked(table, profile_id, visit.arrived, outbox)
         return outcome
 
     def _admit(self, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
@@ -256,13 +254,13 @@ class Core:
             return []
         return [admission.of_program(self.programs, record, at, arrived_at)]
 
-    def _apply_parked(self, table: Table, profile_id: str, waited_for: bytes, outbox: Outbox) -> None:
+    def _apply_parked(self, table: Table, profile_id: str, come: list[bytes], outbox: Outbox) -> None:
         """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own."""
-        profile = table.profile(profile_id)
+        profile = table.profile(profile_id) if come else None
         if profile is None or not profile.parked:
             return
         draft = profile.draft()
-        waiting = parking.take(draft, waited_for)
+        waiting = parking.take(draft, *come)
         if waiting:
             reckon(draft)  # their deadlines have gone with them
             table.put_profile(profile_id, draft)

@@ -64,10 +64,10 @@ def is_full(profile: Profile, incoming: Incoming) -> bool:
     return len(profile.parked) >= PARKED_MAX or waiting > PARKED_BYTES_MAX
 
 
-def take(profile: Profile, waits_for: bytes) -> list[Parked]:
-    """Take out of a draft what has waited for this, in order of arrival."""
-    found = [parked for parked in profile.parked if parked.waits_for == waits_for]
-    profile.parked = tuple([parked for parked in profile.parked if parked.waits_for != waits_for])
+def take(profile: Profile, *come: bytes) -> list[Parked]:
+    """Take out of a draft what has waited for any of this, in order of arrival."""
+    found = [parked for parked in profile.parked if parked.waits_for in come]
+    profile.parked = tuple([parked for parked in profile.parked if parked.waits_for not in come])
     return found
 
 

@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.properties.comparison import Pair
 from tests.properties.harness import Json
-from tests.properties.moves import FLAVOURS_OF, PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelMoves, Records
+from tests.properties.moves import PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelMoves, Records, means
 from tests.properties.naive.people import Request
 from tests.properties.naive.settling import due
 from tests.properties.programs import catalogues
@@ -121,7 +121,7 @@ class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine)
         return IN_FORCE["profile"] and any("consent" in program["membership"] for program in self.programs)
 
     def takes(self, move: str) -> bool:
-        return IN_FORCE[move] and self.flavour in FLAVOURS_OF[move]
+        return IN_FORCE[move] and any(means(move, program) for program in self.programs)
 
     # what every step does
 

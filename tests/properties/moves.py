@@ -12,7 +12,15 @@ from tests.properties.harness import Json
 
 Records = list[tuple[str, Json]]
 PEOPLE = ("p1", "p2")
-FLAVOURS_OF = {"pixel": ("people", "events"), "erasure": ("people", "events", "claims"), "claim": ("claims",)}
+
+
+def means(move: str, program: Json) -> bool:
+    """Whether a program gives a move a meaning of its own; erasures come where such moves do."""
+    lives = any({"activate_on", "renew_on"} & point.keys() for point in program["points"])
+    pixel, claim = lives or "consent" in program["membership"], "receipts" in program
+    return {"pixel": pixel, "claim": claim, "erasure": pixel or claim}[move]
+
+
 WHO = st.sampled_from(("p1", "p1", "p1", "p1", "p1", "p2"))
 
 

@@ -15,6 +15,7 @@ from tests.properties.worth import of_worth
 
 BASES = ({"points": "1", "per": "1.00"}, {"points": "3", "per": "1.00"}, {"points": "1", "per": "2.50", "steps": "whole"})
 FLAVOURS = ("returns", "spending", "debts", "tiers", "people", "waiting", "events", "claims", "worth", "versions", "mixed")
+IDEAS = ("people", "waiting", "events", "claims")  # that meet in programs of the last flavour
 
 
 @st.composite
@@ -85,29 +86,29 @@ def ladders(draw: st.DrawFn) -> Json:
 
 
 @st.composite
-def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
+def machine_programs(draw: st.DrawFn, name: str, about: frozenset[str]) -> Json:
     types: list[Json] = []
     for sid in ("pts", "miles")[: draw(st.sampled_from((1, 1, 2)))]:
         point = draw(points(sid))
         point["activation"] = draw(st.sampled_from(("immediately", "immediately", "immediately", point["activation"])))
-        if flavour == "returns":
+        if "returns" in about:
             point["returns"] = draw(st.sampled_from(("within-balance", "allow-debt", "allow-debt", "pending-only")))
             point["on_return"] = draw(st.sampled_from(("recompute", "recompute", "proportional", "by-amount")))
         else:
             point["expiration"] = draw(st.sampled_from((*EXPIRATIONS, "never", "never", "10 days", "10 days")))
-        if flavour == "debts":
+        if "debts" in about:
             types.append({**point, "returns": "allow-debt", "expiration": draw(st.sampled_from(("never", "10 days")))})
         else:
-            types.append(draw(spending(draw(lives(point)) if flavour == "events" else point)))
-    tiers = flavour == "tiers" or draw(st.sampled_from((True, False, False)))
+            types.append(draw(spending(draw(lives(point)) if "events" in about else point)))
+    tiers = "tiers" in about or draw(st.sampled_from((True, False, False)))
     earning = []
     for point in types:
         earning.append({"rule": f"{point['sid']}-base", "point": point["sid"], "rate": draw(st.sampled_from(BASES))})
         earning += [
-            draw(receipt_rules(f"{point['sid']}-{n}", point, tiers, flavour in {"people", "waiting"}))
+            draw(receipt_rules(f"{point['sid']}-{n}", point, tiers, bool(about & {"people", "waiting"})))
             for n in range(draw(st.integers(0, 2)))
         ]
-        if flavour == "events":
+        if "events" in about:
             earning = [
                 own_lives(point, rule, waits=draw(st.booleans())) if rule["point"] == point["sid"] else rule for rule in earning
             ]
@@ -127,13 +128,13 @@ def machine_programs(draw: st.DrawFn, name: str, flavour: str) -> Json:
         "earning": earning,
         "subledgers": {"enabled": draw(st.sampled_from(("false", "false", "true")))},
     }
-    if flavour == "people" and draw(st.sampled_from((True, True, True, False))):
+    if "people" in about and draw(st.sampled_from((True, True, True, False))):
         program["membership"]["consent"] = "agreed"
-    if flavour == "waiting":
+    if "waiting" in about:
         program["membership"] |= {"consent": "agreed", "before_join": "park"}
         if draw(st.integers(0, 9)) == 0:
             program["membership"]["join"] = "explicit"
-    if flavour == "claims":
+    if "claims" in about:
         program["receipts"] = draw(st.sampled_from(("claimed", "claimed", "claimed", "per-profile")))
     if tiers:
         program["tiers"] = draw(ladders())
@@ -145,7 +146,9 @@ def catalogues(draw: st.DrawFn, flavour: str) -> list[Json]:
     """One program, or two that count the same tills."""
     two = ("club", "guild")
     names = draw(st.sampled_from((("club",), two if flavour == "waiting" else ("club",), two)))
-    programs = [draw(machine_programs(name, flavour)) for name in names]
+    more = {"mixed": st.lists(st.sampled_from(IDEAS), max_size=3), "waiting": st.sampled_from(((), ("events",)))}
+    about = frozenset((flavour, *draw(more.get(flavour, st.just(())))))
+    programs = [draw(machine_programs(name, about)) for name in names]
     if flavour == "versions":
         return draw(of_versions(programs))
     return draw(of_worth(programs)) if flavour == "worth" else programs

@@ -223,6 +223,13 @@ BUGS = (
         "consent.say(visit, name, visit.profile.settled_at, given)",
     ),
     Bug(
+        "a pixel that waited for consent does nothing when it comes",
+        "waiting",
+        "agents.pixels:_count_later",
+        "_act(visit, record, version)",
+        "pass",
+    ),
+    Bug(
         "an event that is told too early is forgotten",
         "events",
         "agents.lifetimes:event_of",

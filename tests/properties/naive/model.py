@@ -15,7 +15,7 @@ from tests.properties.naive.books import spending
 from tests.properties.naive.claims import Owners, are_claimed, claim, owner_of, receipt_of
 from tests.properties.naive.erasure import on_erase
 from tests.properties.naive.people import Name, Parked, Person, Refused, Scene, text_of
-from tests.properties.naive.pixels import on_pixel
+from tests.properties.naive.pixels import consent_in, on_pixel
 from tests.properties.naive.profiles import on_profile
 from tests.properties.naive.program import Json, Program, Said
 from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
@@ -23,7 +23,7 @@ from tests.properties.naive.settling import due, settle
 from tests.properties.naive.spending import on_adjustment, on_redemption
 from tests.properties.naive.tiers import held_at
 from tests.properties.naive.versions import first_of_each, look_at, that_count
-from tests.properties.naive.waiting import consented
+from tests.properties.naive.waiting import consented, pixel_of
 
 AHEAD = timedelta(minutes=10)
 TIMES = {
@@ -98,7 +98,10 @@ class Model:
                     consented(person, self.programs, record["fields"], lambda waiting: self.apply_again(scene, waiting))
                 return outcome
             case "pixels":
-                return on_pixel(scene, person, programs, record, at)
+                said, known = consent_in(programs, record), pixel_of(record) in person.identities
+                outcome = on_pixel(scene, person, programs, record, at)
+                consented(person, self.programs, {} if known else said, lambda waiting: self.apply_again(scene, waiting))
+                return outcome
             case "redemptions":
                 return on_redemption(scene, person, programs[0], record, at)
             case "adjustments":

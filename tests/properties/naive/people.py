@@ -103,6 +103,7 @@ class Person:
     parked: list[Parked] = field(default_factory=list)
     told: list[tuple[datetime, str, object]] = field(default_factory=list)  # fields: from when on, which, what it holds
     happened: list[Happening] = field(default_factory=list)
+    pixels_wait: dict[tuple[str, ...], set[str]] = field(default_factory=dict)  # for which programs, by identity
     claims: set[tuple[str, str]] = field(default_factory=set)  # receipts that are known to be ours
     erased: datetime | None = None
 
@@ -110,7 +111,7 @@ class Person:
         """An erasure leaves the totals and the time of it."""
         for remembered in (
             *(self.receipts, self.identities, self.decided, self.requests, self.parked),
-            *(self.told, self.happened, self.claims),
+            *(self.told, self.happened, self.claims, self.pixels_wait),
         ):
             remembered.clear()
         self.erased = now

@@ -8,26 +8,46 @@ from tests.properties.naive.lifetimes import expires, live_through, note_activat
 from tests.properties.naive.people import Person, Refused, Scene
 from tests.properties.naive.program import Json, Program
 from tests.properties.naive.settling import expire, settle
+from tests.properties.naive.tiers import became_active
+from tests.properties.naive.waiting import counts, pixel_of, wait_pixel
 
 
 def on_pixel(scene: Scene, person: Person, programs: list[Program], record: Json, at: datetime) -> str:
-    identity = ("pixel", record.get("application", ""), record["event_id"])
+    identity = pixel_of(record)
     if identity in person.identities:
         if person.identities[identity] != record:
             raise Refused("conflicting-duplicate")
-        return "duplicate"
-    now = person.at_least(at)
-    settle(scene, person, now)
+        waited = person.pixels_wait[identity]
+        later = [program for program in programs if program.name in waited and counts(person, program, at)]
+        waited -= {program.name for program in later}
+        return "applied" if count(scene, person, later, record, at) else "duplicate"
+    settle(scene, person, person.at_least(at))
     person.identities[identity] = record
-    for name in {program.consent for program in programs}:
-        if name is not None and isinstance(record.get("attributes", {}).get(name), bool):
-            person.told.append((at, name, record["attributes"][name]))
-    counting = [program for program in programs if person.consents(program, at)]
-    for program in counting:
+    person.told += [(at, name, given) for name, given in consent_in(programs, record).items()]
+    counting = [program for program in programs if counts(person, program, at)]
+    waits = wait_pixel(scene, person, [program for program in programs if program not in counting], record)
+    return "applied" if count(scene, person, counting, record, at) else "parked" if waits else "not-a-member"
+
+
+def consent_in(programs: list[Program], record: Json) -> Json:
+    """What a form says of consent: Boolean fields that a program calls so."""
+    attributes = record.get("attributes", {})
+    return {
+        program.consent: attributes[program.consent]
+        for program in programs
+        if program.consent is not None and isinstance(attributes.get(program.consent), bool)
+    }
+
+
+def count(scene: Scene, person: Person, programs: list[Program], record: Json, at: datetime) -> bool:
+    now = person.at_least(at)
+    if programs:
+        settle(scene, person, now)
+    for program in programs:
         for sid in program.points:
             act(scene, person, person.member(program), sid, record, at)
     settle(scene, person, now)
-    return "applied" if counting else "not-a-member"
+    return bool(programs)
 
 
 def act(scene: Scene, person: Person, member: Member, sid: str, record: Json, at: datetime) -> None:
@@ -67,6 +87,7 @@ def activate(scene: Scene, person: Person, member: Member, sid: str, subledger: 
     pieces = ledger.within("pending", [lot])
     paid = ledger.activate(pieces, "pending")
     scene.post(person, member, "points.activated", at, sid, subledger, pieces, debt_paid=paid)
+    became_active(scene, person, member, sid, subledger)
     if lot.expires is not None and lot.expires <= at:
         expire(scene, person, member, sid, subledger, lot, at)
     live_through(scene, person, member, sid, subledger, lot, at)
