@@ -65,7 +65,7 @@ def _worker(servers: str, folder: Path) -> Process:
     return Process(["-c", COMMAND, "worker", *places, *settings], folder / "worker.log")
 
 
-def _pointstream(*arguments: object) -> Any:
+def pointstream(*arguments: object) -> Any:
     """What a command says on standard output, as JSON."""
     done = subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, arguments), "--json"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -74,7 +74,7 @@ def _pointstream(*arguments: object) -> Any:
     return json.loads(done.stdout)
 
 
-def _values(servers: str, topic: str) -> list[bytes]:
+def values(servers: str, topic: str) -> list[bytes]:
     """What was sent, partition after partition."""
     found: dict[int, list[bytes]] = defaultdict(list)
     for message in read_all(servers, topic, PARTITIONS):
@@ -109,30 +109,30 @@ def test_the_replay_of_the_export_gives_every_byte_that_was_sent_whatever_was_ki
         first.kill()
         everybody.append(second := _worker(kafka, tmp_path))
         for name in STOPPED:
-            assert _pointstream("profile", "stop", name, "--broker", broker, "--wait", "40")["applied"]
+            assert pointstream("profile", "stop", name, "--broker", broker, "--wait", "40")["applied"]
         everything.send(kafka, sent[len(sent) // 2 :])
         wait_until(kafka, 5_500, second)
         second.kill()
         everybody.append(last := _worker(kafka, tmp_path))
         wait_until(kafka, len(sent), last)
         for name in STOPPED:
-            assert _pointstream("profile", "release", name, "--broker", broker, "--wait", "40")["applied"]
+            assert pointstream("profile", "release", name, "--broker", broker, "--wait", "40")["applied"]
         assert last.end() == 0, last.said()
     run, out, again = tmp_path / "run.jsonl.gz", tmp_path / "out", tmp_path / "again"
-    exported = _pointstream("export", "--broker", broker, "--output", run)
+    exported = pointstream("export", "--broker", broker, "--output", run)
     assert sum(partition["records"] for partition in exported["partitions"]) == len(sent)
-    summary = _pointstream("replay", "--program", _programs(tmp_path), "--input", run, "--output", out, "--state", again)
+    summary = pointstream("replay", "--program", _programs(tmp_path), "--input", run, "--output", out, "--state", again)
     assert [partition["different"] for partition in summary["partitions"]] == [[]] * PARTITIONS
     for topic in SAID:
-        assert (out / f"{topic}.jsonl").read_bytes().splitlines() == _values(kafka, topic), topic
+        assert (out / f"{topic}.jsonl").read_bytes().splitlines() == values(kafka, topic), topic
     assert sum(summary["parked"].values()) > 100
-    audited = _pointstream("audit", "--broker", broker)
-    assert (audited["entries"], audited["repeated"], audited["violations"]) == (len(_values(kafka, LEDGER_ENTRIES)), 0, 0)
+    audited = pointstream("audit", "--broker", broker)
+    assert (audited["entries"], audited["repeated"], audited["violations"]) == (len(values(kafka, LEDGER_ENTRIES)), 0, 0)
     kinds = {json.loads(line)["type"] for topic in SAID[:-1] for line in (out / f"{topic}.jsonl").read_text().splitlines()}
     assert kinds >= set(_ALL_KINDS), "a run that says less proves less"
     told = {message.key(): message.value() for message in read_all(kafka, BALANCES, PARTITIONS)}
     assert {key: value for key, value in told.items() if key != POSITION_KEY} == _balances(again, _programs(tmp_path))
-    states = _pointstream("state-hash", "--state", tmp_path / "state", "--state", again, "--broker", broker)
+    states = pointstream("state-hash", "--state", tmp_path / "state", "--state", again, "--broker", broker)
     worker, replayed, changelog = [_hashes(told) for told in states]
     assert worker == replayed == changelog
     assert [row[0] for row in worker] == list(range(PARTITIONS))
