@@ -54,6 +54,12 @@ from streams.settings import Size, setting
 )
 @setting("--memory", default="256MiB", type=Size(), help="What state and caches may take, all partitions and processes together.")
 @setting(
+    "--standby-replicas",
+    default=0,
+    type=click.IntRange(0, 16),
+    help="Keep warm copies of partitions that other workers own, so many of each in the group: taking over is quick then.",
+)
+@setting(
     "--processes",
     default=1,
     type=click.IntRange(1, 256),
@@ -74,6 +80,7 @@ def command(
     transaction_timeout_ms: int,
     stuck_ms: int,
     memory: int,
+    standby_replicas: int,
     processes: int,
 ) -> int:
     """Run one worker, or several processes of it. Start more of them to share the load; each needs a --state directory of its own."""
@@ -96,6 +103,7 @@ def command(
         stuck_ms=stuck_ms,
         instance_id=instance_id,
         memory_bytes=memory,
+        standby_replicas=standby_replicas,
     )
     if processes > 1:
         from streams.worker.fleet import run_fleet

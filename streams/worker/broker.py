@@ -4,7 +4,14 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
@@ -85,6 +92,18 @@ class Broker:
                     return None
                 raise KafkaException(place.error)
         return {(place.topic, place.partition): place.offset if place.offset >= 0 else None for place in found}
+
+    def owners(self, group: str) -> dict[str, list[int]] | None:
+        """Which partitions each member of a group has, by the member's name; None while the group is finding that out."""
+        told = self._admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result()
+        if told.state != ConsumerGroupState.STABLE:
+            return None
+        return {
+            member.member_id: sorted(
+                {place.partition for place in member.assignment.topic_partitions if place.topic == CONSUMED[0]}
+            )
+            for member in told.members
+        }
 
     def _offsets(self, places: Iterable[Place], spec: Any, *, committed: bool) -> dict[Place, int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED

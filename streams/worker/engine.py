@@ -25,6 +25,7 @@ from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Fetched, Reader
 from streams.worker.recovery import CancelledError, Recovery
 from streams.worker.settings import WorkerSettings
+from streams.worker.standby import Standby
 from streams.worker.ticks import Ticks, input_ends
 from tables.rocks import StoreLockedError
 
@@ -48,6 +49,7 @@ class Engine:
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms)
         self._ticks = Ticks(backfill=settings.backfill)
         self._reader = Reader(settings, self)
+        self._standby = Standby(settings, logic, broker, partitions, self._reader.member) if settings.standby_replicas else None
         self._app, self._channels = build_app(settings.app_id, settings.servers, settings.state, self.react)
         self._partitions: dict[int, Partition] = {}
         self._assignment = 0
@@ -66,6 +68,8 @@ class Engine:
         await self._app.start()
         self._app.flow_control.resume()
         self._reader.start()
+        if self._standby is not None:
+            self._standby.start()
         timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._clock)]
         await self._ended.wait()
         self._reader.end()  # commits through `revoked` on its way out of the group
@@ -73,6 +77,8 @@ class Engine:
         for timer in timers:
             timer.cancel()
         await self.let_go(lost=self.said is not None)
+        if self._standby is not None:
+            await self._in_thread(self._standby.end)
         await self._app.stop()
         self._threads.shutdown()
         self._publish.close()
@@ -239,9 +245,11 @@ class Engine:
             await before
         async with self._turn:
             self._drop_partitions()
-        if not numbers:
-            return
         try:
+            if self._standby is not None:
+                await self._in_thread(self._standby.let_go, numbers)
+            if not numbers:
+                return
             found = await self._in_thread(self._recovery.recover, numbers, cancelled)
             if self._settings.embedded:
                 await self._in_thread(self._redo, found, group)

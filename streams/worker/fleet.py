@@ -62,6 +62,7 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
         "transaction-timeout-ms": settings.transaction_timeout_ms,
         "stuck-ms": settings.stuck_ms,
         "memory": settings.memory_bytes // processes,
+        "standby-replicas": settings.standby_replicas,
         "processes": 1,
     }
     if settings.instance_id is not None:

@@ -47,6 +47,7 @@ class Reader(threading.Thread):
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._ending = threading.Event()
         self._assignment = 0
+        self._member: str | None = None
         self._numbers: list[int] = []
         self._consumer = Consumer(
             {
@@ -78,6 +79,10 @@ class Reader(threading.Thread):
         """Any thread: stop reading and have the partitions recovered once more."""
         self._orders.put(self._assign_again)
 
+    def member(self) -> str | None:
+        """Any thread: this worker's name in the group, as of the last assignment. The client itself must not be asked in a rebalance."""
+        return self._member
+
     def end(self) -> None:
         """Any thread: leave the group and end."""
         self._ending.set()
@@ -90,6 +95,8 @@ class Reader(threading.Thread):
                     self._orders.get()()
                 assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
                 messages = self._consumer.consume(self._settings.poll_records, _WAIT_SECONDS)
+                if assignment != self._assignment:
+                    self._member = self._consumer.memberid()
                 if messages:
                     self._hand_over(assignment, messages)
         except BaseException as error:  # noqa: BLE001  # whatever ends this thread ends the worker

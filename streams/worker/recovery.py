@@ -10,7 +10,9 @@ The group's offsets are for tools to look at; the positions in the changelog dec
 position lies outside its log, the worker stops with a sentence: to guess would be to lose or to double somebody's points.
 """
 
+import logging
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +40,8 @@ from streams.worker.settings import WorkerSettings
 _POLL_RECORDS: Final = 5_000
 _RESTORE_RECORDS: Final = 20_000
 _AGAIN_SECONDS: Final = 0.1
+_TELL_SECONDS: Final = 5.0
+_log: Final = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
@@ -105,6 +109,7 @@ class Recovery:
         if not wanted:
             return
         consumer = reading_consumer(self._settings, "earliest")
+        progress = _Progress(sum(waiting.values()) - sum(place.offset for place in wanted))
         try:
             consumer.assign(wanted)
             pending: dict[int, list[tuple[bytes, bytes | None]]] = {number: [] for number in waiting}
@@ -116,16 +121,19 @@ class Recovery:
                     number = message.partition()
                     error = message.error()
                     if error is None:
+                        progress.read += 1
                         pending[number].append((message.key(), message.value()))
                         if message.key() == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
-                            _restore(opened[number], pending[number], message.offset() + 1)
+                            restore(opened[number], pending[number], message.offset() + 1)
                     elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                         raise WrongUsage(f"the changelog cannot be read: {error.str()}")
                     elif number in waiting and message.offset() >= waiting[number]:
-                        _restore(opened[number], pending[number], message.offset())
+                        restore(opened[number], pending[number], message.offset())
                         del waiting[number]
+                progress.tell()
         finally:
             consumer.close()
+        progress.done(len(wanted))
 
     # where to go on
 
@@ -190,6 +198,24 @@ class Recovery:
             consumer.close()
 
 
+class _Progress:
+    """How far the changelog has been read, told every few seconds. Offsets count what is no record, too: markers, and what is gone."""
+
+    def __init__(self, offsets: int) -> None:
+        self.read = 0
+        self._offsets = offsets
+        self._began = self._told = time.monotonic()
+
+    def tell(self) -> None:
+        if time.monotonic() - self._told > _TELL_SECONDS:
+            self._told = time.monotonic()
+            _log.info("recovering: %d changelog records read, of at most %d", self.read, self._offsets)
+
+    def done(self, partitions: int) -> None:
+        seconds = time.monotonic() - self._began
+        _log.info("recovered %d partitions: %d changelog records read in %.1f s", partitions, self.read, seconds)
+
+
 def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
     """A consumer in no group: reads what is committed, and says where a partition ends."""
     return Consumer(
@@ -207,7 +233,7 @@ def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
     )
 
 
-def _restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
+def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
     """Up to the last position: without transactions a log can end in a part of a cycle, which the restart does again."""
     last = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
     meta = {META_CHANGELOG: b"%d" % end}

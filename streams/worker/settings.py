@@ -34,6 +34,7 @@ class WorkerSettings:
     stuck_ms: int = 60_000
     instance_id: str | None = None
     memory_bytes: int = 256 * 1024 * 1024
+    standby_replicas: int = 0
 
     @property
     def embedded(self) -> bool:

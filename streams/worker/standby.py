@@ -1,0 +1,166 @@
+"""Standbys: warm copies of partitions that another worker owns, so that taking one over replays only the tail of its changelog.
+
+A thread of its own follows the changelogs, read committed, and writes them into the very directories that recovery opens when a
+partition is assigned here; before that it lets go of them. Which worker keeps which copies, everybody reckons alike from what
+the group says of itself: the members behind the owner, in order of their names. A copy is never asked anything and never ahead of the
+log: it is what recovery would have made, made earlier. Where the group cannot be asked, nothing changes until it can.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any, Final
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from schemas.topics import CHANGELOG
+from streams.errors import Stop
+from streams.worker.broker import Broker
+from streams.worker.logic import Logic, Reactions
+from streams.worker.partition import META_CHANGELOG, POSITION_KEY, folder_of
+from streams.worker.recovery import reading_consumer, restore
+from streams.worker.settings import WorkerSettings
+from tables.rocks import StoreLockedError
+
+_log: Final = logging.getLogger(__name__)
+_LOOK_SECONDS: Final = 3.0
+_POLL_RECORDS: Final = 2_000
+_POLL_SECONDS: Final = 0.2
+_RESTORE_RECORDS: Final = 20_000
+_LET_GO_SECONDS: Final = 30.0
+
+
+def copies(owners: Mapping[str, Sequence[int]], member: str, replicas: int) -> frozenset[int]:
+    """The partitions of which this member keeps a copy: it is one of so many members behind the owner, in order of their names."""
+    names = sorted(owners)
+    found: set[int] = set()
+    for place, owner in enumerate(names):
+        behind = [names[(place + step) % len(names)] for step in range(1, min(replicas, len(names) - 1) + 1)]
+        if member in behind:
+            found.update(owners[owner])
+    return frozenset(found)
+
+
+class Standby(threading.Thread):
+    """`member`: this worker's name in the group, None while it has none."""
+
+    def __init__(
+        self, settings: WorkerSettings, logic: Logic, broker: Broker, partitions: int, member: Callable[[], str | None]
+    ) -> None:
+        super().__init__(name="standby", daemon=True)
+        self._settings = settings
+        self._logic = logic
+        self._broker = broker
+        self._partitions = partitions
+        self._member = member
+        self._orders: SimpleQueue[tuple[frozenset[int], Future[None]]] = SimpleQueue()
+        self._ours: frozenset[int] = frozenset()  # partitions that recovery has, or is about to have
+        self._copies: dict[int, Reactions] = {}
+        self._pending: dict[int, list[tuple[bytes, bytes | None]]] = {}
+        self._consumer: Consumer | None = None
+        self._ending = threading.Event()
+
+    def let_go(self, numbers: Sequence[int]) -> None:
+        """Any thread: return when none of these partitions is open here, nor will be until others are named."""
+        done: Future[None] = Future()
+        self._orders.put((frozenset(numbers), done))
+        if self.is_alive():
+            done.result(_LET_GO_SECONDS)
+
+    def end(self) -> None:
+        """Any thread: close everything and end."""
+        self._ending.set()
+        if self.is_alive():
+            self.join(_LET_GO_SECONDS)
+
+    def run(self) -> None:
+        look_at = time.monotonic()
+        try:
+            while not self._ending.is_set():
+                if not self._orders.empty():
+                    self._ours, done = self._orders.get()
+                    self._keep_only(frozenset(self._copies) - self._ours)
+                    done.set_result(None)
+                if time.monotonic() >= look_at:
+                    self._look()
+                    look_at = time.monotonic() + _LOOK_SECONDS
+                self._follow()
+        except Exception:  # noqa: BLE001  # whatever is wrong with a copy, the partitions that are owned go on
+            _log.exception("standby copies are given up; the worker goes on without them")
+        finally:
+            self._keep_only(frozenset())
+            while not self._ending.is_set() or not self._orders.empty():  # nobody may wait for a thread that has given up
+                if self._orders.empty():
+                    self._ending.wait(_POLL_SECONDS)
+                else:
+                    self._orders.get()[1].set_result(None)
+
+    def _look(self) -> None:
+        """Ask the group who owns what, and change what is copied here accordingly."""
+        member = self._member()
+        try:
+            owners = self._broker.owners(self._settings.app_id)
+        except KafkaException as error:
+            _log.warning("the group cannot be asked who owns what: %s", error.args[0].str())
+            return
+        if owners is None or member is None:
+            return
+        wanted = copies(owners, member, self._settings.standby_replicas) - self._ours
+        if wanted == frozenset(self._copies):
+            return
+        self._keep_only(wanted)
+        for number in sorted(wanted - frozenset(self._copies)):
+            try:
+                self._copies[number] = self._logic.open(
+                    folder_of(self._settings.state, number, self._partitions), self._partitions
+                )
+                self._pending[number] = []
+            except (StoreLockedError, Stop, OSError) as error:
+                _log.warning("no copy of partition %d can be kept: %s", number, error)
+        self._read_on()
+        _log.info("keeping copies of partitions %s", sorted(self._copies))
+
+    def _keep_only(self, wanted: frozenset[int]) -> None:
+        gone = [number for number in self._copies if number not in wanted]
+        for number in gone:
+            self._copies.pop(number).table.close()
+            del self._pending[number]
+        if gone:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Read the changelogs of what is copied, each from where its copy ends."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+        if not self._copies:
+            return
+        self._pending = {number: [] for number in self._copies}
+        self._consumer = reading_consumer(self._settings, "earliest")
+        starts = {number: int(copy.table.meta(META_CHANGELOG) or 0) for number, copy in self._copies.items()}
+        self._consumer.assign([TopicPartition(CHANGELOG, number, start) for number, start in starts.items()])
+
+    def _follow(self) -> None:
+        """Put what has come into the copies, whole cycles only."""
+        if self._consumer is None:
+            self._ending.wait(_POLL_SECONDS)
+            return
+        ends: dict[int, int] = {}
+        message: Any
+        for message in self._consumer.consume(_POLL_RECORDS, _POLL_SECONDS):
+            if message.error() is not None:
+                continue  # the end of a partition, or what librdkafka gets over by itself
+            number = message.partition()
+            self._pending[number].append((message.key(), message.value()))
+            if message.key() == POSITION_KEY:
+                ends[number] = message.offset() + 1
+                if len(self._pending[number]) >= _RESTORE_RECORDS:
+                    restore(self._copies[number], self._pending[number], ends.pop(number))
+        for number, end in ends.items():
+            pending = self._pending[number]
+            cut = next(place for place in range(len(pending), 0, -1) if pending[place - 1][0] == POSITION_KEY)
+            self._pending[number] = pending[cut:]
+            restore(self._copies[number], pending[:cut], end)
