@@ -18,7 +18,7 @@ from schemas.instants import Instant
 from tables.pages import open_all
 from tables.state import Lot, LotPage, PageRef, Profile
 from tables.store import Store
-from tables.stored import decode, last_at
+from tables.stored import decode, known_from
 from tables.table import KINDS, page_key
 
 _MODULUS: Final = 1 << 256
@@ -49,10 +49,9 @@ def fingerprint(store: Store, forgotten: Instant | None) -> Fingerprint:
         if letter == _PROFILE:
             said: Any = _whole(store, key[1:].decode(), decode(Profile, stored))
         elif letter in _REMEMBERED:
-            kind = _REMEMBERED[letter]
-            if forgotten is not None and last_at(kind, stored) < forgotten:
+            said = decode(_REMEMBERED[letter], stored)
+            if forgotten is not None and known_from(said) < forgotten:
                 continue
-            said = decode(kind, stored)
         else:
             said = stored
         total += int.from_bytes(sha256(b"%d %b" % (len(key), key) + _encode(said)).digest(), "big")

@@ -33,11 +33,14 @@ def encode(value: Profile | Remembered) -> bytes:
 
 def last_at(kind: type[Remembered], stored: bytes) -> Instant:
     """The event time from which `remember` counts, for the sweep: what holds points is kept until the hold has run out."""
-    found = _checked(kind, stored)
-    if isinstance(found, Redemption) and found.status == "reserved":
+    return known_from(_checked(kind, stored))
+
+
+def known_from(state: Remembered) -> Instant:
+    """As `last_at`, of what has been decoded."""
+    if isinstance(state, Redemption) and state.status == "reserved":
         return LATEST
-    at: Instant = found.last_at
-    return at
+    return state.last_at
 
 
 def decode(kind: type[State], stored: bytes) -> State:
