@@ -6,6 +6,7 @@ Compact and versioned: a program reads its own format and the one before, and re
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from schemas.instants import LATEST, Instant
 from tables.state import Claim, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
@@ -24,6 +25,17 @@ _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
     kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 }
+
+
+class _ProfileHead(Struct, gc=False, array_like=True, frozen=True):
+    """What a profile's record begins with: all that the due index asks."""
+
+    settled_at: Instant
+    due_at: Instant | None = None
+    stopped: str | None = None
+
+
+_DECODERS[_ProfileHead] = msgspec.msgpack.Decoder(_ProfileHead)
 State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
 
 
@@ -47,6 +59,14 @@ def decode(kind: type[State], stored: bytes) -> State:
     """Raises `StateFormatError` for what a newer version has written, or nobody can read."""
     state: State = _checked(kind, stored)
     return state
+
+
+def due_of(stored: bytes | None) -> Instant | None:
+    """When the next thing of a stored profile is due; None where nothing is, and for one that is stopped: it waits for nothing."""
+    if stored is None:
+        return None
+    head = _checked(_ProfileHead, stored)
+    return None if head.stopped is not None else head.due_at
 
 
 def _checked(kind: type[Any], stored: bytes) -> Any:

@@ -30,7 +30,7 @@ from tables.state import (
     UsedLot,
 )
 from tables.store import Store
-from tables.stored import decode, encode, last_at
+from tables.stored import decode, due_of, encode, last_at
 from tables.sweep import Sweep
 
 Change = tuple[bytes, bytes | None]
@@ -277,7 +277,7 @@ class Table:
         keys = [key for key in newest if key[:1] == _PROFILE]
         due: list[tuple[str, Instant | None, Instant | None]] = []
         for key, before in zip(keys, self._store.get_many(keys) if keys else [], strict=True):
-            old, new = _stored_due_at(before), _stored_due_at(newest[key])
+            old, new = due_of(before), due_of(newest[key])
             if old != new:
                 due.append((key[1:].decode(), old, new))
         self._store.write(newest.items(), due, meta)
@@ -293,7 +293,3 @@ class Table:
 def _due_at(profile: Profile | None) -> Instant | None:
     """What the due index holds for a profile; one that is stopped waits for nothing."""
     return None if profile is None or profile.stopped is not None else profile.due_at
-
-
-def _stored_due_at(stored: bytes | None) -> Instant | None:
-    return None if stored is None else _due_at(decode(Profile, stored))
