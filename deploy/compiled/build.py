@@ -144,7 +144,8 @@ def wheel(tree: Path = TREE) -> str:
             "--no-deps",
             "--no-build-isolation",
         ]
-        subprocess.run([*pip, "--wheel-dir", folder, str(tree)], check=True)
+        environment = {**os.environ, "PYTHONWARNINGS": "ignore"}  # setuptools has an opinion on folders of data
+        subprocess.run([*pip, "--wheel-dir", folder, str(tree)], check=True, env=environment)
         (made,) = Path(folder).glob("*.whl")
         (ROOT / "dist").mkdir(exist_ok=True)
         shutil.move(made, ROOT / "dist" / made.name)

@@ -7,7 +7,6 @@ mypyc drops the keywords of a class statement and keeps no annotation but a bare
 and read, but not hashed, decoded or encoded: such ones live in modules that stay as they are.
 """
 
-import os
 from pathlib import Path
 
 COMPILED = ("agents", "tables", "schemas/amounts.py", "schemas/instants.py", "schemas/partitioner.py")
@@ -35,7 +34,7 @@ if __name__ == "__main__":
         ext_modules=mypycify(
             [*modules(Path.cwd()), "--config-file", "pyproject.toml"],
             group_name="pointstream_core",
-            opt_level=os.environ.get("OPT", "2"),
+            opt_level="3",  # a twentieth faster than 1, for twenty seconds more of the C compiler
             debug_level="0",
         )
     )
