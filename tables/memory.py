@@ -53,5 +53,8 @@ class MemoryStore:
     def meta(self, name: bytes) -> bytes | None:
         return self._meta.get(name)
 
+    def size(self) -> tuple[int, int]:
+        return sum([len(key) + len(value) for key, value in self._states.items()]), len(self._states)
+
     def close(self) -> None:
         """Nothing to release; what was written stays readable by whoever still holds the store."""

@@ -18,6 +18,8 @@ _DUE: Final = "due"
 _META: Final = "meta"
 _PAGE: Final = 1_000
 _MIB: Final = 1024 * 1024
+_BYTES: Final = ("rocksdb.live-sst-files-size", "rocksdb.cur-size-all-mem-tables")
+_STATES: Final = "rocksdb.estimate-num-keys"
 _SIGN: Final = 1 << 63  # instants before 1970 sort first
 
 
@@ -120,6 +122,10 @@ class RocksStore:
     def meta(self, name: bytes) -> bytes | None:
         found: bytes | None = self._meta.get(name)
         return found
+
+    def size(self) -> tuple[int, int]:
+        """Of the states, as RocksDB estimates them, those included that are not in a file yet."""
+        return sum([self._db.property_int_value(name) or 0 for name in _BYTES]), self._db.property_int_value(_STATES) or 0
 
     def close(self) -> None:
         """Release the directory. The store is unusable afterwards."""

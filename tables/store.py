@@ -32,4 +32,7 @@ class Store(Protocol):
 
     def meta(self, name: bytes) -> bytes | None: ...
 
+    def size(self) -> tuple[int, int]:
+        """Bytes, and states: about so many, without counting them."""
+
     def close(self) -> None: ...

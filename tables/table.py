@@ -96,6 +96,8 @@ class Table:
         self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
         self._due_now: dict[str, Instant | None] = {}
         self._due_heap: list[tuple[Instant, str]] = []
+        self.lookups = 0  # of profiles, and how many of them the store was asked for: figures, for whoever watches
+        self.misses = 0
         self._due_page: deque[tuple[Instant, str]] = deque()  # a window on the store's index, which only a flush changes
         self._due_after: tuple[Instant, str] | None = None
 
@@ -103,12 +105,14 @@ class Table:
 
     def profile(self, profile_id: str) -> Profile | None:
         """The profile as it stands. It is not to be changed in place: change a `draft` and put it."""
+        self.lookups += 1
         found = self._profiles.get(profile_id) or self._young.get(profile_id)
         if found is None:
             found = self._old.get(profile_id)
             if found is not None:
                 self._remember(profile_id, found, _ENTRY_BYTES)
             else:
+                self.misses += 1
                 stored = self._store.get(profile_key(profile_id))
                 if stored is None:
                     return None
@@ -146,6 +150,33 @@ class Table:
 
     def meta(self, name: bytes) -> bytes | None:
         return self._store.meta(name)
+
+    # for whoever watches
+
+    def profile_ids(self, after: str | None, at_most: int) -> list[str]:
+        """So many profiles that were flushed, sorted by the bytes of their ids, behind one of them."""
+        start = _PROFILE if after is None else profile_key(after) + b"\x00"
+        return [key[1:].decode() for key in islice(self._store.keys(start, _PROFILE + b"\xff"), at_most)]
+
+    def glance(self, profile_ids: Sequence[str]) -> list[tuple[str, Profile]]:
+        """These profiles as they stand, past the cache; those that are gone are left out."""
+        stored = self._store.get_many([profile_key(profile_id) for profile_id in profile_ids]) if profile_ids else []
+        found = []
+        for profile_id, value in zip(profile_ids, stored, strict=True):
+            profile = self._profiles.get(profile_id)
+            if profile is None and value is not None:
+                profile = decode(Profile, value)
+            if profile is not None:
+                found.append((profile_id, profile))
+        return found
+
+    def overdue(self, until: Instant, at_most: int) -> list[Instant]:
+        """When profiles had something due up to an instant, as of the last flush, the first of them."""
+        return [at for at, _ in islice(self._store.due(until, None), at_most)]
+
+    def size(self) -> tuple[int, int]:
+        """Bytes in the store, and states there: about so many."""
+        return self._store.size()
 
     # changing
 

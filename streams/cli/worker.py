@@ -65,6 +65,14 @@ from streams.settings import Size, setting
     type=click.IntRange(1, 256),
     help="So many workers at once, each in a process of its own: one a core, and no more than partitions.",
 )
+@setting(
+    "--metrics-port",
+    type=click.IntRange(1, 65_535),
+    metavar="PORT",
+    show_default="none",
+    help="Serve /metrics, /livez, /readyz and /startupz there; with --processes the second on the next port, and so on.",
+)
+@setting("--metrics-address", default="0.0.0.0", metavar="ADDRESS", help="Of which address.")  # noqa: S104  # as the auditor's
 def command(
     *,
     broker: str,
@@ -82,6 +90,8 @@ def command(
     memory: int,
     standby_replicas: int,
     processes: int,
+    metrics_port: int | None,
+    metrics_address: str,
 ) -> int:
     """Run one worker, or several processes of it. Start more of them to share the load; each needs a --state directory of its own."""
     from streams.programs import programs_in_force
@@ -104,6 +114,8 @@ def command(
         instance_id=instance_id,
         memory_bytes=memory,
         standby_replicas=standby_replicas,
+        metrics_port=metrics_port,
+        metrics_address=metrics_address,
     )
     if processes > 1:
         from streams.worker.fleet import run_fleet

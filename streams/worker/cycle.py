@@ -8,7 +8,8 @@ RocksDB never holds what the broker does not have, so a crash anywhere leaves ei
 A cycle that fails is forgotten: the changes are dropped, and work goes on from what the broker has.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -79,8 +80,19 @@ def pack(partition: Partition) -> Parcel:
     )
 
 
-def keep(partitions: Iterable[Partition], publish: Publish, group: Any, *, planned: bool = False) -> int:
-    """Keep what these partitions have applied; how many records and due things that was. Idle partitions open no transaction."""
+def keep(
+    partitions: Iterable[Partition],
+    publish: Publish,
+    group: Any,
+    told: Callable[[list[Parcel], float], None] | None = None,
+    *,
+    planned: bool = False,
+) -> int:
+    """Keep what these partitions have applied; how many records and due things that was. Idle partitions open no transaction.
+
+    `told` is given what was kept, and how many seconds that took, before it is forgotten.
+    """
+    began = time.monotonic()
     parcels = [pack(partition) for partition in partitions if partition.dirty]
     if not parcels:
         return 0
@@ -93,5 +105,8 @@ def keep(partitions: Iterable[Partition], publish: Publish, group: Any, *, plann
             meta[META_CHANGELOG] = b"%d" % parcel.changelog_end
         partition.table.flush(meta, parcel.changes)
         kept += partition.applied
-        partition.begin_cycle()
+    if told is not None:
+        told(parcels, time.monotonic() - began)
+    for parcel in parcels:
+        parcel.partition.begin_cycle()
     return kept

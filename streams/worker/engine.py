@@ -27,6 +27,7 @@ from streams.worker.recovery import CancelledError, Recovery
 from streams.worker.settings import WorkerSettings
 from streams.worker.standby import Standby
 from streams.worker.ticks import Ticks, input_ends
+from streams.worker.watch import Unwatched, Watch
 from tables.rocks import StoreLockedError
 
 _log: Final = logging.getLogger(__name__)
@@ -38,15 +39,24 @@ _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor
 class Engine:
     """`run` is the life of a worker. All other methods are called by its reader and its agents."""
 
-    def __init__(self, settings: WorkerSettings, logic: Logic, broker: Broker, publish: Publish, partitions: int) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        logic: Logic,
+        broker: Broker,
+        publish: Publish,
+        partitions: int,
+        watch: Watch | None = None,
+    ) -> None:
         self.said: str | None = None  # why it ended, if not because it was asked to
         self.exit_code = 0
         self.applied = 0
         self._settings = settings
         self._broker = broker
         self._publish = publish
-        self._recovery = Recovery(settings, logic, broker, partitions)
-        self._pulse = Pulse(settings.session_ms, settings.stuck_ms)
+        self._watch = watch or Unwatched()
+        self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
+        self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
         self._ticks = Ticks(backfill=settings.backfill)
         self._reader = Reader(settings, self)
         self._standby = Standby(settings, logic, broker, partitions, self._reader.member) if settings.standby_replicas else None
@@ -70,7 +80,7 @@ class Engine:
         self._reader.start()
         if self._standby is not None:
             self._standby.start()
-        timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._clock)]
+        timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._clock, self._looks)]
         await self._ended.wait()
         self._reader.end()  # commits through `revoked` on its way out of the group
         await self._in_thread(self._reader.join)
@@ -83,15 +93,17 @@ class Engine:
         self._threads.shutdown()
         self._publish.close()
 
-    def end(self, why: str, exit_code: int = TRY_AGAIN) -> None:
+    def end(self, why: str, exit_code: int = TRY_AGAIN, kind: str = "other") -> None:
         """In the loop: end without committing. The first reason is the one that is told."""
         if self.said is None:
             self.said, self.exit_code = why, exit_code
+            self._watch.ending(kind, why)
         self._ended.set()
 
     async def _beats(self) -> None:
         while True:
             self._pulse.beat()
+            self._watch.beat()
             await asyncio.sleep(_BEAT_SECONDS)
 
     async def _cycles(self) -> None:
@@ -114,14 +126,26 @@ class Engine:
             await asyncio.sleep(period)
             assignment = self._assignment
             at, numbers = self._ticks.wanted(self._partitions.values())
-            if at is not None and numbers:
+            ends = {}
+            if self._partitions:
                 try:
-                    ends = await self._in_thread(input_ends, self._broker, numbers)
+                    ends = await self._in_thread(input_ends, self._broker, list(self._partitions))
                 except KafkaException:
                     continue  # the broker is away; the tick comes when it is back
-                if assignment == self._assignment:
+                if assignment != self._assignment:
+                    ends = {}
+                elif at is not None:
                     self._ticks.note(at, numbers, ends)
-            self._pulse.watch(self.applied, self._ticks.waiting_seconds())
+            waiting_seconds = self._ticks.waiting_seconds()
+            self._watch.clock(ends, self.applied, waiting_seconds)
+            self._pulse.watch(self.applied, waiting_seconds)
+
+    async def _looks(self) -> None:
+        """Lets whoever watches look at the tables, a piece at a time, while nothing changes them."""
+        while True:
+            async with self._turn:
+                pause_seconds = self._watch.look(self._partitions)
+            await asyncio.sleep(pause_seconds)
 
     async def _in_thread(self, call: Any, *arguments: Any) -> Any:
         return await self._loop.run_in_executor(self._threads, call, *arguments)
@@ -181,18 +205,20 @@ class Engine:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
         try:
-            await self._in_thread(keep, dirty, self._publish, self._group)
+            await self._in_thread(keep, dirty, self._publish, self._group, self._watch.kept)
             self._uncommitted = self._failures = 0
         except CycleFailedError as error:
+            self._watch.not_kept(fenced=False)
             self._drop_partitions()
             self._failures += 1
             if self._failures >= _FAILURES:
-                self.end(f"{self._failures} cycles in a row could not be kept: {error}")
+                self.end(f"{self._failures} cycles in a row could not be kept: {error}", kind="cycles-failed")
             else:
                 self._reader.assign_again()
         except FencedError as error:
+            self._watch.not_kept(fenced=True)
             self._drop_partitions()
-            self.end(str(error))
+            self.end(str(error), kind="fenced")
 
     def _drop_partitions(self) -> None:
         """Forget what was not kept, and close every table."""
@@ -203,15 +229,18 @@ class Engine:
             partition.table.drop_changes()
             partition.table.close()
         self._partitions = {}
+        self._watch.dropped()
 
     # the group
 
     def assigned(self, assignment: int, numbers: list[int], group: Any) -> None:
         """Reader's thread: these partitions are ours from now on, once they are recovered."""
+        self._watch.assigned(numbers)
         self._loop.call_soon_threadsafe(self._begin_recovery, assignment, numbers, group)
 
     def revoked(self, *, lost: bool) -> None:
         """Reader's thread, inside the rebalance: returns when everything is committed, or dropped, and closed."""
+        self._watch.revoked(lost=lost)
         asyncio.run_coroutine_threadsafe(self.let_go(lost=lost), self._loop).result(_LET_GO_SECONDS)
 
     def failed(self, error: BaseException) -> None:
@@ -256,7 +285,7 @@ class Engine:
         except CancelledError:
             return
         except (Stop, StoreLockedError) as error:
-            self.end(str(error), Stop.exit_code)
+            self.end(str(error), Stop.exit_code, "refused")
             return
         except KafkaException as error:
             if not cancelled.is_set():
@@ -267,6 +296,7 @@ class Engine:
             return
         async with self._turn:
             self._partitions, self._assignment, self._group = found, assignment, group
+            self._watch.recovered(found)
         self._reader.start_at(
             assignment,
             [

@@ -65,6 +65,8 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
         "standby-replicas": settings.standby_replicas,
         "processes": 1,
     }
+    if settings.metrics_port is not None:
+        flags |= {"metrics-port": settings.metrics_port + number, "metrics-address": settings.metrics_address}
     if settings.instance_id is not None:
         flags["instance-id"] = f"{settings.instance_id}-{number}"
     parts = [f"--{name}={value}" for name, value in flags.items()]

@@ -7,7 +7,7 @@ states, and in `balances`; always in the same transaction or WriteBatch as the s
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -56,6 +56,15 @@ class Tick(msgspec.Struct, tag="tick"):
 Step = Records | Tick
 
 
+class Slice(NamedTuple):
+    """So many records of an input that were applied at once, and when the first and the last of them had arrived (ms since 1970)."""
+
+    topic: str
+    records: int
+    first_ms: int
+    last_ms: int
+
+
 class CycleRecord(msgspec.Struct):
     """A record of `cycles`: what was applied, in which order. Read back by `export`, and by a restart without transactions.
 
@@ -100,7 +109,8 @@ class Partition:
         self.backfill = backfill
         self.reached = dict(position.inputs)  # as `position.inputs`, and past what is no record (transaction markers) at the end
         self.steps: list[Step] = []
-        self.outcomes: Counter[str] = Counter()
+        self.handled: dict[str, Counter[str]] = {}  # outcomes by topic
+        self.slices: list[Slice] = []
         self.applied = 0
 
     @property
@@ -108,22 +118,32 @@ class Partition:
         return self.reactions.table
 
     @property
+    def outcomes(self) -> Counter[str]:
+        """Of the records of this cycle: what was asked and answered among ourselves is no input record."""
+        found: Counter[str] = Counter()
+        for topic, outcomes in self.handled.items():
+            if topic not in MESSAGES:
+                found.update(outcomes)
+        return found
+
+    @property
     def dirty(self) -> bool:
         return bool(self.steps)
 
     def apply(self, topic: str, messages: Sequence[Any]) -> None:
         """Apply consecutive records of one input. Messages are `confluent_kafka.Message`."""
-        number, reactions, outcomes = self.number, self.reactions, self.outcomes
+        number, reactions = self.number, self.reactions
+        outcomes = self.handled.get(topic)
+        if outcomes is None:
+            outcomes = self.handled[topic] = Counter()
         apply = self._apply_at_event_time if self.backfill else reactions.apply
         start, end = messages[0].offset(), messages[-1].offset() + 1
         if start < self.position.inputs.get(topic, 0):
             raise AssertionError(f"{topic} partition {number}: offset {start} came again and would be applied twice")
-        counted = topic not in MESSAGES  # what was asked and answered among ourselves is no input record
         for message in messages:
             incoming = Incoming(topic, number, message.offset(), message.key(), message.value(), message.timestamp()[1] * 1000)
-            outcome = apply(incoming)
-            if counted:
-                outcomes[outcome] += 1
+            outcomes[apply(incoming)] += 1
+        self.slices.append(Slice(topic, len(messages), messages[0].timestamp()[1], messages[-1].timestamp()[1]))
         last = self.steps[-1] if self.steps else None
         if isinstance(last, Records) and last.topic == topic:
             last.end = end
@@ -160,6 +180,7 @@ class Partition:
     def begin_cycle(self) -> None:
         """The last cycle is kept: start the next."""
         self.steps = []
-        self.outcomes = Counter()
+        self.handled = {}
+        self.slices = []
         self.applied = 0
         self.reactions.outbox.clear()

@@ -36,6 +36,7 @@ from streams.worker.partition import (
     folder_of,
 )
 from streams.worker.settings import WorkerSettings
+from streams.worker.watch import Unwatched, Watch
 
 _POLL_RECORDS: Final = 5_000
 _RESTORE_RECORDS: Final = 20_000
@@ -49,11 +50,14 @@ class CancelledError(Exception):
 
 
 class Recovery:
-    def __init__(self, settings: WorkerSettings, logic: Logic, broker: Broker, partitions: int) -> None:
+    def __init__(
+        self, settings: WorkerSettings, logic: Logic, broker: Broker, partitions: int, watch: Watch | None = None
+    ) -> None:
         self._settings = settings
         self._logic = logic
         self._broker = broker
         self._partitions = partitions
+        self._watch = watch or Unwatched()
 
     def recover(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
         """Open, restore and position these partitions.
@@ -113,11 +117,14 @@ class Recovery:
         try:
             consumer.assign(wanted)
             pending: dict[int, list[tuple[bytes, bytes | None]]] = {number: [] for number in waiting}
+            left = {place.partition: waiting[place.partition] - place.offset for place in wanted}
             while waiting:
                 message: Any  # librdkafka's stubs allow None where a message without an error never has it
                 if cancelled.is_set():
                     raise CancelledError
-                for message in consumer.consume(_POLL_RECORDS, 0.2):
+                messages = consumer.consume(_POLL_RECORDS, 0.2)
+                self._watch.replaying(left, len(messages))
+                for message in messages:
                     number = message.partition()
                     error = message.error()
                     if error is None:
@@ -125,11 +132,13 @@ class Recovery:
                         pending[number].append((message.key(), message.value()))
                         if message.key() == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
                             restore(opened[number], pending[number], message.offset() + 1)
+                            left[number] = max(ends[CHANGELOG, number] - message.offset() - 1, 0)
                     elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                         raise WrongUsage(f"the changelog cannot be read: {error.str()}")
                     elif number in waiting and message.offset() >= waiting[number]:
                         restore(opened[number], pending[number], message.offset())
                         del waiting[number]
+                        left[number] = 0
                 progress.tell()
         finally:
             consumer.close()

@@ -11,7 +11,10 @@ import signal
 import socket
 import sys
 
+from schemas.program import Catalog
 from streams.errors import Stop
+from streams.health.server import serve
+from streams.metrics.watching import Watching
 from streams.programs import programs_in_force
 from streams.topics import verify
 from streams.worker.broker import Broker
@@ -22,22 +25,21 @@ from streams.worker.logic import LedgerLogic, Logic
 from streams.worker.planned import Planned
 from streams.worker.settings import WorkerSettings
 from streams.worker.transactional import Transactional
+from streams.worker.watch import Watch
 
 
 def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
     try:
-        logic = logic or LedgerLogic(programs_in_force(settings.programs, settings.without), settings.memory_bytes)
-        broker = Broker(settings)
+        catalog = programs_in_force(settings.programs, settings.without) if logic is None else Catalog([])
+        logic = logic or LedgerLogic(catalog, settings.memory_bytes)
         settings.state.mkdir(parents=True, exist_ok=True)
-        broker.wait()
-        partitions = broker.partitions()
-        if not settings.embedded:
-            verify(settings.broker)
-        publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
-        _collect_garbage_rarely()
-        _say(f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
-        said = asyncio.run(_run(Engine(settings, logic, broker, publish, partitions)))
+        if settings.metrics_port is None:
+            said = _work(settings, logic, None)
+        else:
+            watching = Watching(settings, catalog)
+            with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
+                said = _work(settings, logic, watching)
     except Stop as stop:
         _say(stop.message)
         return stop.exit_code
@@ -46,6 +48,19 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     if said[0] is not None:
         _say(said[0])
     return said[1]
+
+
+def _work(settings: WorkerSettings, logic: Logic, watch: Watch | None) -> tuple[str | None, int]:
+    """Why it ended, if not because it was asked to, and the exit code."""
+    broker = Broker(settings)
+    broker.wait()
+    partitions = broker.partitions()
+    if not settings.embedded:
+        verify(settings.broker)
+    publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
+    _collect_garbage_rarely()
+    _say(f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
+    return asyncio.run(_run(Engine(settings, logic, broker, publish, partitions, watch)))
 
 
 async def _run(engine: Engine) -> tuple[str | None, int]:

@@ -35,6 +35,8 @@ class WorkerSettings:
     instance_id: str | None = None
     memory_bytes: int = 256 * 1024 * 1024
     standby_replicas: int = 0
+    metrics_port: int | None = None
+    metrics_address: str = "0.0.0.0"  # noqa: S104  # whoever scrapes is another machine
 
     @property
     def embedded(self) -> bool:

@@ -1,0 +1,28 @@
+"""Why workers ended by themselves, kept in the state directory: a process that ends takes its metrics with it before anybody sees them.
+
+The next worker there tells them as a counter. What cannot be read is forgotten, and what cannot be written is not worth a fault: these
+are figures.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+_FILE: Final = "ends.json"
+_DECODER: Final = msgspec.json.Decoder(dict[str, int])
+
+
+def ends(state: Path) -> dict[str, int]:
+    """How often, by why."""
+    with suppress(OSError, msgspec.MsgspecError):
+        return _DECODER.decode((state / _FILE).read_bytes())
+    return {}
+
+
+def note_end(state: Path, why: str) -> None:
+    found = ends(state)
+    found[why] = found.get(why, 0) + 1
+    with suppress(OSError):
+        (state / _FILE).write_bytes(msgspec.json.encode(found))

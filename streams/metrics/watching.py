@@ -1,0 +1,133 @@
+"""What watches a worker: takes what the engine tells to metrics and health. The one module that puts these together."""
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector, disable_created_metrics
+
+from schemas.instants import format_instant
+from schemas.program import Catalog
+from streams.health.checks import Health
+from streams.health.ends import ends, note_end
+from streams.metrics.events import Events
+from streams.metrics.standing import Standing
+from streams.metrics.sweep import Sweep
+from streams.worker.broker import Place
+from streams.worker.cycle import Parcel
+from streams.worker.partition import Partition
+from streams.worker.settings import WorkerSettings
+
+_LOOP_SECONDS: Final = 10.0
+
+
+class Watching:
+    """`streams.worker.watch.Watch`, with all that it has seen in `registry` and `health`."""
+
+    def __init__(self, settings: WorkerSettings, catalog: Catalog) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a counter's birth is a series more for each, and nobody asks for it
+        self.registry = CollectorRegistry()
+        self.health = Health(max(_LOOP_SECONDS, settings.session_ms / 1000), settings.stuck_ms / 1000)
+        self.events = Events(self.registry, catalog)
+        self.sweep = Sweep(catalog)
+        self.standing = Standing(catalog, self.sweep)
+        self.registry.register(self.standing)
+        self._state = settings.state
+        self._began: float | None = None
+        self.events.ended_before(ends(settings.state))
+        _tell_what_runs(self.registry, catalog)
+
+    # what the engine tells
+
+    def assigned(self, numbers: Sequence[int]) -> None:
+        self._began = time.monotonic()
+        self.events.rebalanced("assigned")
+        self.health.joined.set(True, "a member of the group")
+        self._recovering(list(numbers))
+
+    def _recovering(self, numbers: list[int]) -> None:
+        if numbers:
+            self.health.recovered.set(False, f"recovering {len(numbers)} partitions")
+        else:
+            self.health.recovered.set(True, "no partitions: others have them all")
+        self.standing.recovery_left = {}
+        self._tell_ready()
+
+    def revoked(self, *, lost: bool) -> None:
+        self.events.rebalanced("lost" if lost else "revoked")
+        self.health.recovered.set(False, "the partitions were taken away; waiting for others")
+        self._tell_ready()
+
+    def replaying(self, left: Mapping[int, int], replayed: int) -> None:
+        self.standing.recovery_left = dict(left)
+        self.events.replayed(replayed)
+        self.health.recovered.set(False, f"replaying the changelog: {sum(left.values()):,} offsets left")
+
+    def recovered(self, partitions: Mapping[int, Partition]) -> None:
+        self.standing.recovered(partitions)
+        self.health.recovered.set(True, f"{len(partitions)} partitions open")
+        if self._began is not None:
+            self.events.recovered(time.monotonic() - self._began)
+        self._tell_ready()
+
+    def dropped(self) -> None:
+        self.standing.dropped()
+        self.sweep.dropped()
+
+    def kept(self, parcels: Sequence[Parcel], seconds: float) -> None:
+        now = time.time()
+        self.events.kept(parcels, seconds, now)
+        for parcel in parcels:
+            for piece in parcel.partition.slices:
+                self.standing.applied(piece.topic, parcel.partition.number, now, piece.last_ms)
+        self.standing.kept_at = now
+
+    def not_kept(self, *, fenced: bool) -> None:
+        self.events.not_kept(fenced=fenced)
+        self.health.recovered.set(False, "a cycle was not kept: the partitions are to be recovered")
+        self._tell_ready()
+
+    def clock(self, found: Mapping[Place, int], applied: int, waiting_seconds: float) -> None:
+        self.standing.ends(found)
+        self.health.progressed(applied, waiting_seconds)
+
+    def beat(self) -> None:
+        self.health.beat()
+
+    def look(self, partitions: Mapping[int, Partition]) -> float:
+        return self.sweep.look(partitions)
+
+    def ending(self, kind: str, why: str) -> None:
+        note_end(self._state, kind)
+        self.health.ending(why)
+        self._tell_ready()
+
+    def _tell_ready(self) -> None:
+        self.standing.ready = all([check.ok for check in self.health.ready()])
+
+
+def _tell_what_runs(registry: CollectorRegistry, catalog: Catalog) -> None:
+    """Build and programs, as facts to join other series with; and what the client library knows of the process."""
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    names = {"version": "pointstream", "faust": "faust-streaming", "confluent_kafka": "confluent-kafka", "rocksdict": "rocksdict"}
+    build = {label: _version(name) for label, name in names.items()} | {"python": platform.python_version()}
+    Info("pointstream_build", "What runs here.", registry=registry).info(build)
+    programs = Info(
+        "pointstream_program", "Versions of programs that are loaded.", ["program", "effective_from"], registry=registry
+    )
+    for name, versions in catalog.programs.items():
+        for found in versions:
+            programs.labels(name, format_instant(found.effective_from)).info(
+                {"status": found.status, "environment": found.environment, "timezone": str(found.timezone)}
+            )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,68 @@
+"""The door through which a running worker is watched: what the engine tells, and to whom it is all the same.
+
+Metrics and health live behind it (`streams.metrics`, `streams.health`). Nothing that is told here changes what the worker does, and
+nothing is told a record at a time: a cycle, a recovery or a turn of the clock is the smallest thing.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+from streams.worker.broker import Place
+from streams.worker.cycle import Parcel
+from streams.worker.partition import Partition
+
+KINDS_OF_ENDS: Final = ("fenced", "frozen", "stuck", "cycles-failed", "refused", "other")
+_NOTHING_TO_LOOK_AT_SECONDS: Final = 3_600.0
+
+
+class Watch(Protocol):
+    """`look`, `clock`, `beat` and `ending` are called in the event loop, all others in any thread. None of them may raise."""
+
+    def assigned(self, numbers: Sequence[int]) -> None:
+        """A rebalance gave us these partitions (all that we have now); they are not recovered yet."""
+
+    def revoked(self, *, lost: bool) -> None:
+        """A rebalance takes our partitions."""
+
+    def replaying(self, left: Mapping[int, int], replayed: int) -> None:
+        """So many records of each partition's changelog are left to replay; so many were, since this was told last."""
+
+    def recovered(self, partitions: Mapping[int, Partition]) -> None: ...
+
+    def dropped(self) -> None:
+        """No partition is open any more."""
+
+    def kept(self, parcels: Sequence[Parcel], seconds: float) -> None:
+        """A cycle was committed and flushed; its outboxes still hold what they held."""
+
+    def not_kept(self, *, fenced: bool) -> None: ...
+
+    def clock(self, ends: Mapping[Place, int], applied: int, waiting_seconds: float) -> None:
+        """Once a second: where the inputs end now, how many records were ever applied, how long the oldest tick has waited."""
+
+    def beat(self) -> None:
+        """The event loop is alive."""
+
+    def look(self, partitions: Mapping[int, Partition]) -> float:
+        """Look at the tables, a few milliseconds at most; seconds until the next look."""
+
+    def ending(self, kind: str, why: str) -> None:
+        """The worker ends by itself. `kind` is one of `KINDS_OF_ENDS`."""
+
+
+class Unwatched:
+    """Nobody looks."""
+
+    def assigned(self, numbers: Sequence[int]) -> None: ...
+    def revoked(self, *, lost: bool) -> None: ...
+    def replaying(self, left: Mapping[int, int], replayed: int) -> None: ...
+    def recovered(self, partitions: Mapping[int, Partition]) -> None: ...
+    def dropped(self) -> None: ...
+    def kept(self, parcels: Sequence[Parcel], seconds: float) -> None: ...
+    def not_kept(self, *, fenced: bool) -> None: ...
+    def clock(self, ends: Mapping[Place, int], applied: int, waiting_seconds: float) -> None: ...
+    def beat(self) -> None: ...
+    def look(self, partitions: Mapping[int, Partition]) -> float:
+        return _NOTHING_TO_LOOK_AT_SECONDS
+
+    def ending(self, kind: str, why: str) -> None: ...

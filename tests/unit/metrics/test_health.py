@@ -1,0 +1,104 @@
+"""Started, alive, ready: what each answer is in each state of a worker. A probe that kills what only recovers is worse than none."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.health.checks import Check, Health
+from streams.metrics.watching import Watching
+from tests.unit.metrics.scene import Scene
+
+
+def answers(health: Health) -> tuple[bool, bool, bool]:
+    """started, alive, ready."""
+    started, alive, ready = (_ok(checks) for checks in (health.started(), health.alive(), health.ready()))
+    return started, alive, ready
+
+
+def _ok(checks: list[Check]) -> bool:
+    return all(check.ok for check in checks)
+
+
+def waiting_for_the_broker(watching: Watching) -> None:
+    pass
+
+
+def recovering(watching: Watching) -> None:
+    watching.assigned([0, 1])
+    watching.replaying({0: 1_000, 1: 5}, 10)
+
+
+def recovered(watching: Watching) -> None:
+    recovering(watching)
+    watching.recovered({})
+
+
+def without_partitions(watching: Watching) -> None:
+    watching.assigned([])
+
+
+def revoked(watching: Watching) -> None:
+    recovered(watching)
+    watching.revoked(lost=False)
+
+
+def cycle_failed(watching: Watching) -> None:
+    recovered(watching)
+    watching.not_kept(fenced=False)
+
+
+def ending(watching: Watching) -> None:
+    recovered(watching)
+    watching.ending("other", "reading failed")
+
+
+def applying_while_ticks_wait(watching: Watching) -> None:
+    recovered(watching)
+    watching.beat()
+    for applied in range(3):
+        watching.clock({}, applied, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        (waiting_for_the_broker, (False, True, False)),
+        (recovering, (True, True, False)),
+        (recovered, (True, True, True)),
+        (without_partitions, (True, True, True)),
+        (revoked, (True, True, False)),
+        (cycle_failed, (True, True, False)),
+        (ending, (True, True, False)),
+        (applying_while_ticks_wait, (True, True, True)),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_is_answered(state: object, expected: tuple[bool, bool, bool], tmp_path: Path) -> None:
+    watching = Scene(tmp_path).watching
+    watching.health, watching.standing.ready = Health(10.0, 60.0), False
+    assert callable(state)
+    state(watching)
+    assert answers(watching.health) == expected
+    assert watching.standing.ready == expected[2]
+
+
+def test_a_loop_that_stands_still_is_not_alive() -> None:
+    health = Health(loop_seconds=0.01, stuck_seconds=60.0)
+    assert answers(health)[1], "it has not begun to turn"
+    health.beat()
+    time.sleep(0.05)
+    assert not answers(health)[1]
+    health.beat()
+    assert answers(health)[1]
+
+
+def test_records_that_wait_while_nothing_is_applied_are_no_life() -> None:
+    health = Health(10.0, stuck_seconds=0.02)
+    health.progressed(5, 0.0)
+    health.progressed(5, 0.01)
+    time.sleep(0.05)
+    health.progressed(5, 0.06)
+    assert not answers(health)[1]
+    health.progressed(6, 0.06)
+    assert answers(health)[1]

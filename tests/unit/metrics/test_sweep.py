@@ -1,0 +1,95 @@
+"""The sweep: what the state holds, added up while records go on coming."""
+
+import json
+import time
+from pathlib import Path
+
+from streams.metrics import sweep
+from tests.unit.metrics.scene import PROGRAM, Scene
+from tests.unit.metrics.test_events import now_ms, sale
+
+NAMES = {"program": "club", "point": "pts"}
+
+
+def test_outstanding_points_and_money_by_when_they_expire(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, partitions=2)
+    scene.apply("purchases", [sale(f"R{n}", f"p{n % 7}") for n in range(300)], now_ms(), 0)
+    scene.apply("purchases", [sale(f"S{n}", f"q{n}") for n in range(250)], now_ms(), 1)
+    scene.keep()
+    scene.sweep()
+    assert scene.value("pointstream_outstanding_points", state="active", expires="30d", **NAMES) == 550 * 10.55
+    assert scene.value("pointstream_outstanding_money", state="active", expires="30d", currency="EUR", **NAMES) == 58.025
+    assert scene.total("pointstream_outstanding_points") == 550 * 10.55
+    assert scene.value("pointstream_profiles") == 257
+    assert scene.value("pointstream_timers", due="later") == 257
+    assert scene.value("pointstream_swept_partitions") == 2
+
+
+def test_lots_in_pages_are_counted_like_all_others(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale(f"R{n}") for n in range(500)], now_ms())
+    scene.keep()
+    assert scene.partitions[0].table.profile("p1").programs["club"].ledgers["pts"].pages  # type: ignore[attr-defined]
+    scene.sweep()
+    assert scene.total("pointstream_outstanding_points") == 5_275
+
+
+def test_what_the_running_cycle_has_changed_is_counted_as_it_stands(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale(f"R{n}") for n in range(500)], now_ms())
+    scene.keep()
+    spend = {"kind": "redeem", "redemption_id": "X", "profile_id": "p1", "program": "club", "point": "pts", "points": "5000"}
+    spend["requested_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    scene.apply("redemptions", [json.dumps(spend).encode()], now_ms())
+    assert scene.partitions[0].outcomes == {"applied": 1}
+    scene.sweep()
+    assert scene.total("pointstream_outstanding_points") == 275
+
+
+def test_points_that_never_expire_or_expire_by_an_activation_to_come(tmp_path: Path) -> None:
+    never = Scene(tmp_path, PROGRAM.replace("expiration: 30 days, ", ""))
+    waiting = Scene(
+        tmp_path,
+        PROGRAM.replace("returns:", "activation: on event, activate_on: {pixel: seen}, expires_from: activation, returns:"),
+    )
+    for scene, state, expires in ((never, "active", "never"), (waiting, "pending", "unknown")):
+        scene.apply("purchases", [sale("R1")], now_ms())
+        scene.keep()
+        scene.sweep()
+        assert scene.value("pointstream_outstanding_points", state=state, expires=expires, **NAMES) == 10.55
+
+
+def test_a_stopped_profile_is_seen_until_it_is_released(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale("R1")], now_ms())
+    scene.apply("requests", [b'{"kind": "stop", "profile_id": "p1"}'], now_ms())
+    scene.keep()
+    scene.sweep()
+    assert scene.value("pointstream_stopped_profiles") == scene.value("pointstream_profiles_stopped_total") == 1
+
+
+def test_figures_of_partitions_that_are_gone_are_gone(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale("R1")], now_ms())
+    scene.keep()
+    scene.sweep()
+    reads = scene.total("pointstream_profile_reads_total")
+    scene.watching.dropped()
+    assert scene.value("pointstream_profiles") == scene.value("pointstream_partitions") == 0
+    assert scene.total("pointstream_outstanding_points") == 0
+    assert scene.total("pointstream_profile_reads_total") == reads, "a counter never falls"
+
+
+def test_a_look_is_short_and_rests_long(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale(f"R{n}", f"p{n}") for n in range(1_000)], now_ms())
+    scene.keep()
+    looks = 0
+    while True:
+        began = time.monotonic()
+        rest = scene.watching.look(scene.partitions)
+        if rest == 1.0:
+            break
+        looks += 1
+        assert rest >= (time.monotonic() - began) * 40
+    assert looks >= 1_000 // sweep.PROFILES_A_LOOK
