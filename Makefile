@@ -14,7 +14,7 @@ CHECKS ?= $(shell grep -ls '^tests:' docs/examples/*.yaml tests/checks/*.yaml ..
 COMPILED_TESTS := tests/compiled tests/checks/test_checks.py tests/golden tests/properties/test_state_machine.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test returns compile compiled-test wheel bench golden-update picture lock clean
+.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test chaos returns compile compiled-test wheel bench golden-update picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ test-quick: $(VENV)/.installed-dev ## likewise without the slow ones
 
 kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, rebalances, exact counts
 	@$(BIN)/python -m pytest -m kafka $(ARGS)
+
+# Sizes and numbers of faults: RECORDS, PROFILES, WORKERS, KILLS, FREEZES, LOSSES, BROKER_RESTARTS, SECONDS; see `python -m tests.chaos --help`.
+CHAOS = $(foreach name,RECORDS PROFILES PARTITIONS WORKERS KILLS FREEZES LOSSES BROKER_RESTARTS AHEAD SECONDS,$(if $($(name)),--$(subst _,-,$(name)) $($(name))))
+chaos: $(VENV)/.installed-dev ## make chaos SEED=n: three workers killed, frozen and robbed on a real Kafka, and the books afterwards
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),$$((RANDOM * 32768 + RANDOM))) $(shell echo "$(CHAOS)" | tr A-Z a-z)
 
 returns: $(VENV)/.installed-dev ## a shop's 2,618 real returns under each policy, against an independent reckoning
 	@$(BIN)/python -m pytest tests/online_retail/test_returns.py tests/unit/audit -n 0 $(ARGS)
