@@ -22,9 +22,10 @@ _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 class Log:
     """`begin` first; then ranges that only go forward. Raises `WrongUsage` with a sentence."""
 
-    def __init__(self, broker: str, topic: str) -> None:
+    def __init__(self, broker: str, topic: str, away_seconds: float = AWAY_SECONDS) -> None:
         self._broker = broker
         self._topic = topic
+        self._away_seconds = away_seconds
         self._consumer = Consumer(
             {
                 **client_settings(broker),
@@ -89,9 +90,9 @@ class Log:
             if first is not None:
                 self._fetched.append(first)
                 self._fetched.extend(self._consumer.consume(_POLL_RECORDS, 0.0))
-            if not self._fetched and time.monotonic() - waited_since > AWAY_SECONDS:
+            if not self._fetched and time.monotonic() - waited_since > self._away_seconds:
                 raise WrongUsage(
-                    f"{self._broker} has given no more of {self._topic} partition {self._number} for {AWAY_SECONDS:.0f} s: "
+                    f"{self._broker} has given no more of {self._topic} partition {self._number} for {self._away_seconds:g} s: "
                     "export again when the broker is back"
                 )
 

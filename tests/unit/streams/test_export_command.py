@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 from confluent_kafka import Producer
 
 from streams.embedded import PARTITIONS, embedded_broker
+from streams.errors import WrongUsage
+from streams.export.log import Log
 from tables.fingerprint import Fingerprint, fingerprint, together
 from tests.kafka import everything
 from tests.unit.streams.in_memory import Worker
@@ -107,6 +111,27 @@ def test_a_broker_that_is_not_there(say: Caller, tmp_path: Path) -> None:
     said = say("export", "--broker", "kafka://127.0.0.1:1", "--output", tmp_path / "run.jsonl")
     assert said.code == 2
     assert "does not answer" in said.err
+
+
+def test_a_broker_that_goes_away_meanwhile_is_said_and_one_that_has_less_than_before_is(tmp_path: Path) -> None:
+    with embedded_broker(["purchases"], announce=lambda _: None) as running:
+        producer = Producer({"bootstrap.servers": running.address})
+        for n in range(10):
+            producer.produce("purchases", b"{}", b"p", 1, timestamp=1 + n)
+        assert producer.flush(10) == 0
+        log = Log(running.url, "purchases", away_seconds=1.0)
+        assert log.bounds(1) == (0, 10)
+        with pytest.raises(WrongUsage, match="ends at offset 10, and is wanted from 11: it was made anew"):
+            log.begin(1, 11)
+        log.begin(1, 4)
+        assert [message.offset() for message in log.upto(7, whole=True)] == [4, 5, 6]
+        assert [message.offset() for message in log.upto(20, whole=False)] == [7, 8, 9]
+        os.kill(running.pid, signal.SIGKILL)
+        with pytest.raises(
+            WrongUsage, match="has given no more of purchases partition 1 for 1 s: export again when the broker is back"
+        ):
+            list(log.upto(20, whole=True))
+        log.close()
 
 
 def test_its_replay_is_the_run_and_its_state_that_of_the_changelog(
