@@ -1,6 +1,7 @@
 """`pointstream worker`: one Faust worker; start more to share the load."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -66,6 +67,12 @@ from streams.settings import Size, setting
     help="So many workers at once, each in a process of its own: one a core, and no more than partitions.",
 )
 @setting(
+    "--log-format",
+    default="text",
+    type=click.Choice(["text", "json"]),
+    help="On standard error: sentences, or a JSON object a line. Neither names a person.",
+)
+@setting(
     "--metrics-port",
     type=click.IntRange(1, 65_535),
     metavar="PORT",
@@ -90,6 +97,7 @@ def command(
     memory: int,
     standby_replicas: int,
     processes: int,
+    log_format: Literal["text", "json"],
     metrics_port: int | None,
     metrics_address: str,
 ) -> int:
@@ -114,12 +122,15 @@ def command(
         instance_id=instance_id,
         memory_bytes=memory,
         standby_replicas=standby_replicas,
+        log_format=log_format,
         metrics_port=metrics_port,
         metrics_address=metrics_address,
     )
     if processes > 1:
+        from streams.logs import configure
         from streams.worker.fleet import run_fleet
 
+        configure(log_format)
         return run_fleet(settings, processes)
     from streams.worker.run import run_worker
 

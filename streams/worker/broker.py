@@ -1,6 +1,5 @@
 """What a worker asks the broker about its topics: that they are there, that their partitions agree, and where they end."""
 
-import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from tenacity import RetryCallState, retry, retry_if_exception_type, wait_expone
 
 from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS
 from streams.errors import WrongUsage
+from streams.logs import say
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
@@ -41,7 +41,7 @@ class Broker:
 
         def told(state: RetryCallState) -> None:
             if state.attempt_number == 1:
-                print(f"worker: {address} does not answer; trying again until it does", file=sys.stderr, flush=True)  # noqa: T201
+                say("broker-away", f"{address} does not answer; trying again until it does", "warning")
 
         @retry(retry=retry_if_exception_type(KafkaException), wait=wait_exponential(0.5, 10.0), before_sleep=told)
         def ask() -> None:

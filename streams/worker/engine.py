@@ -16,6 +16,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, TopicPartition
 
 from streams.errors import Stop
+from streams.logs import told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
@@ -116,7 +117,7 @@ class Engine:
                     self._tick_what_is_ready()
                     await self._keep()
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
-                self.end(f"{type(error).__name__}: {error}")
+                self.end(told(error))
             await asyncio.sleep(max(period - (time.monotonic() - started), 0.005))
 
     async def _clock(self) -> None:
@@ -175,7 +176,7 @@ class Engine:
                 if partition is not None:
                     partition.reached[fetched.topic] = max(end, partition.reached.get(fetched.topic, 0))
         except Exception as error:  # noqa: BLE001  # Faust would restart the agent and go on with the next batch
-            self.end(f"{type(error).__name__}: {error}")
+            self.end(told(error))
 
     def _owned(self, fetched: Fetched, number: int) -> Partition | None:
         """None: the batch was fetched under an assignment that is over, or the worker is ending on a fault."""
@@ -211,6 +212,7 @@ class Engine:
             self._watch.not_kept(fenced=False)
             self._drop_partitions()
             self._failures += 1
+            _log.warning("a cycle was not kept and is done again: %s", error)
             if self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {error}", kind="cycles-failed")
             else:
@@ -245,7 +247,7 @@ class Engine:
 
     def failed(self, error: BaseException) -> None:
         """Reader's thread: it has ended."""
-        self._loop.call_soon_threadsafe(self.end, f"reading failed: {error}")
+        self._loop.call_soon_threadsafe(self.end, f"reading failed: {told(error)}")
 
     async def let_go(self, *, lost: bool) -> None:
         self._cancelled.set()
@@ -292,7 +294,7 @@ class Engine:
                 self.end(f"recovery failed: {error.args[0].str()}")
             return
         except Exception as error:  # noqa: BLE001  # told, and the worker ends
-            self.end(f"recovery failed: {type(error).__name__}: {error}")
+            self.end(f"recovery failed: {told(error)}")
             return
         async with self._turn:
             self._partitions, self._assignment, self._group = found, assignment, group

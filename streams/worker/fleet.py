@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Final
 
+from streams.logs import say
 from streams.worker.settings import WorkerSettings
 
 MEMBER: Final = "POINTSTREAM_MEMBER"
@@ -41,7 +42,7 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
             time.sleep(_LOOK_SECONDS)
         codes = [worker.returncode for worker in fleet if worker.returncode is not None]
         if codes:
-            _say(f"one of {processes} processes ended with {codes[0]}; the others are asked to end, too")
+            say("process-ended", f"one of {processes} processes ended with {codes[0]}; the others are asked to end, too", "error")
     finally:
         _end(fleet)
         for number, handler in before.items():
@@ -61,6 +62,7 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
         "session-timeout-ms": settings.session_timeout_ms,
         "transaction-timeout-ms": settings.transaction_timeout_ms,
         "stuck-ms": settings.stuck_ms,
+        "log-format": settings.log_format,
         "memory": settings.memory_bytes // processes,
         "standby-replicas": settings.standby_replicas,
         "processes": 1,
@@ -92,7 +94,3 @@ def _end(fleet: Sequence["subprocess.Popen[bytes]"]) -> None:
 def _exit_code(code: int) -> int:
     """As a shell tells it, where a signal ended the process."""
     return code if code >= 0 else 128 - code
-
-
-def _say(sentence: str) -> None:
-    print(f"worker: {sentence}", file=sys.stderr, flush=True)  # noqa: T201

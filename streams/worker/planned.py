@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
+from streams.logs import CLIENT
 from streams.worker.cycle import FencedError, Parcel
 from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
@@ -18,7 +19,7 @@ from streams.worker.settings import WorkerSettings
 
 class Planned:
     def __init__(self, settings: WorkerSettings) -> None:
-        self._producer = Producer(producer_settings(settings) | {"acks": "all", "enable.idempotence": True})
+        self._producer = Producer(producer_settings(settings) | {"acks": "all", "enable.idempotence": True}, logger=CLIENT)
         self._timeout = settings.transaction_timeout_ms / 1000
         self._failed: str | None = None
         self._sender = Sender(self._producer, self._delivered)

@@ -6,10 +6,11 @@ half the session timeout ends the process at once, without a word to the broker.
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import Final
+
+from streams.logs import say
 
 TRY_AGAIN: Final = 75  # exit code for a supervisor: nothing is lost, start me again (EX_TEMPFAIL)
 
@@ -52,5 +53,5 @@ class Pulse:
 
 def end_now(why: str) -> None:
     """End without committing, closing or asking anybody."""
-    print(f"worker: {why}", file=sys.stderr, flush=True)  # noqa: T201
+    say("ended", why, "error")
     os._exit(TRY_AGAIN)

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
+from streams.logs import CLIENT
 from streams.worker.settings import WorkerSettings
 
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
@@ -68,7 +69,8 @@ class Reader(threading.Thread):
                 "queued.min.messages": 10_000,
                 "log_level": 3,
             }
-            | ({"group.instance.id": settings.instance_id} if settings.instance_id else {})
+            | ({"group.instance.id": settings.instance_id} if settings.instance_id else {}),
+            logger=CLIENT,
         )
 
     def start_at(self, assignment: int, positions: list[TopicPartition]) -> None:

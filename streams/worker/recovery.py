@@ -21,6 +21,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from schemas.topics import CHANGELOG, CONSUMED, CYCLES
 from streams.errors import WrongUsage
+from streams.logs import CLIENT
 from streams.worker.broker import Broker, Place
 from streams.worker.logic import Logic, Reactions
 from streams.worker.partition import (
@@ -238,7 +239,8 @@ def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
             "auto.offset.reset": reset,
             "fetch.wait.max.ms": 100,
             "log_level": 3,
-        }
+        },
+        logger=CLIENT,
     )
 
 

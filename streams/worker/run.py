@@ -14,6 +14,7 @@ import sys
 from schemas.program import Catalog
 from streams.errors import Stop
 from streams.health.server import serve
+from streams.logs import configure, say
 from streams.metrics.watching import Watching
 from streams.programs import programs_in_force
 from streams.topics import verify
@@ -30,8 +31,9 @@ from streams.worker.watch import Watch
 
 def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
+    configure(settings.log_format)
     try:
-        catalog = programs_in_force(settings.programs, settings.without) if logic is None else Catalog([])
+        catalog = programs_in_force(settings.programs, settings.without) if settings.programs else Catalog([])
         logic = logic or LedgerLogic(catalog, settings.memory_bytes)
         settings.state.mkdir(parents=True, exist_ok=True)
         if settings.metrics_port is None:
@@ -41,12 +43,12 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
             with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
                 said = _work(settings, logic, watching)
     except Stop as stop:
-        _say(stop.message)
+        say("refused", stop.message, "error")
         return stop.exit_code
     except KeyboardInterrupt:
         return 0
     if said[0] is not None:
-        _say(said[0])
+        say("ended", said[0], "error")
     return said[1]
 
 
@@ -59,7 +61,7 @@ def _work(settings: WorkerSettings, logic: Logic, watch: Watch | None) -> tuple[
         verify(settings.broker)
     publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
     _collect_garbage_rarely()
-    _say(f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
+    say("started", f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
     return asyncio.run(_run(Engine(settings, logic, broker, publish, partitions, watch)))
 
 
@@ -91,7 +93,3 @@ def _state_id(settings: WorkerSettings) -> str:
     if not path.exists():
         path.write_text(os.urandom(6).hex())
     return path.read_text().strip()
-
-
-def _say(sentence: str) -> None:
-    print(f"worker: {sentence}", file=sys.stderr, flush=True)  # noqa: T201

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from streams.errors import WrongUsage
+from streams.logs import Format
 
 EMBEDDED: Final = "embedded"
 KAFKA: Final = "kafka"
@@ -35,6 +36,7 @@ class WorkerSettings:
     instance_id: str | None = None
     memory_bytes: int = 256 * 1024 * 1024
     standby_replicas: int = 0
+    log_format: Format = "text"
     metrics_port: int | None = None
     metrics_address: str = "0.0.0.0"  # noqa: S104  # whoever scrapes is another machine
 

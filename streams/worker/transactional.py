@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from streams.logs import CLIENT
 from streams.worker.cycle import CycleFailedError, FencedError, Parcel
 from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
@@ -24,7 +25,8 @@ class Transactional:
             | {
                 "transactional.id": f"{settings.app_id}-{worker_id}",
                 "transaction.timeout.ms": settings.transaction_timeout_ms,
-            }
+            },
+            logger=CLIENT,
         )
         self._timeout = settings.transaction_timeout_ms / 1000
         self._sender = Sender(self._producer)

@@ -22,7 +22,7 @@ class PoisonedStore(RocksStore):
 
     def get(self, key: bytes) -> bytes | None:
         if self.poison and key[:1] == b"r" and key.endswith(self.poison):
-            raise ValueError("a mistake of ours")
+            raise ValueError(f"a mistake of ours, at {key!r}")
         return super().get(key)
 
 
@@ -44,10 +44,15 @@ def main() -> int:
     parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--poison", default="")
+    parser.add_argument("--metrics-port", type=int)
+    parser.add_argument("--log-format", default="text", choices=("text", "json"))
     given = parser.parse_args()
     settings = WorkerSettings(
         broker=given.broker,
         state=given.state,
+        programs=(given.program,),
+        metrics_port=given.metrics_port,
+        log_format=given.log_format,
         backfill=True,
         session_timeout_ms=6_000,
         transaction_timeout_ms=10_000,

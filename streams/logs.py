@@ -1,0 +1,105 @@
+"""What a worker says, on standard error: sentences for a person (`text`), or a JSON object a line for a machine (`json`).
+
+Everything takes one way out: our own words, those of libraries through `logging`, librdkafka's through its logger. None of it holds
+personal data: nobody logs a record, a key or a value, and of an exception the type and the place are told and never the message, for
+that may quote what was being read. Whoever needs the record finds it as a dead letter.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal
+
+import msgspec
+import structlog
+from confluent_kafka import KafkaException
+
+Format = Literal["text", "json"]
+CLIENT: Final = logging.getLogger("librdkafka")
+"""For clients of the broker: what they have to say comes the same way."""
+_AGAIN_SECONDS: Final = 10.0
+_KNOWN_MAX: Final = 1_000
+_SPEAKS_SAFELY: Final = frozenset({"Stop", "WrongUsage", "StoreLockedError", "StateFormatError", "MissingProgramError"})
+"""Exceptions whose message is a sentence of ours that names no person."""
+
+_PACKAGES: Final = frozenset({"streams", "agents", "tables", "schemas"})
+_logger: Final = structlog.get_logger()
+
+
+def configure(form: Format) -> None:
+    """Once a process, before anything is said."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _as_json if form == "json" else _as_text,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers = [_Bridge()]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("streams").setLevel(logging.INFO)
+
+
+def say(event: str, sentence: str, level: str = "info", **facts: object) -> None:
+    """`event` is a stable name for a machine, `sentence` for a person; `facts` stand beside them in JSON."""
+    if not structlog.is_configured():
+        configure("text")
+    getattr(_logger, level)(event, message=sentence, **facts)
+
+
+def told(error: BaseException) -> str:
+    """An exception as it may be told: its own sentence where that is ours, else its type and where it was raised."""
+    if isinstance(error, (OSError, KafkaException)) or type(error).__name__ in _SPEAKS_SAFELY:
+        return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__} at {place(error.__traceback__)}"
+
+
+def place(trace: TracebackType | None) -> str:
+    """`file:line in function`, of the innermost frame in our packages."""
+    found = "an unknown place"
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if not _PACKAGES.isdisjoint(path.parts[-4:-1]):
+            found = f"{'/'.join(path.parts[-2:])}:{trace.tb_lineno} in {trace.tb_frame.f_code.co_name}"
+        trace = trace.tb_next
+    return found
+
+
+class _Bridge(logging.Handler):
+    """`logging` into the one way out. The same line again within ten seconds is left out, and counted when it comes again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        known, now = (record.name, message[:80]), time.monotonic()
+        at, left_out = self._said.get(known, (0.0, 0))
+        if at and now - at < _AGAIN_SECONDS:
+            self._said[known] = at, left_out + 1
+            return
+        if len(self._said) > _KNOWN_MAX:
+            self._said.clear()
+        self._said[known] = now, 0
+        facts: dict[str, object] = {"left_out": left_out} if left_out else {}
+        if record.exc_info and record.exc_info[1] is not None:
+            facts["error"] = told(record.exc_info[1])
+        level = "error" if record.levelno >= logging.ERROR else "warning" if record.levelno >= logging.WARNING else "info"
+        say("log", message, level, logger=record.name, **facts)
+
+
+def _as_text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    error = f": {event['error']}" if "error" in event else ""
+    return f"worker: {event['message']}{error}"
+
+
+def _as_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    first: Mapping[str, Any] = {key: event.pop(key) for key in ("timestamp", "level", "event", "message") if key in event}
+    return msgspec.json.encode({**first, **event}).decode()
