@@ -111,7 +111,8 @@ def build(tree: Path = TREE) -> None:
 
 def _copy(files: dict[str, Path], tree: Path) -> None:
     """The sources, and no compiled module of before: one that is compiled no more would go on being used."""
-    (tree / STAMP).unlink(missing_ok=True)
+    for made in (STAMP, "pointstream"):  # a build that is broken off leaves no command that would run uncompiled
+        (tree / made).unlink(missing_ok=True)
     before = {file.relative_to(tree).as_posix() for package in PACKAGES for file in (tree / package).rglob("*.py")}
     if before - set(files) or _differs(tree / "setup.py", files["setup.py"]):
         shutil.rmtree(tree, ignore_errors=True)
