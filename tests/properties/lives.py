@@ -25,7 +25,7 @@ def lives(draw: st.DrawFn, point: Json) -> Json:
         point["renew_on"] = draw(
             st.lists(st.sampled_from(("earning", "spending", "visit", "delivered")), min_size=1, max_size=3, unique=True)
         )
-    return point
+    return {**point, "hold": draw(st.sampled_from(("1 day", "3 days", "6 days")))}
 
 
 def own_lives(point: Json, rule: Json, *, waits: bool) -> Json:

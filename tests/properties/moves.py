@@ -3,11 +3,13 @@
 Each class holds the rules of one idea; the machine inherits them all.
 """
 
+from datetime import datetime
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from tests.properties.comparison import Pair
 from tests.properties.harness import Json
 
 Records = list[tuple[str, Json]]
@@ -33,6 +35,9 @@ class Moves:
     amounts: set[str]  # receipts of which an amount was returned, and no line
     lines: set[str]  # or the other way round
     delivered: Records
+    requests: list[Json]  # redemptions that were asked for
+    pair: Pair
+    now: datetime
 
     def takes(self, move: str) -> bool:
         """Whether a move is in force, and any of the programs gives it a meaning."""
@@ -69,6 +74,38 @@ class PixelMoves(Moves):
         if data.draw(st.booleans()):
             record["application"] = "pos"
         self.deliver("pixels", {**record, "occurred_at": self.passes(data)})
+
+    @precondition(lambda self: self.takes("pixel"))
+    @rule(data=st.data())
+    def renewal_over_a_hold(self, data: st.DataObject) -> None:
+        """What is active is reserved, and a pixel renews what there is when the first of it is past its date."""
+        renewed_by = {
+            (program["program"], point["sid"]): {"visit", "delivered"}.intersection(point.get("renew_on", ()))
+            for program in self.programs
+            for point in program["points"]
+        }
+        ledgers = [
+            (row, kind)
+            for row in self.pair.model.balances()
+            for kind in sorted(renewed_by[row["program"], row["point"]])
+            if row["active"].strip("0.") and first_end(row)
+        ]
+        if not ledgers:
+            return
+        row, kind = data.draw(st.sampled_from(ledgers))
+        place = {name: row[name] for name in ("profile_id", "program", "point", "subledger") if row[name] is not None}
+        request = {"kind": "reserve", "redemption_id": self.next_id("D"), **place}
+        points = str(int(float(row["active"])) // 10 * 10 or 5)  # a multiple of what a program may ask for
+        request |= {"requested_at": self.passes(data, late=False), "points": points, "order_total": "500.00", "hold": "6 days"}
+        self.requests.append(request)
+        self.deliver("redemptions", request)
+        self.now = max(self.now, datetime.fromisoformat(first_end(row)))
+        record = {"event_id": self.next_id("E"), "profile_id": row["profile_id"], "type": kind}
+        self.deliver("pixels", {**record, "occurred_at": self.passes(data, late=False)})
+
+
+def first_end(row: Json) -> str:
+    return str(min((lot["expires_at"] for lot in row["lots"] if lot["expires_at"] is not None), default=""))
 
 
 class ErasureMoves(Moves):

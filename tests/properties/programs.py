@@ -23,7 +23,7 @@ def spending(draw: st.DrawFn, point: Json) -> Json:
     """How points of a type are spent: only where a ratio is known can a share of an order be asked about."""
     more: Json = {
         "spend_order": draw(st.sampled_from(("earliest-expiry", "earliest-expiry", "earliest-earned"))),
-        "hold": draw(st.sampled_from(("30 minutes", "6 hours", "2 days"))),
+        "hold": point.get("hold", draw(st.sampled_from(("30 minutes", "6 hours", "2 days")))),
         "reinstate_expired": draw(st.sampled_from(("0 days", "0 days", "3 days"))),
     }
     redeem: Json = {}

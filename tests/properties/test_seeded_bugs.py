@@ -237,6 +237,13 @@ BUGS = (
         "next((event for event in events if event >= at), None)",
     ),
     Bug(
+        "what is past its date while it is held is renewed",
+        "events",
+        "agents.lifetimes:_renew",
+        "_lasts(version, point)(at), visit.profile.settled_at",
+        "_lasts(version, point)(at), 0",
+    ),
+    Bug(
         "what waited in vain expires instead of being cancelled",
         "events",
         "agents.lots:end",
