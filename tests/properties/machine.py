@@ -106,6 +106,7 @@ class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine)
             head_lots=data.draw(st.sampled_from((3, 96))),
             named_lots=data.draw(st.sampled_from((1, 100))) if self.flavour == "events" else 100,
         )
+        self.versions = sorted({datetime.fromisoformat(program["effective_from"]) for program in self.programs})
         self.names = sorted({program["program"] for program in self.programs})
         self.divided = all(program["subledgers"]["enabled"] == "true" for program in self.programs)
 
@@ -126,7 +127,11 @@ class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine)
     # what every step does
 
     def passes(self, data: st.DataObject, *, late: bool = True) -> str:
-        """Time goes on; when the next record happened."""
+        """Time goes on, now and then to the very instant of a new version; when the next record happened."""
+        coming = [begins for begins in self.versions if begins > self.now]
+        if coming and data.draw(st.integers(0, 5)) == 0:
+            self.now = coming[0]
+            return rfc3339(self.now)
         self.now += data.draw(PASSED) * HOUR
         return rfc3339(max(self.now - (data.draw(LATE) * HOUR if late else 0 * HOUR), START))
 

@@ -73,7 +73,7 @@ def ladders(draw: st.DrawFn) -> Json:
         ],
         "review": review,
         "window": draw(st.sampled_from(("review", "review", "lifetime", "4 days", "1 day"))),
-        "measure": draw(st.sampled_from(("earned", "earned", "spend", "active"))),
+        "measure": draw(st.sampled_from(("earned", "spend", "active"))),
         "downgrade": draw(st.sampled_from(("hard", "soft"))),
         "lasts": draw(st.sampled_from(("next-period", "next-period", "period"))),
         "grace": draw(st.sampled_from(("0 days", "0 days", "1 day", "3 days"))),
@@ -100,7 +100,7 @@ def machine_programs(draw: st.DrawFn, name: str, about: frozenset[str]) -> Json:
             types.append({**point, "returns": "allow-debt", "expiration": draw(st.sampled_from(("never", "10 days")))})
         else:
             types.append(draw(spending(draw(lives(point)) if "events" in about else point)))
-    tiers = "tiers" in about or draw(st.sampled_from((True, False, False)))
+    tiers = "tiers" in about or ("debts" not in about and draw(st.sampled_from((True, False, False))))
     earning = []
     for point in types:
         earning.append({"rule": f"{point['sid']}-base", "point": point["sid"], "rate": draw(st.sampled_from(BASES))})

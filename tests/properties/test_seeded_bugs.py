@@ -160,11 +160,11 @@ BUGS = (
         'version.ladder.measure == ""',
     ),
     Bug(
-        "late points are forgotten where the balance is measured",
+        "points that become active later raise no tier that measures the balance",
         "tiers",
-        "tables.tiers:counted_active",
-        "if at < period.until else period",
-        "if at > period.until else period",
+        "agents.lots:activate",
+        "standing.active_changed(visit, version, sid, subledger, cause)",
+        "pass",
     ),
     Bug(
         "consent is asked as of now, not as of then",
@@ -293,11 +293,11 @@ BUGS = (
         "bisect_right(starts, at - 1) or 1",
     ),
     Bug(
-        "points are worth what they would be worth now",
+        "a late request is judged by the version of its own time",
         "versions",
-        "agents.spending:priced",
-        "redemption.taken_at",
-        "request.at",
+        "agents.redemptions:_understood",
+        "visit.programs.version(record.program, at) or version",
+        "version",
     ),
     Bug(
         "a return is taken from where the policy of the sale's time allows",

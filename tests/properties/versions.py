@@ -78,5 +78,6 @@ def _changed_point(draw: st.DrawFn, point: Json) -> Json:
         changes["max_balance"] = ("30", "45")
     if "points" in point.get("limit", {}):
         changes["limit"] = tuple({**point["limit"], "points": points} for points in ("7", "30"))
-    names = draw(st.lists(st.sampled_from(sorted(changes)), max_size=3, unique=True))
+    likely = ["returns", "ratio"] if "ratio" in point else ["returns"]
+    names = [*likely, *draw(st.lists(st.sampled_from(sorted(changes)), max_size=3, unique=True))]
     return {**point, **{name: draw(st.sampled_from(changes[name])) for name in names}}
