@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from tests.properties.comparison import Pair
 from tests.properties.harness import Json
-from tests.properties.moves import PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelMoves, Records, means
+from tests.properties.moves import PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelMoves, Records, means, other_content
 from tests.properties.naive.people import Request
 from tests.properties.naive.settling import due
 from tests.properties.programs import catalogues
@@ -64,22 +64,6 @@ def rfc3339(at: datetime) -> str:
 def machine_of(flavour: str) -> type["LedgerMachine"]:
     """The machine for one kind of programs, with a count of steps of its own."""
     return type(f"{flavour.title()}Machine", (LedgerMachine,), {"flavour": flavour, "steps_taken": 0})
-
-
-def other_content(topic: str, record: Json) -> Json:
-    match topic, record.get("kind", "sale"):
-        case "purchases", "sale":
-            return {"discount": "0.03"}
-        case "purchases", _:
-            return {"closed_at": record["closed_at"].replace("00Z", "01Z")}
-        case "redemptions", _:
-            return {"receipt_id": "elsewhere"}
-        case "pixels", _:
-            return {"pixel": "another"}
-        case "profiles", _:
-            return {"fields": {"city": "Oslo"}}
-        case _:
-            return {"description": "another"}
 
 
 class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine):

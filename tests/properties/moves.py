@@ -23,6 +23,22 @@ def means(move: str, program: Json) -> bool:
     return {"pixel": pixel, "claim": claim, "erasure": pixel or claim}[move]
 
 
+def other_content(topic: str, record: Json) -> Json:
+    match topic, record.get("kind", "sale"):
+        case "purchases", "sale":
+            return {"discount": "0.03"}
+        case "purchases", _:
+            return {"closed_at": record["closed_at"].replace("00Z", "01Z")}
+        case "redemptions", _:
+            return {"receipt_id": "elsewhere"}
+        case "pixels", _:
+            return {"pixel": "another"}
+        case "profiles", _:
+            return {"fields": {"city": "Oslo"}}
+        case _:
+            return {"description": "another"}
+
+
 WHO = st.sampled_from(("p1", "p1", "p1", "p1", "p1", "p2"))
 
 
