@@ -7,6 +7,7 @@ may change is `ledger.py`.
 Whoever changes a profile works on a `draft` and puts it back whole, so that an exception half-way changes nothing.
 """
 
+from copy import copy
 from typing import Any, Final
 
 import msgspec
@@ -130,23 +131,10 @@ class Ledger(Struct, gc=False, array_like=True):
             self.packed, self.opened = Raw(_ENCODER.encode(self.opened)), None
 
     def draft(self) -> "Ledger":
-        return Ledger(
-            self.active,
-            self.pending,
-            self.reserved,
-            self.redeemed,
-            self.expired,
-            self.reversed,
-            self.written_off,
-            self.debt_paid,
-            self.debt,
-            self.issued,
-            self.packed,
-            self.pages,
-            self.pages_made,
-            self.renewed,
-            None if self.opened is None else self.opened.copy(),
-        )
+        draft = copy(self)
+        if draft.opened is not None:
+            draft.opened = draft.opened.copy()
+        return draft
 
 
 class Past(Struct, gc=False, array_like=True, frozen=True):
@@ -200,8 +188,11 @@ class Membership(Struct, gc=False, array_like=True):
     holds: dict[str, Instant] = {}
 
     def draft(self) -> "Membership":
-        ledgers = {key: ledger.draft() for key, ledger in self.ledgers.items()}
-        return Membership(self.joined_at, self.sequence, self.entry, ledgers, self.tiers.copy(), self.usage.copy(), self.holds)
+        draft = copy(self)
+        draft.ledgers = {key: ledger.draft() for key, ledger in self.ledgers.items()}
+        draft.tiers = self.tiers.copy()
+        draft.usage = self.usage.copy()
+        return draft
 
 
 class Parked(Struct, gc=False, array_like=True, frozen=True):
@@ -242,17 +233,9 @@ class Profile(Struct, gc=False, array_like=True):
     erased_at: Instant | None = None
 
     def draft(self) -> "Profile":
-        programs = {name: membership.draft() for name, membership in self.programs.items()}
-        return Profile(
-            self.settled_at,
-            self.due_at,
-            self.stopped,
-            programs,
-            self.parked,
-            self.fields,
-            self.registered_at,
-            self.erased_at,
-        )
+        draft = copy(self)
+        draft.programs = {name: membership.draft() for name, membership in self.programs.items()}
+        return draft
 
     def close(self) -> None:
         """Nobody looks at the lots any more: they lie in their ledgers as they are stored."""
