@@ -25,6 +25,10 @@ class WrongUsage(Stop):
     """The user has to change a flag, a file or a setting."""
 
 
+class BrokerAway(WrongUsage):
+    """The broker was reached and did not answer in time: nothing has to be changed, and later it may work."""
+
+
 class WrongFiles(Stop):
     """Files that are refused whole. `lines` are all their faults, one line each; `message` sums them up."""
 

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from schemas.topics import INPUTS, TOPICS, Topic
 from streams.brokers import REACH_SECONDS, client_settings, reason
-from streams.errors import WrongUsage
+from streams.errors import BrokerAway, WrongUsage
 
 DEFAULT_PARTITIONS: Final = 24
 DEFAULT_REPLICATION: Final = 3
@@ -26,6 +26,7 @@ COMPACTION_LAG_MS: Final = 7 * _DAY_MS
 DELETE_RETENTION_MS: Final = 14 * _DAY_MS  # a state that was away so long still learns what has been forgotten
 _WAIT_SECONDS: Final = 30.0
 _AGAIN_SECONDS: Final = 0.2
+_FORBIDDEN: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 
 class Found(NamedTuple):
@@ -169,7 +170,7 @@ def _topics(admin: AdminClient, broker: str) -> tuple[int, dict[str, tuple[int, 
     try:
         known = admin.list_topics(timeout=REACH_SECONDS)
     except KafkaException as error:
-        raise WrongUsage(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
+        raise BrokerAway(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
     return len(known.brokers), {
         name: (len(topic.partitions), min([len(partition.replicas) for partition in topic.partitions.values()], default=0))
         for name, topic in known.topics.items()
@@ -197,7 +198,8 @@ def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
                 entries: dict[str, Any] = future.result(timeout=_WAIT_SECONDS)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > until:
-                    raise WrongUsage(f"the settings of {resource.name} cannot be read: {reason(error)}") from None
+                    sentence = f"the settings of {resource.name} cannot be read: {reason(error)}"
+                    raise (WrongUsage if error.args[0].code() in _FORBIDDEN else BrokerAway)(sentence) from None
                 asked.append(resource.name)
                 continue
             found[resource.name] = {name: entry.value for name, entry in entries.items() if entry.value is not None}

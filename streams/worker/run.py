@@ -11,8 +11,11 @@ import signal
 import socket
 import sys
 
+from confluent_kafka import KafkaException
+
 from schemas.program import Catalog
-from streams.errors import Stop
+from streams.brokers import reason
+from streams.errors import BrokerAway, Stop
 from streams.health.server import serve
 from streams.logs import configure, say
 from streams.metrics.watching import Watching
@@ -24,6 +27,7 @@ from streams.worker.engine import Engine
 from streams.worker.fleet import MEMBER
 from streams.worker.logic import LedgerLogic, Logic
 from streams.worker.planned import Planned
+from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 from streams.worker.transactional import Transactional
 from streams.worker.watch import Watch
@@ -42,9 +46,15 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
             watching = Watching(settings, catalog)
             with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
                 said = _work(settings, logic, watching)
+    except BrokerAway as away:
+        say("ended", away.message, "error")
+        return TRY_AGAIN
     except Stop as stop:
         say("refused", stop.message, "error")
         return stop.exit_code
+    except KafkaException as error:  # it answered, and then a broker of it went away, or a coordinator moved
+        say("ended", f"{settings.broker} failed while the worker was starting: {reason(error)}", "error")
+        return TRY_AGAIN
     except KeyboardInterrupt:
         return 0
     if said[0] is not None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from confluent_kafka import Producer
 
 from streams.topics import ensure
 from streams.worker.pulse import TRY_AGAIN
-from tests.kafka.help import Process, processes, real_kafka
+from tests.kafka.help import COMMAND, Process, processes, real_kafka
 from tests.kafka.receipts import applied, records
 from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
 
@@ -26,22 +27,22 @@ def _send(servers: str, sent: list[tuple[str, bytes]]) -> None:
 
 
 def _worker(servers: str, folder: Path) -> Process:
-    return worker(servers, folder, "one", "--session-timeout-ms", "10000", "--stuck-ms", "20000")
+    return worker(servers, folder, "one", "--session-timeout-ms", "10000", "--stuck-ms", "15000")
 
 
 def test_one_of_three_brokers_may_die_for_good(tmp_path: Path) -> None:
-    sent = records(6_000, seed=21)
+    sent = records(3_000, seed=21)
     data = tmp_path / "kafka"
     with real_kafka(data, brokers=3) as servers:
         states = ensure(f"kafka://{servers}", PARTITIONS, None, verify_only=False)
         assert {(state.replication, state.partitions, *state.faults) for state in states} == {(3, PARTITIONS)}
         with processes() as everybody:
             everybody.append(_worker(servers, tmp_path))
-            _send(servers, sent[:3_000])
-            wait_until(servers, 1_000, everybody[-1])
+            _send(servers, sent[:1_500])
+            wait_until(servers, 500, everybody[-1])
             os.kill(int((data / "broker-2" / "kafka.pid").read_text()), signal.SIGKILL)
             left = ",".join(address for n, address in enumerate(servers.split(",")) if n != 1)
-            _send(left, sent[3_000:])
+            _send(left, sent[1_500:])
             deadline = time.monotonic() + 120
             while applied(left, PARTITIONS).total() < len(sent):
                 assert time.monotonic() < deadline, everybody[-1].said()
@@ -52,3 +53,5 @@ def test_one_of_three_brokers_may_die_for_good(tmp_path: Path) -> None:
             print(f"the worker was started {len(everybody)} times")
             assert_books(left, tmp_path, sent)
             assert everybody[-1].end() == 0, everybody[-1].said()
+        for arguments, code in ((["status"], 1), (["start", "--broker", "2", "--heap", "320m"], 0), (["status"], 0)):
+            assert subprocess.run([COMMAND, *arguments, "--data", str(data)], check=False).returncode == code, arguments
