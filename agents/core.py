@@ -157,6 +157,12 @@ class Core:
 
         Settles at most so many (instant, profile) pairs; True: nothing that is due is left.
         """
+        done = self._tick(table, at, outbox, at_most)
+        if outbox.messages and self._partitions is None:
+            self._carry_messages(table, at, outbox)
+        return done
+
+    def _tick(self, table: Table, at: Instant, outbox: Outbox, at_most: int | None) -> bool:
         settled = 0
         while (found := table.next_due(at)) is not None:
             if at_most is not None and settled >= at_most:
