@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 REQUIRE_KAFKA = "POINTSTREAM_REQUIRE_KAFKA"
+REQUIRE_PROMTOOL = "POINTSTREAM_REQUIRE_PROMTOOL"
 GOLDEN_UPDATE = "POINTSTREAM_GOLDEN_UPDATE"
 
 
@@ -26,7 +27,7 @@ def missing_for_kafka() -> list[str]:
 def pytest_configure() -> None:
     """A developer's own POINTSTREAM_* settings do not reach the product under test."""
     for name in [*os.environ]:
-        if name.startswith("POINTSTREAM_") and name not in {REQUIRE_KAFKA, GOLDEN_UPDATE}:
+        if name.startswith("POINTSTREAM_") and name not in {REQUIRE_KAFKA, REQUIRE_PROMTOOL, GOLDEN_UPDATE}:
             del os.environ[name]
 
 
