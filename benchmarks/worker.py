@@ -36,7 +36,7 @@ _LOOK_SECONDS: Final = 0.05
 def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -> list[Row]:
     """The rows of the table: the baseline, then the worker as pure Python and compiled, in turns."""
     baseline: list[Rate] = []
-    workers: dict[Build, list[Rate]] = {build: [] for build in builds(tell)}
+    workers: dict[Contender, list[Rate]] = {contender: [] for contender in _contenders(tell)}
     with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-state-") as name:
         _create_topics(address)
         tell(f"filling `purchases` with {count:,} receipts")
@@ -44,22 +44,40 @@ def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -
         for number in range(rounds):
             baseline.append(_baseline_round(address, number, Path(name), count))
             tell(f"round {number + 1} of {rounds}: baseline {baseline[-1].told()}")
-            for build, rates in workers.items():
-                rates.append(_worker_round(address, number, Path(name), count, build))
-                tell(f"round {number + 1} of {rounds}: worker, {build.name} {rates[-1].told()}")
+            for contender, rates in workers.items():
+                rates.append(_worker_round(address, number, Path(name), count, contender))
+                tell(f"round {number + 1} of {rounds}: worker, {contender.name} {rates[-1].told()}")
     kept = "table, changelog, one event; at least once"
     rows = [Row("idiomatic Faust app (baseline)", [it.rate for it in baseline], "receipts/s", kept)]
     rows.append(Row("the same, CPU", [it.cpu_us for it in baseline], "µs a receipt", "its process, all threads"))
-    for build, rates in workers.items():
+    for contender, rates in workers.items():
         pairs = [*zip(rates, baseline, strict=True)]
         note = f"{PARTITIONS} partitions, real Kafka, transactions"
         rows += [
-            Row(f"pointstream worker: {build.name}", [it.rate for it in rates], "receipts/s", note),
+            Row(f"pointstream worker: {contender.name}", [it.rate for it in rates], "receipts/s", note),
             Row("the same over baseline", [ours.rate / theirs.rate for ours, theirs in pairs], "×"),
-            Row("the same, CPU", [it.cpu_us for it in rates], "µs a receipt", "its process, all threads"),
+            Row("the same, CPU", [it.cpu_us for it in rates], "µs a receipt", "its processes, all threads"),
             Row("baseline over it, CPU", [theirs.cpu_us / ours.cpu_us for ours, theirs in pairs], "×"),
         ]
     return rows
+
+
+class Contender(NamedTuple):
+    """A worker: which core it runs, and in how many processes under one command."""
+
+    build: Build
+    processes: int
+
+    @property
+    def name(self) -> str:
+        return self.build.name if self.processes == 1 else f"{self.build.name}, {self.processes} processes"
+
+
+def _contenders(tell: Say) -> list[Contender]:
+    """Each core in one process, and the faster one in as many as there are cores; the broker needs its share of those, too."""
+    found = builds(tell)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return [*[Contender(build, 1) for build in found], *([Contender(found[-1], min(cores, PARTITIONS))] if cores > 1 else [])]
 
 
 class Rate(NamedTuple):
@@ -93,11 +111,12 @@ def _baseline_round(address: str, number: int, folder: Path, count: int) -> Rate
         reader.close()
 
 
-def _worker_round(address: str, number: int, folder: Path, count: int, build: Build) -> Rate:
+def _worker_round(address: str, number: int, folder: Path, count: int, contender: Contender) -> Rate:
     _recreate_outputs(address)
-    name = f"pointstream-{'-'.join(build.name.lower().split())}-{number}"
+    name = f"pointstream-{'-'.join(contender.name.lower().replace(',', '').split())}-{number}"
     arguments = ["--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", name, "--state", str(folder / name)]
-    command = pointstream("worker", *arguments, "--backfill", build=build)
+    arguments += ["--processes", str(contender.processes), "--backfill"]
+    command = pointstream("worker", *arguments, build=contender.build)
     reader = Consumer(
         {"bootstrap.servers": address, "group.id": "bench", "enable.auto.commit": False, "isolation.level": "read_committed"}
     )
@@ -145,9 +164,10 @@ def _rate(pid: int, done: Callable[[], int], count: int, seconds: float | None) 
 
 
 def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process with all its threads, from /proc."""
+    """User and system time of a process and of those that it has started, with all their threads, from /proc."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum([_cpu_seconds(int(child)) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()])
 
 
 @contextmanager

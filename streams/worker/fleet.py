@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -20,6 +21,7 @@ from streams.worker.settings import WorkerSettings
 
 MEMBER: Final = "POINTSTREAM_MEMBER"
 """Set for a process of a fleet: its standard input is the pipe."""
+_HOME: Final = str(Path(__file__).resolve().parents[2])
 _LOOK_SECONDS: Final = 0.1
 _LET_GO_SECONDS: Final = 30.0
 
@@ -74,7 +76,8 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
     parts = [f"--{name}={value}" for name, value in flags.items()]
     parts += [f"--program={path}" for path in settings.programs] + [f"--without={path}" for path in settings.without]
     parts += ["--backfill"] if settings.backfill else []
-    return [sys.executable, "-c", "from streams.cli.main import main; main()", "worker", *parts]
+    run = f"import sys; sys.path.insert(0, {_HOME!r}); from streams.cli.main import main; main()"  # whatever this process runs from
+    return [sys.executable, "-P", "-c", run, "worker", *parts]
 
 
 def _end(fleet: Sequence["subprocess.Popen[bytes]"]) -> None:
