@@ -44,6 +44,7 @@ def configure(form: Format) -> None:
     root.handlers = [_Bridge()]
     root.setLevel(logging.WARNING)
     logging.getLogger("streams").setLevel(logging.INFO)
+    logging.getLogger("streams.worker.app").setLevel(logging.WARNING)  # Faust's words about its own life, under our name
 
 
 def say(event: str, sentence: str, level: str = "info", **facts: object) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from schemas.events import DeadLetter, LedgerEntry
 from schemas.outcomes import OUTCOMES, REASONS
 from schemas.program import Catalog
-from schemas.topics import CONSUMED, DEAD_LETTERS, INPUTS, OUTPUTS
+from schemas.topics import CONSUMED, DEAD_LETTERS, INPUTS, LEDGER_ENTRIES, OUTPUTS
 from streams.metrics.delays import ManyAtOnce
 from streams.metrics.points import PointSums
 from streams.worker.cycle import Parcel
@@ -132,21 +132,29 @@ class Events:
                 self._released.inc(count)
 
     def _said(self, parcel: Parcel) -> None:
-        topics: Count[str] = Count()
-        entries: Count[tuple[str, str, str]] = Count()
+        """The one loop over all that a cycle says: as short as can be."""
+        others: Count[str] = Count()
+        entries: dict[tuple[str, str | None, str, str | None], list[int]] = {}  # how many, and their points (minor)
         for effect in parcel.effects:
-            topics[effect.topic] += 1
             record = effect.record
             if type(record) is LedgerEntry:
-                program, point, kind = record.program, record.point or "", record.type
-                entries[program, point, kind] += 1
+                key = (record.program, record.point, record.type, record.direction)
+                found = entries.get(key)
+                if found is None:
+                    found = entries[key] = [0, 0]
+                found[0] += 1
                 if record.points is not None:
-                    self._points.add((program, point, kind, record.direction or ""), record.points)
-            elif effect.topic == DEAD_LETTERS and isinstance(record, DeadLetter):
-                self._dead.labels(record.reason).inc()
-        for key, count in entries.items():
-            self._entries.labels(*key).inc(count)
-        for topic, count in topics.items():
+                    found[1] += int(record.points.replace(".", ""))
+            else:
+                others[effect.topic] += 1
+                if effect.topic == DEAD_LETTERS and isinstance(record, DeadLetter):
+                    self._dead.labels(record.reason).inc()
+        for (program, point, kind, direction), (count, minor) in entries.items():
+            self._entries.labels(program, point or "", kind).inc(count)
+            if point is not None:
+                self._points.add((program, point, kind, direction or ""), minor)
+            others[LEDGER_ENTRIES] += count
+        for topic, count in others.items():
             self._sent.labels(topic).inc(count)
 
     def not_kept(self, *, fenced: bool) -> None:

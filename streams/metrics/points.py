@@ -18,9 +18,8 @@ class PointSums(Collector):
         self._name, self._told, self._scales = name, told, scales
         self._minor: dict[Key, int] = {}
 
-    def add(self, key: Key, text: str) -> None:
-        """Points as an entry has them: text with as many decimals as the point type's scale."""
-        self._minor[key] = self._minor.get(key, 0) + int(text.replace(".", ""))
+    def add(self, key: Key, minor: int) -> None:
+        self._minor[key] = self._minor.get(key, 0) + minor
 
     def begin(self, key: Key) -> None:
         """A series that is there before anything happened."""

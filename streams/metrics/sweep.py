@@ -24,7 +24,7 @@ PROFILES_A_LOOK: Final = 100
 AGAIN_SECONDS: Final = 60.0
 _REST: Final = 50  # times as long as it has worked
 _LEAST_REST_SECONDS: Final = 0.02
-_IDLE_SECONDS: Final = 1.0
+IDLE_SECONDS: Final = 1.0
 _PAGE: Final = 1_000  # what the store reads at once
 _GLANCE_SECONDS: Final = 5.0
 OVERDUE_AT_MOST: Final = 1_000
@@ -79,7 +79,7 @@ class Sweep:
         """Some of the work; seconds until the next of it is wanted."""
         began = time.monotonic()
         worked = self._glance(partitions, began) or self._step(partitions)
-        return max((time.monotonic() - began) * _REST, _LEAST_REST_SECONDS) if worked else _IDLE_SECONDS
+        return max((time.monotonic() - began) * _REST, _LEAST_REST_SECONDS) if worked else IDLE_SECONDS
 
     def _glance(self, partitions: Mapping[int, Partition], now: float) -> bool:
         for number, partition in partitions.items():

@@ -11,6 +11,7 @@ from schemas.document import read_document
 from schemas.program_file import build_catalog
 from schemas.topics import CONSUMED
 from streams.export.lines import Recorded
+from streams.metrics import sweep
 from streams.metrics.watching import Watching
 from streams.worker.cycle import Parcel, keep
 from streams.worker.logic import LedgerReactions
@@ -70,7 +71,7 @@ class Scene:
 
     def sweep(self) -> None:
         """Until all partitions have been walked over."""
-        while self.watching.look(self.partitions) < 1.0:
+        while self.watching.look(self.partitions) != sweep.IDLE_SECONDS:
             pass
 
     def exposed(self) -> str:

@@ -88,7 +88,7 @@ def test_a_look_is_short_and_rests_long(tmp_path: Path) -> None:
     while True:
         began = time.monotonic()
         rest = scene.watching.look(scene.partitions)
-        if rest == 1.0:
+        if rest == sweep.IDLE_SECONDS:
             break
         looks += 1
         assert rest >= (time.monotonic() - began) * 40
