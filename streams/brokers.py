@@ -1,50 +1,168 @@
-"""Where the broker is, for the commands that only write to it or look at it: `produce` and `topics`.
+"""Where a broker is, who we are to it, and the first word with it: for every command, the worker included.
 
 `kafka://HOST:PORT[,HOST:PORT]`, `embedded://HOST:PORT`, or plain `HOST:PORT`. A broker that does not answer is a sentence after
-a few seconds, not a client that tries for ever.
+a few seconds, not a client that tries for ever; and so is one that answers and does not let us in, with what is wrong: the password,
+the certificate, or that one side speaks TLS and the other does not.
 """
 
 import logging
 import re
-from typing import Any, Final
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata
 
-from streams.errors import WrongUsage
+from streams.errors import BrokerAway, WrongUsage
+from streams.security import NO_SECURITY, Security, librdkafka
 
 REACH_SECONDS: Final = 10.0
+_TRY_SECONDS: Final = 1.0
 _SCHEME: Final = re.compile(r"^(?:(kafka|embedded)://)?(.+)$")
 _SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[^:\s/\[\]]+):[0-9]{1,5}")
+_LOGIN: Final = KafkaError._AUTHENTICATION  # noqa: SLF001  # its public name
+_TLS: Final = KafkaError._SSL  # noqa: SLF001  # likewise
+_ALL_DOWN: Final = "brokers are down"
 
 
-def servers(broker: str) -> str:
+@dataclass(frozen=True)
+class Cluster:
+    """A broker's address as it was given, and how it is spoken to. Reads as its address: what we are to it is in no sentence."""
+
+    address: str
+    security: Security = NO_SECURITY
+
+    def __str__(self) -> str:
+        return self.address
+
+
+Broker = str | Cluster
+"""An address alone is a cluster that asks nobody who they are."""
+
+
+class RefusedError(WrongUsage):
+    """The broker is there, and does not let us in."""
+
+
+def servers(broker: Broker) -> str:
     """`host:port[,host:port]`, as the clients take it. Raises `WrongUsage`."""
-    found = _SCHEME.match(broker.strip())
+    found = _SCHEME.match(str(broker).strip())
     addresses = found[2].replace("kafka://", "").split(",") if found else []
     if not addresses or not all(_SERVER.fullmatch(address.strip()) for address in addresses):
         raise WrongUsage(f"--broker {broker}: write kafka://HOST:PORT")
     return ",".join(address.strip() for address in addresses)
 
 
-def client_settings(broker: str) -> dict[str, Any]:
-    """What every client of ours sets: the servers, and quiet logs, for what matters is said by the command."""
+def connection(broker: Broker) -> dict[str, Any]:
+    """What every client has to be told: the servers, and how they are spoken to. The embedded broker asks nobody who they are."""
+    security = broker.security if isinstance(broker, Cluster) and not broker.address.startswith("embedded://") else NO_SECURITY
+    return {"bootstrap.servers": servers(broker), **librdkafka(security)}
+
+
+def client_settings(broker: Broker) -> dict[str, Any]:
+    """What the clients of a command set: the connection, and quiet logs, for what matters is said by the command."""
     quiet = logging.getLogger("pointstream.client")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
-    return {"bootstrap.servers": servers(broker), "client.id": "pointstream", "logger": quiet}
+    return {**connection(broker), "client.id": "pointstream", "logger": quiet}
 
 
-def partitions(admin: AdminClient, broker: str) -> dict[str, int]:
-    """The topics that there are, and how many partitions each has. Raises `WrongUsage` if nobody answers."""
+class Complaint(NamedTuple):
+    """What a connection has met: librdkafka's error, or (code None) a line of its log, which is all it has for some refusals."""
+
+    code: int | None
+    said: str
+
+
+class Admin:
+    """A client for the first word, and what its connections have complained of: the answers alone would only say that time is over.
+
+    Not for long: nobody empties its queue of complaints but `metadata`.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._complaints: list[Complaint] = []
+        log = logging.Logger("pointstream.admin")  # noqa: LOG001  # of this client alone, and gone with it
+        log.addHandler(_Kept(self._complaints))
+        told: dict[str, Any] = {**client_settings(broker), "logger": log, "error_cb": self._complain}
+        self.client = AdminClient(told)
+
+    def _complain(self, error: KafkaError) -> None:
+        self._complaints.append(Complaint(error.code(), error.str()))
+
+    def metadata(self, seconds: float) -> ClusterMetadata:
+        """Raises `RefusedError` where the broker does not let us in, else the `KafkaException` of a broker that does not answer."""
+        deadline = time.monotonic() + seconds
+        self._complaints.clear()
+        while True:
+            try:
+                return self.client.list_topics(timeout=_TRY_SECONDS)
+            except KafkaException as error:
+                self.client.poll(0)
+                over = time.monotonic() >= deadline
+                refused = refusal(self._broker, self._complaints, over=over)
+                if refused is not None:
+                    raise RefusedError(refused) from None
+                if over:
+                    raise KafkaException(
+                        next((each.said for each in self._complaints if each.code is not None), *error.args)
+                    ) from None
+
+
+class _Kept(logging.Handler):
+    def __init__(self, complaints: list[Complaint]) -> None:
+        super().__init__()
+        self._complaints = complaints
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._complaints.append(Complaint(None, record.getMessage()))
+
+
+def reach(broker: Broker) -> tuple[AdminClient, ClusterMetadata]:
+    """A client for questions, and what the broker says of its topics. Raises `BrokerAway` where it does not answer."""
+    admin = Admin(broker)
     try:
-        found = admin.list_topics(timeout=REACH_SECONDS).topics
+        return admin.client, admin.metadata(REACH_SECONDS)
     except KafkaException as error:
-        raise WrongUsage(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
-    return {name: len(topic.partitions) for name, topic in found.items() if topic.error is None}
+        raise BrokerAway(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
+
+
+def partitions(broker: Broker) -> dict[str, int]:
+    """The topics that there are, and how many partitions each has. Raises `WrongUsage` if nobody answers."""
+    _, known = reach(broker)
+    return {name: len(topic.partitions) for name, topic in known.topics.items() if topic.error is None}
 
 
 def reason(error: BaseException) -> str:
     """librdkafka's own words, without its numbers."""
     first = error.args[0] if error.args else error
     return str(first.str()) if hasattr(first, "str") else str(error)
+
+
+def refusal(broker: Broker, complaints: Sequence[Complaint], *, over: bool) -> str | None:
+    """What keeps us out, as a sentence; None where nothing says so. A connection that is closed without a word may be a broker that
+    is being restarted: that counts once the time is `over`.
+    """
+    for code, said in complaints:
+        if code == _LOGIN:
+            name = broker.security.username if isinstance(broker, Cluster) else None
+            return f"the broker {broker} does not let --sasl-username {name} in: {_short(said)}"
+        if code == _TLS and "certificate verify failed" in said:
+            return f"the certificate of the broker {broker} is not one to be believed: --tls-ca names the file of the CA that signed it"
+        if code == _TLS:
+            return f"no TLS connection to the broker {broker}: {_short(said)}"
+        if "alert bad certificate" in said or "alert certificate required" in said:
+            return f"the broker {broker} wants a certificate that it knows: name it with --tls-certificate"
+    last = complaints[-1].said if over and complaints else ""
+    if "Disconnected" in last or (_ALL_DOWN in last and any("Disconnected" in said for _, said in complaints)):
+        protocol = broker.security.protocol if isinstance(broker, Cluster) else "plaintext"
+        return f"the broker {broker} closes each connection: its listener may speak another --security-protocol than {protocol}"
+    return None
+
+
+def _short(said: str) -> str:
+    """librdkafka's words without the address before them and the time after them."""
+    return re.sub(r"^\w+://[^ ]+: |\s*\(after \d+ms in state \w+(?:, [^)]*)?\)", "", said).strip()

@@ -22,7 +22,9 @@ CLIENT: Final = logging.getLogger("librdkafka")
 """For clients of the broker: what they have to say comes the same way."""
 _AGAIN_SECONDS: Final = 10.0
 _KNOWN_MAX: Final = 1_000
-_SPEAKS_SAFELY: Final = frozenset({"Stop", "WrongUsage", "StoreLockedError", "StateFormatError", "MissingProgramError"})
+_SPEAKS_SAFELY: Final = frozenset(
+    {"Stop", "WrongUsage", "RefusedError", "StoreLockedError", "StateFormatError", "MissingProgramError"}
+)
 """Exceptions whose message is a sentence of ours that names no person."""
 
 _PACKAGES: Final = frozenset({"streams", "agents", "tables", "schemas"})

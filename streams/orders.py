@@ -10,12 +10,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 from msgspec import Struct
 
 from schemas.messages import Order
 from schemas.topics import CYCLES, REQUESTS
-from streams.brokers import REACH_SECONDS, client_settings, partitions, reason
+from streams.brokers import REACH_SECONDS, Broker, client_settings, partitions, reason
 from streams.errors import WrongUsage
 
 _POLL_SECONDS: Final = 0.2
@@ -44,9 +43,9 @@ class _Cycle(Struct):
 _CYCLE: Final = msgspec.json.Decoder(_Cycle)
 
 
-def order(broker: str, what: Literal["stop", "release"], profile_id: str, wait_seconds: float) -> Ordered:
+def order(broker: Broker, what: Literal["stop", "release"], profile_id: str, wait_seconds: float) -> Ordered:
     """Raises `WrongUsage` where the broker or its topics are not there, or it does not take the order."""
-    there = partitions(AdminClient(client_settings(broker)), broker)
+    there = partitions(broker)
     for topic in (REQUESTS, CYCLES):
         if topic not in there:
             raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")
@@ -55,7 +54,7 @@ def order(broker: str, what: Literal["stop", "release"], profile_id: str, wait_s
     return Ordered(*place, applied)
 
 
-def _send(broker: str, order: Order) -> tuple[int, int]:
+def _send(broker: Broker, order: Order) -> tuple[int, int]:
     producer = Producer({**client_settings(broker), "partitioner": "murmur2", "enable.idempotence": True})
     answers: list[tuple[KafkaError | None, Message]] = []
     producer.produce(
@@ -70,7 +69,7 @@ def _send(broker: str, order: Order) -> tuple[int, int]:
     return message.partition() or 0, message.offset() or 0
 
 
-def _applied(broker: str, partition: int, offset: int, seconds: float) -> bool:
+def _applied(broker: Broker, partition: int, offset: int, seconds: float) -> bool:
     """Whether a cycle of the partition tells of the record within so many seconds."""
     consumer = Consumer(
         {

@@ -10,12 +10,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
 from msgspec import Raw, Struct
 
 from schemas.instants import parse_instant
 from schemas.topics import TOPICS
-from streams.brokers import client_settings, partitions, reason
+from streams.brokers import Broker, client_settings, partitions, reason
 from streams.errors import WrongUsage
 from streams.export.lines import is_export
 from streams.replay.lines import read_blocks
@@ -67,7 +66,7 @@ class _Push(NamedTuple):
     timestamp_ms: int
 
 
-def produce(broker: str, topic: str, files: tuple[str, ...], rate: float | None, watch: Watch) -> Result:
+def produce(broker: Broker, topic: str, files: tuple[str, ...], rate: float | None, watch: Watch) -> Result:
     """Push every line, and wait for the broker's word on each. Raises `WrongUsage` if the broker or the topic is not there."""
     _check_topic(broker, topic)
     return _Run(broker, topic, rate, watch).run(files)
@@ -100,7 +99,7 @@ def _key(profile_id: Any) -> bytes | None:
 
 
 class _Run:
-    def __init__(self, broker: str, topic: str, rate: float | None, watch: Watch) -> None:
+    def __init__(self, broker: Broker, topic: str, rate: float | None, watch: Watch) -> None:
         self._topic = topic
         self._rate = rate
         self._watch = watch
@@ -182,6 +181,6 @@ class _Run:
         self._failed += len(self._producer)
 
 
-def _check_topic(broker: str, topic: str) -> None:
-    if topic not in partitions(AdminClient(client_settings(broker)), broker):
+def _check_topic(broker: Broker, topic: str) -> None:
+    if topic not in partitions(broker):
         raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")

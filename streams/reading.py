@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from streams.brokers import REACH_SECONDS, client_settings, reason
+from streams.brokers import REACH_SECONDS, Broker, client_settings, reach
 from streams.errors import Stop, WrongUsage
 
 _BATCH: Final = 10_000
@@ -27,10 +27,14 @@ _OURS: Final = {
 class TopicReader:
     """`offsets`: the next one to check, by partition; kept up to date by whoever takes a message."""
 
-    def __init__(self, broker: str, topic: str) -> None:
+    def __init__(self, broker: Broker, topic: str) -> None:
         """Raises `WrongUsage` where the broker does not answer or has no such topic."""
         self._broker = broker
         self._topic = topic
+        _, known = reach(broker)
+        found = known.topics.get(topic)
+        if found is None or found.error is not None or not found.partitions:
+            raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")
         self._consumer = Consumer(
             {
                 **client_settings(broker),
@@ -44,15 +48,6 @@ class TopicReader:
                 "queued.max.messages.kbytes": 4 * 1024,  # a partition
             }
         )
-        try:
-            known = self._consumer.list_topics(topic, timeout=REACH_SECONDS)
-        except KafkaException as error:
-            self.close()
-            raise WrongUsage(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
-        found = known.topics.get(topic)
-        if found is None or found.error is not None or not found.partitions:
-            self.close()
-            raise WrongUsage(f"the topic {topic} is not there; `pointstream topics --broker {broker}` creates it")
         self.cluster: str | None = known.cluster_id
         self.partitions = sorted(found.partitions)
         self.offsets: dict[int, int] = {}

@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from confluent_kafka.admin import AdminClient
-
 from schemas.topics import CHANGELOG
-from streams.brokers import client_settings, partitions
+from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export.log import Log
 from streams.replay.run import stored_forgotten
@@ -55,9 +53,9 @@ def of_directory(folder: Path) -> Iterator[StateHash]:
         raise WrongUsage(f"--state {folder}: holds no state; name the directory that a worker or a replay was given with --state")
 
 
-def of_changelog(broker: str, wanted: Sequence[int] | None, advanced: Callable[[int, int], None]) -> Iterator[StateHash]:
+def of_changelog(broker: Broker, wanted: Sequence[int] | None, advanced: Callable[[int, int], None]) -> Iterator[StateHash]:
     """`advanced` is told how many offsets have been read since the last call, and how many there are. Raises `WrongUsage`."""
-    there = partitions(AdminClient(client_settings(broker)), broker)
+    there = partitions(broker)
     if CHANGELOG not in there:
         raise WrongUsage(f"{broker} has no topic {CHANGELOG}: no worker has run there")
     numbers = sorted(set(range(there[CHANGELOG]) if wanted is None else wanted))
@@ -72,7 +70,7 @@ def of_changelog(broker: str, wanted: Sequence[int] | None, advanced: Callable[[
                 store = RocksStore(Path(folder), RocksShared(64 * _MIB, 64 * _MIB), kept=False)
                 try:
                     position = _fill(store, log, number, *bounds[number], lambda count: advanced(count, total))
-                    yield StateHash(broker, number, position.cycle, fingerprint(store, position.forgotten))
+                    yield StateHash(str(broker), number, position.cycle, fingerprint(store, position.forgotten))
                 finally:
                     store.close()
     finally:

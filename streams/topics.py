@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from schemas.topics import INPUTS, TOPICS, Topic
-from streams.brokers import REACH_SECONDS, client_settings, reason
+from streams.brokers import Broker, reach, reason
 from streams.errors import BrokerAway, WrongUsage
 
 DEFAULT_PARTITIONS: Final = 24
@@ -63,13 +63,12 @@ def wanted_config(topic: Topic, replication: int) -> dict[str, str]:
     return {**config, "retention.ms": kept, "retention.bytes": "-1"}
 
 
-def ensure(broker: str, wanted: int | None, replication: int | None, verify_only: bool) -> list[State]:
+def ensure(broker: Broker, wanted: int | None, replication: int | None, verify_only: bool) -> list[State]:
     """Create what is missing (unless `verify_only`) and verify everything.
 
     `wanted` partitions, or as the inputs have, else 24; `replication` copies, or 3, or as many as there are brokers.
     """
-    admin = AdminClient(client_settings(broker))
-    brokers, there = _topics(admin, broker)
+    admin, brokers, there = _topics(broker)
     copies = replication or min(DEFAULT_REPLICATION, brokers)
     if copies > brokers:
         raise WrongUsage(f"--replication {copies}: the cluster has {brokers} {'broker' if brokers == 1 else 'brokers'}")
@@ -92,10 +91,9 @@ def ensure(broker: str, wanted: int | None, replication: int | None, verify_only
     ]
 
 
-def verify(broker: str) -> None:
+def verify(broker: Broker) -> None:
     """For a worker that is about to start: raises `WrongUsage` where a topic is not as it must be. How many copies there are is not its affair."""
-    admin = AdminClient(client_settings(broker))
-    _, there = _topics(admin, broker)
+    admin, _, there = _topics(broker)
     found = _found(admin, there)
     count = next((found[name].partitions for name in INPUTS if name in found), DEFAULT_PARTITIONS)
     said = [(topic, fault) for topic in TOPICS for fault in faults(topic, found.get(topic.name), count, None)]
@@ -165,17 +163,18 @@ def _create(admin: AdminClient, missing: list[Topic], count: int, replication: i
                 raise WrongUsage(f"the topic {name} cannot be created: {said}") from None
 
 
-def _topics(admin: AdminClient, broker: str) -> tuple[int, dict[str, tuple[int, int]]]:
-    """How many brokers there are, and of each topic its partitions and the copies of the one that has the fewest."""
-    try:
-        known = admin.list_topics(timeout=REACH_SECONDS)
-    except KafkaException as error:
-        raise BrokerAway(f"the broker {broker} does not answer within {REACH_SECONDS:.0f} s: {reason(error)}") from None
-    return len(known.brokers), {
-        name: (len(topic.partitions), min([len(partition.replicas) for partition in topic.partitions.values()], default=0))
-        for name, topic in known.topics.items()
-        if topic.error is None
-    }
+def _topics(broker: Broker) -> tuple[AdminClient, int, dict[str, tuple[int, int]]]:
+    """Whom to ask, how many brokers there are, and of each topic its partitions and the copies of the one that has the fewest."""
+    admin, known = reach(broker)
+    return (
+        admin,
+        len(known.brokers),
+        {
+            name: (len(topic.partitions), min([len(partition.replicas) for partition in topic.partitions.values()], default=0))
+            for name, topic in known.topics.items()
+            if topic.error is None
+        },
+    )
 
 
 def _found(admin: AdminClient, there: Mapping[str, tuple[int, int]]) -> dict[str, Found]:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from streams.audit.accounts import DEFAULT_MEMORY_BYTES, Accounts, Kept
 from streams.audit.auditor import Auditor, Found
 from streams.audit.metrics import Metrics, serve
+from streams.brokers import Broker
 from streams.errors import WrongUsage
 from streams.reading import TopicReader
 from streams.replay.lines import read_blocks
@@ -77,7 +78,7 @@ def audit_files(files: tuple[str, ...], settings: AuditSettings, tell: Tell) -> 
     return run.audited(started)
 
 
-def audit_topic(broker: str, settings: AuditSettings, tell: Tell, asked_to_end: Callable[[], bool]) -> Audited:
+def audit_topic(broker: Broker, settings: AuditSettings, tell: Tell, asked_to_end: Callable[[], bool]) -> Audited:
     """Check the topic; to where it ends now, or until asked to end. Raises `WrongUsage`, or `Stop` where it cannot be read."""
     started = time.monotonic()
     topic = TopicReader(broker, TOPIC)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
 from streams.settings import ManyValues, Size, setting
 
 if TYPE_CHECKING:
     from streams.audit.auditor import Found
     from streams.audit.run import Audited, Place
+    from streams.brokers import Cluster
 
 
 @click.command(
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     epilog="Examples: pointstream audit --broker kafka://127.0.0.1:9092 --follow --state var/audit --metrics-port 9101; "
     "pointstream audit --input var/replayed/ledger-entries.jsonl",
 )
-@setting("--broker", metavar="URL", show_default="none", help="kafka://HOST:PORT[,HOST:PORT]: the topic ledger-entries there.")
+@to_broker(required=False, address="kafka://HOST:PORT[,HOST:PORT]: the topic ledger-entries there.", show_default="none")
 @setting(
     "--input",
     "inputs",
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
 @setting("--json", "as_json", is_flag=True, help="Print violations and the sum on standard output, a JSON object a line.")
 def command(
     *,
-    broker: str | None,
+    broker: "Cluster | None",
     inputs: tuple[str, ...],
     follow: bool,
     state: Path | None,
@@ -92,7 +94,7 @@ def command(
     return FOUND_WRONG if audited.violations else DONE
 
 
-def _stop(broker: str) -> Callable[[bytes], None]:
+def _stop(broker: "Cluster") -> Callable[[bytes], None]:
     """How a profile is ordered to stop; the worker that owns it follows."""
     from streams.orders import order
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from schemas.outcomes import REASONS
+from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
 from streams.settings import ManyValues, Time, setting
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from streams.brokers import Cluster
     from streams.dead_letters.letters import Letter
     from streams.dead_letters.put_back import PutBack
 
@@ -39,7 +41,7 @@ def _which(command: _Command) -> _Command:
             show_default="all",
             help="Only these; docs/dead-letters.md explains each.",
         ),
-        setting("--broker", required=True, metavar="URL", help="kafka://HOST:PORT[,HOST:PORT]"),
+        to_broker(),
     ):
         command = option(command)
     return command
@@ -60,7 +62,7 @@ def command() -> None:
 @_which
 @setting("--limit", default=50, type=click.IntRange(0), metavar="N", help="Show the newest N; 0 shows all.")
 @setting("--json", "as_json", is_flag=True, help="Print them for a machine, with their values.")
-def list_letters(*, broker: str, reasons: tuple[str, ...], since: int | None, limit: int, as_json: bool) -> int:
+def list_letters(*, broker: "Cluster", reasons: tuple[str, ...], since: int | None, limit: int, as_json: bool) -> int:
     """Show the dead letters of a broker, oldest first, and how many there are of each reason."""
     from streams.dead_letters.letters import Wanted, letters
 
@@ -97,7 +99,7 @@ def list_letters(*, broker: str, reasons: tuple[str, ...], since: int | None, li
 @_which
 @setting("--dry-run", is_flag=True, help="Say what would be put back, and send nothing.")
 @setting("--json", "as_json", is_flag=True, help="Print what became of them, for a machine.")
-def replay(*, broker: str, reasons: tuple[str, ...], since: int | None, dry_run: bool, as_json: bool) -> int:
+def replay(*, broker: "Cluster", reasons: tuple[str, ...], since: int | None, dry_run: bool, as_json: bool) -> int:
     """Put refused records back to their input topics, with key and value exactly as they came.
 
     Mend the cause first, else they are refused again. Putting back twice is safe: what has been counted is a duplicate. What cannot be put

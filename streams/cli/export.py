@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from streams.cli.broker import to_broker
 from streams.errors import DONE
 from streams.settings import setting
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from streams.brokers import Cluster
 
 
 class _Numbers(click.ParamType):
@@ -38,7 +41,7 @@ NUMBERS = _Numbers()
 
 
 @click.command(short_help="A run out of a broker as one file, for `replay`.")
-@setting("--broker", required=True, metavar="URL", help="kafka://HOST:PORT[,HOST:PORT]")
+@to_broker()
 @setting(
     "--output",
     required=True,
@@ -48,7 +51,7 @@ NUMBERS = _Numbers()
 )
 @setting("--partitions", type=NUMBERS, metavar="N,N-N", show_default="all", help="These partitions only: 0,3,5-7.")
 @setting("--json", "as_json", is_flag=True, help="Print what the file holds on standard output, for a machine.")
-def command(*, broker: str, output: str, partitions: tuple[int, ...] | None, as_json: bool) -> int:
+def command(*, broker: "Cluster", output: str, partitions: tuple[int, ...] | None, as_json: bool) -> int:
     """Write what the workers have applied so far as one file: records and ticks of each partition, in their order.
 
     `replay` of that file gives what the run gave, byte for byte. Nothing is changed on the broker, and workers may go on meanwhile: the

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from schemas.topics import INPUTS
+from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
 from streams.settings import setting
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from streams.brokers import Cluster
 
 _SHOWN_MAX: Final = 10
 
@@ -17,7 +20,7 @@ _SHOWN_MAX: Final = 10
 @click.command(short_help="Push records of a file to an input topic.")
 @click.argument("topic", type=click.Choice(INPUTS))
 @click.argument("files", nargs=-1, type=click.Path(allow_dash=True), metavar="[FILE]...")
-@setting("--broker", required=True, metavar="URL", help="kafka://HOST:PORT[,HOST:PORT]")
+@to_broker()
 @setting(
     "--rate",
     type=click.FloatRange(min=0, min_open=True),
@@ -25,7 +28,7 @@ _SHOWN_MAX: Final = 10
     show_default="as fast as it goes",
     help="At most so many records a second.",
 )
-def command(topic: str, files: tuple[str, ...], broker: str, rate: float | None) -> int:
+def command(topic: str, files: tuple[str, ...], broker: "Cluster", rate: float | None) -> int:
     """Push JSON Lines of records to TOPIC, keyed and partitioned by profile; without a FILE from standard input.
 
     A line is a record, or {topic, value, timestamp?} of one, as `replay` reads it. Waits until the broker has every record; ends

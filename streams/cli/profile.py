@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
+from streams.cli.broker import to_broker
 from streams.errors import DONE
 from streams.settings import setting
+
+if TYPE_CHECKING:
+    from streams.brokers import Cluster
+
 
 _WAIT_SECONDS: Final = 10
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -24,7 +29,7 @@ def _settings(command: _Command) -> _Command:
             metavar="SECONDS",
             help="Wait so long for a worker to follow; 0 does not wait.",
         ),
-        setting("--broker", required=True, metavar="URL", help="kafka://HOST:PORT[,HOST:PORT]"),
+        to_broker(),
         click.argument("profile_id", metavar="ID"),
     ):
         command = option(command)
@@ -41,7 +46,7 @@ def command() -> None:
     epilog="Example: pointstream profile release p-1043 --broker kafka://127.0.0.1:9092",
 )
 @_settings
-def release(*, profile_id: str, broker: str, wait_seconds: float, as_json: bool) -> int:
+def release(*, profile_id: str, broker: "Cluster", wait_seconds: float, as_json: bool) -> int:
     """Let the stopped profile ID go on: what has waited for it is applied, in order of arrival.
 
     Put right first what stopped it, else it stops again. A profile that is not stopped stays as it is. The record that failed is
@@ -55,7 +60,7 @@ def release(*, profile_id: str, broker: str, wait_seconds: float, as_json: bool)
     epilog="Example: pointstream profile stop p-1043 --broker kafka://127.0.0.1:9092",
 )
 @_settings
-def stop(*, profile_id: str, broker: str, wait_seconds: float, as_json: bool) -> int:
+def stop(*, profile_id: str, broker: "Cluster", wait_seconds: float, as_json: bool) -> int:
     """Stop the profile ID, as an error would: its records wait (at most 1,000) and nothing of it falls due, until it is released.
 
     For one of whom the books do not hold, while somebody looks. A profile that is not known stays unknown.
@@ -63,7 +68,7 @@ def stop(*, profile_id: str, broker: str, wait_seconds: float, as_json: bool) ->
     return _order("stop", profile_id, broker, wait_seconds, as_json=as_json)
 
 
-def _order(what: Literal["stop", "release"], profile_id: str, broker: str, wait_seconds: float, *, as_json: bool) -> int:
+def _order(what: Literal["stop", "release"], profile_id: str, broker: "Cluster", wait_seconds: float, *, as_json: bool) -> int:
     from schemas.records import check_profile_id
     from streams.errors import WrongUsage
     from streams.orders import order

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from streams.cli.broker import to_broker
 from streams.cli.export import NUMBERS
 from streams.errors import DONE, FOUND_WRONG
 from streams.settings import setting
 
 if TYPE_CHECKING:
+    from streams.brokers import Cluster
     from streams.state_hash import StateHash
 
 
@@ -23,15 +25,14 @@ if TYPE_CHECKING:
     show_default="none",
     help="The state directory of a stopped worker, or of a replay; may be said several times.",
 )
-@setting(
-    "--broker",
-    metavar="URL",
+@to_broker(
+    required=False,
+    address="kafka://HOST:PORT[,HOST:PORT]: what a rebuild from its changelog would hold.",
     show_default="none",
-    help="kafka://HOST:PORT[,HOST:PORT]: what a rebuild from its changelog would hold.",
 )
 @setting("--partitions", type=NUMBERS, metavar="N,N-N", show_default="all", help="Of the broker, these partitions only: 0,3,5-7.")
 @setting("--json", "as_json", is_flag=True, help="Print it for a machine.")
-def command(*, state: tuple[Path, ...], broker: str | None, partitions: tuple[int, ...] | None, as_json: bool) -> int:
+def command(*, state: tuple[Path, ...], broker: "Cluster | None", partitions: tuple[int, ...] | None, as_json: bool) -> int:
     """Print a hash of the state of each partition, and of all together.
 
     It depends on what the state says and not on how it lies there or came there: a worker's own, the one rebuilt from the changelog
@@ -79,7 +80,7 @@ def command(*, state: tuple[Path, ...], broker: str | None, partitions: tuple[in
     return FOUND_WRONG if wrong else DONE
 
 
-def _of_broker(broker: str, partitions: tuple[int, ...] | None) -> "list[StateHash]":
+def _of_broker(broker: "Cluster", partitions: tuple[int, ...] | None) -> "list[StateHash]":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

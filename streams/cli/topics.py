@@ -1,15 +1,20 @@
 """`pointstream topics`: create and verify all topics; 0 all is well, 2 something is not as it must be."""
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
+from streams.cli.broker import to_broker
 from streams.errors import DONE, WRONG_USAGE
 from streams.settings import setting
 
+if TYPE_CHECKING:
+    from streams.brokers import Cluster
+
 
 @click.command(short_help="Create and verify all topics.")
-@setting("--broker", required=True, metavar="URL", help="kafka://HOST:PORT[,HOST:PORT]")
+@to_broker()
 @setting(
     "--partitions",
     type=click.IntRange(1, 10_000),
@@ -24,7 +29,7 @@ from streams.settings import setting
 )
 @setting("--verify-only", is_flag=True, help="Create nothing.")
 @setting("--json", "as_json", is_flag=True, help="Print the topics for a machine.")
-def command(*, broker: str, partitions: int | None, replication: int | None, verify_only: bool, as_json: bool) -> int:
+def command(*, broker: "Cluster", partitions: int | None, replication: int | None, verify_only: bool, as_json: bool) -> int:
     """Create the topics that are missing, and verify all of them.
 
     Nothing that exists is changed: where a topic is not as it must be, a sentence says what to do. Ends with 2 then.

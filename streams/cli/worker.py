@@ -1,20 +1,19 @@
 """`pointstream worker`: one Faust worker; start more to share the load."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
+from streams.cli.broker import to_broker
 from streams.settings import Size, setting
+
+if TYPE_CHECKING:
+    from streams.brokers import Cluster
 
 
 @click.command(short_help="One worker on a broker; start more to share the load.")
-@setting(
-    "--broker",
-    required=True,
-    metavar="URL",
-    help="kafka://HOST:PORT[,HOST:PORT], or embedded://HOST:PORT of the embedded broker.",
-)
+@to_broker(address="kafka://HOST:PORT[,HOST:PORT], or embedded://HOST:PORT of the embedded broker.")
 @setting(
     "--program",
     "programs",
@@ -82,7 +81,7 @@ from streams.settings import Size, setting
 @setting("--metrics-address", default="0.0.0.0", metavar="ADDRESS", help="Of which address.")  # noqa: S104  # as the auditor's
 def command(
     *,
-    broker: str,
+    broker: "Cluster",
     programs: tuple[Path, ...],
     state: Path,
     without: tuple[str, ...],
@@ -108,7 +107,8 @@ def command(
     from streams.worker.settings import WorkerSettings
 
     settings = WorkerSettings(
-        broker=broker,
+        broker=broker.address,
+        security=broker.security,
         state=state,
         programs=programs,
         without=without,

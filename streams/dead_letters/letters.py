@@ -9,6 +9,7 @@ import msgspec
 from schemas.events import DeadLetter
 from schemas.instants import Instant
 from schemas.topics import DEAD_LETTERS
+from streams.brokers import Broker
 from streams.errors import Stop
 from streams.reading import TopicReader
 
@@ -40,7 +41,7 @@ class Letter(NamedTuple):
         return f"{self.letter.topic} partition {self.letter.partition} offset {self.letter.offset}"
 
 
-def letters(broker: str, wanted: Wanted) -> Iterator[Letter]:
+def letters(broker: Broker, wanted: Wanted) -> Iterator[Letter]:
     """All that the topic holds now and that are wanted, partition by partition in their order. Raises `WrongUsage` or `Stop`."""
     reader = TopicReader(broker, DEAD_LETTERS)
     try:

@@ -12,10 +12,9 @@ from hashlib import blake2b
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
 
 from schemas.topics import CONSUMED
-from streams.brokers import client_settings, partitions, reason
+from streams.brokers import Broker, client_settings, partitions, reason
 from streams.dead_letters.letters import Letter, record_of
 from streams.errors import WrongUsage
 
@@ -47,12 +46,12 @@ def why_not(letter: Letter) -> str | None:
     return None
 
 
-def put_back(broker: str, letters: Iterable[Letter], tell: Callable[[Letter, str], None], *, dry_run: bool) -> PutBack:
+def put_back(broker: Broker, letters: Iterable[Letter], tell: Callable[[Letter, str], None], *, dry_run: bool) -> PutBack:
     """Send the records, and wait for the broker's word on each. `tell` hears of every letter that is not put back, and why.
 
     With `dry_run` nothing is sent, and `put_back` counts what would be. Raises `WrongUsage` where a topic is not there.
     """
-    there = partitions(AdminClient(client_settings(broker)), broker)
+    there = partitions(broker)
     done, seen = PutBack(), set[bytes]()
     sender = None if dry_run else _Sender(broker, done, tell)
     for letter in letters:
@@ -94,7 +93,7 @@ def _count(done: PutBack, letter: Letter) -> None:
 
 
 class _Sender:
-    def __init__(self, broker: str, done: PutBack, tell: Callable[[Letter, str], None]) -> None:
+    def __init__(self, broker: Broker, done: PutBack, tell: Callable[[Letter, str], None]) -> None:
         self._done = done
         self._tell = tell
         self._producer = Producer(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.brokers import REACH_SECONDS, client_settings, reason
+from streams.brokers import REACH_SECONDS, Broker, client_settings, reason
 from streams.errors import WrongUsage
 
 AWAY_SECONDS: Final = 30.0
@@ -22,7 +22,7 @@ _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 class Log:
     """`begin` first; then ranges that only go forward. Raises `WrongUsage` with a sentence."""
 
-    def __init__(self, broker: str, topic: str, away_seconds: float = AWAY_SECONDS) -> None:
+    def __init__(self, broker: Broker, topic: str, away_seconds: float = AWAY_SECONDS) -> None:
         self._broker = broker
         self._topic = topic
         self._away_seconds = away_seconds

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
-from confluent_kafka.admin import AdminClient
 
 from schemas.topics import CONSUMED, CYCLES, MESSAGES
-from streams.brokers import client_settings, partitions
+from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export import lines
 from streams.export.log import Log
@@ -56,7 +55,7 @@ class Reads(Protocol):
     def close(self) -> None: ...
 
 
-def export(broker: str, output: str, wanted: Sequence[int] | None, watch: Watch) -> list[PartitionRun]:
+def export(broker: Broker, output: str, wanted: Sequence[int] | None, watch: Watch) -> list[PartitionRun]:
     """Write the run's file; what it holds, by partition. Raises `WrongUsage` or `OSError`; no half a file stays then."""
     count = _partitions(broker)
     numbers = sorted(set(range(count) if wanted is None else wanted))
@@ -149,8 +148,8 @@ class Exporter:
             log.close()
 
 
-def _partitions(broker: str) -> int:
-    there = partitions(AdminClient(client_settings(broker)), broker)
+def _partitions(broker: Broker) -> int:
+    there = partitions(broker)
     missing = [topic for topic in (*CONSUMED, CYCLES) if topic not in there]
     if missing:
         raise WrongUsage(

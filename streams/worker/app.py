@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import faust
+import faust.auth
 from faust.app.base import BootStrategy
 
 from schemas.topics import CONSUMED
+from streams.security import Security, aiokafka
 from streams.worker.reader import Fetched
 
 _FETCHED_WAITING: Final = 2  # polls a topic between reader and agent; with what librdkafka prefetches, enough to never wait
@@ -27,11 +29,14 @@ class _App(faust.App):
     BootStrategy = _Boot
 
 
-def build_app(app_id: str, servers: str, state: Path, react: Callable[[Fetched], Awaitable[None]]) -> tuple[Any, dict[str, Any]]:
+def build_app(
+    app_id: str, servers: str, security: Security, state: Path, react: Callable[[Fetched], Awaitable[None]]
+) -> tuple[Any, dict[str, Any]]:
     """The app, not yet started, and its channels by topic."""
     app = _App(
         app_id,
         broker=[f"kafka://{server}" for server in servers.split(",")],
+        broker_credentials=_credentials(security),
         datadir=str(state / "faust"),
         web_enabled=False,
         topic_disable_leader=True,
@@ -42,6 +47,20 @@ def build_app(app_id: str, servers: str, state: Path, react: Callable[[Fetched],
         app.agent(channels[topic], name=f"on-{topic}")(_agent(react))
     app.finalize()
     return app, channels
+
+
+def _credentials(security: Security) -> faust.auth.Credentials | None:
+    """For Faust's own client, which stays off: should it ever be used, it goes by the same settings as ours."""
+    told = aiokafka(security)
+    context = told.get("ssl_context")
+    if security.sasl:
+        return faust.SASLCredentials(
+            username=told["sasl_plain_username"],
+            password=told["sasl_plain_password"],
+            mechanism=told["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else faust.SSLCredentials(context)
 
 
 def _agent(react: Callable[[Fetched], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:

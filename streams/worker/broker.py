@@ -13,14 +13,16 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
-from tenacity import RetryCallState, retry, retry_if_exception_type, wait_exponential
+from tenacity import RetryCallState, retry, retry_if_exception, wait_exponential
 
 from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS
+from streams.brokers import Admin, RefusedError
 from streams.errors import WrongUsage
 from streams.logs import say
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
+_REFUSALS: Final = 3
 _SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
 _NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -33,19 +35,29 @@ class Broker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._admin = AdminClient({"bootstrap.servers": settings.servers, "log_level": 0, "socket.timeout.ms": 10_000})
+        self._admin = AdminClient({**settings.connection, "log_level": 0, "socket.timeout.ms": 10_000})
 
     def wait(self) -> None:
-        """Until the broker answers, for as long as that takes; says so on standard error."""
+        """Until the broker answers, for as long as that takes; says so on standard error. Raises `RefusedError` where it answers, and
+        does not let us in several times in a row: once may be a broker that is just starting.
+        """
         address = self._settings.broker
+        asking = Admin(self._settings.cluster)
+        tries = {"silent": 0, "refused": 0}
 
-        def told(state: RetryCallState) -> None:
-            if state.attempt_number == 1:
+        def again(error: BaseException) -> bool:
+            refused = isinstance(error, RefusedError)
+            tries["refused"] = tries["refused"] + 1 if refused else 0
+            tries["silent"] += not refused
+            return tries["refused"] < _REFUSALS if refused else isinstance(error, KafkaException)
+
+        def told(_state: RetryCallState) -> None:
+            if tries["silent"] == 1 and not tries["refused"]:
                 say("broker-away", f"{address} does not answer; trying again until it does", "warning")
 
-        @retry(retry=retry_if_exception_type(KafkaException), wait=wait_exponential(0.5, 10.0), before_sleep=told)
+        @retry(retry=retry_if_exception(again), wait=wait_exponential(0.5, 10.0), before_sleep=told, reraise=True)
         def ask() -> None:
-            self._admin.list_topics(timeout=3.0)
+            asking.metadata(3.0)
 
         ask()
 

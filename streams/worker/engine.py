@@ -61,7 +61,9 @@ class Engine:
         self._ticks = Ticks(backfill=settings.backfill)
         self._reader = Reader(settings, self)
         self._standby = Standby(settings, logic, broker, partitions, self._reader.member) if settings.standby_replicas else None
-        self._app, self._channels = build_app(settings.app_id, settings.servers, settings.state, self.react)
+        self._app, self._channels = build_app(
+            settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
+        )
         self._partitions: dict[int, Partition] = {}
         self._assignment = 0
         self._group: Any = None

@@ -34,7 +34,7 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
         asked.append(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    environment = os.environ | {MEMBER: "1"}
+    environment = os.environ | settings.security.environment() | {MEMBER: "1"}
     fleet = [
         subprocess.Popen(_command(settings, number, processes), stdin=subprocess.PIPE, env=environment)
         for number in range(processes)
@@ -68,6 +68,7 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
         "memory": settings.memory_bytes // processes,
         "standby-replicas": settings.standby_replicas,
         "processes": 1,
+        **settings.security.flags(),
     }
     if settings.metrics_port is not None:
         flags |= {"metrics-port": settings.metrics_port + number, "metrics-address": settings.metrics_address}
@@ -76,7 +77,9 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
     parts = [f"--{name}={value}" for name, value in flags.items()]
     parts += [f"--program={path}" for path in settings.programs] + [f"--without={path}" for path in settings.without]
     parts += ["--backfill"] if settings.backfill else []
-    run = f"import sys; sys.path.insert(0, {_HOME!r}); from streams.cli.main import main; main()"  # whatever this process runs from
+    run = (
+        f"import sys; sys.path.insert(0, {_HOME!r}); from streams.cli.main import main; main()"  # whatever this process runs from
+    )
     return [sys.executable, "-P", "-c", run, "worker", *parts]
 
 

@@ -26,7 +26,7 @@ PARTITION_UA: Final = -1  # librdkafka's word for: ask the partitioner
 def producer_settings(settings: WorkerSettings) -> dict[str, Any]:
     """`delivery.timeout.ms` is within the transaction's: what cannot be sent fails the cycle and does not outlive it."""
     return {
-        "bootstrap.servers": settings.servers,
+        **settings.connection,
         "client.id": settings.app_id,
         "partitioner": "murmur2",
         "compression.type": "lz4",

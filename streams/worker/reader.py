@@ -52,7 +52,7 @@ class Reader(threading.Thread):
         self._numbers: list[int] = []
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.servers,
+                **settings.connection,
                 "group.id": settings.app_id,
                 "client.id": settings.app_id,
                 "partition.assignment.strategy": "range",

@@ -230,7 +230,7 @@ def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
     """A consumer in no group: reads what is committed, and says where a partition ends."""
     return Consumer(
         {
-            "bootstrap.servers": settings.servers,
+            **settings.connection,
             "group.id": f"{settings.app_id}-recovery",  # the client wants one; nothing is ever joined or committed
             "isolation.level": "read_committed",
             "enable.auto.commit": False,

@@ -68,7 +68,7 @@ def _work(settings: WorkerSettings, logic: Logic, watch: Watch | None) -> tuple[
     broker.wait()
     partitions = broker.partitions()
     if not settings.embedded:
-        verify(settings.broker)
+        verify(settings.cluster)
     publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
     _collect_garbage_rarely()
     say("started", f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")

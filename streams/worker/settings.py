@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from streams.errors import WrongUsage
+from streams.brokers import Cluster, connection, servers
 from streams.logs import Format
+from streams.security import NO_SECURITY, Security
 
 EMBEDDED: Final = "embedded"
-KAFKA: Final = "kafka"
 _EMBEDDED_SESSION_MS: Final = 6_000  # librdkafka's mock cluster lets nobody wait longer for a rebalance
 
 
@@ -18,6 +18,7 @@ class WorkerSettings:
 
     broker: str
     state: Path
+    security: Security = NO_SECURITY
     programs: tuple[Path, ...] = ()
     without: tuple[str, ...] = ()
     app_id: str = "pointstream"
@@ -47,10 +48,17 @@ class WorkerSettings:
     @property
     def servers(self) -> str:
         """`host:port[,host:port]`, as the clients take it. Raises `WrongUsage`."""
-        scheme, found, servers = self.broker.partition("://")
-        if not found or scheme not in {KAFKA, EMBEDDED} or not servers:
-            raise WrongUsage(f"--broker {self.broker}: write kafka://HOST:PORT, or embedded://HOST:PORT for the embedded broker")
-        return servers.replace("kafka://", "")
+        return servers(self.broker)
+
+    @property
+    def cluster(self) -> Cluster:
+        """The embedded broker asks nobody who they are, whatever the environment says of others."""
+        return Cluster(self.broker, NO_SECURITY if self.embedded else self.security)
+
+    @property
+    def connection(self) -> dict[str, Any]:
+        """What every client is told first: where the broker is, and how it is spoken to."""
+        return connection(self.cluster)
 
     @property
     def session_ms(self) -> int:

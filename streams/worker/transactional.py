@@ -11,6 +11,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from streams.errors import WrongUsage
 from streams.logs import CLIENT
 from streams.worker.cycle import CycleFailedError, FencedError, Parcel
 from streams.worker.producing import Sender, producer_settings
@@ -30,7 +31,12 @@ class Transactional:
         )
         self._timeout = settings.transaction_timeout_ms / 1000
         self._sender = Sender(self._producer)
-        self._producer.init_transactions(30.0)
+        try:
+            self._producer.init_transactions(30.0)
+        except KafkaException as error:
+            if error.args[0].code() in _NOT_ALLOWED:
+                raise WrongUsage(f"the broker does not allow this worker's transactions: {error.args[0].str()}") from None
+            raise
 
     def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
         sender = self._sender
@@ -66,6 +72,7 @@ class Transactional:
 
 
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001  # its public name
+_NOT_ALLOWED = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 
 
 def _offsets(parcels: list[Parcel]) -> list[TopicPartition]:

@@ -42,11 +42,13 @@ def free_row(count: int) -> int:
 
 
 @contextmanager
-def real_kafka(data: Path, brokers: int = 1) -> Iterator[str]:
+def real_kafka(data: Path, brokers: int = 1, *, secure: bool = False) -> Iterator[str]:
     """A broker of this project's own command, or a cluster of them; gives host:port, comma, host:port."""
-    port, controller_port = free_ports() if brokers == 1 else (first := free_row(2 * brokers), first + 1)
+    row = 4 if secure else 2 * brokers
+    port, controller_port = free_ports() if row == 2 else (first := free_row(row), first + 1)
     told = ["start", "--data", str(data), "--port", str(port), "--controller-port", str(controller_port), "--timeout", "90"]
     more = ["--brokers", str(brokers), "--heap", "320m"] if brokers > 1 else []
+    more += ["--secure"] if secure else []
     started = subprocess.run([COMMAND, *told, *more], check=False, capture_output=True, text=True)
     assert started.returncode == 0, started.stderr
     try:
