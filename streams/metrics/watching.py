@@ -1,10 +1,15 @@
-"""What watches a worker: takes what the engine tells to metrics and health. The one module that puts these together."""
+"""What watches a worker: takes what the engine tells to metrics and health. The one module that puts these together.
 
+A mistake in here is told in the log, and leaves a figure wrong; it never stops a worker, whose points are right all the same.
+"""
+
+import functools
+import logging
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final
+from typing import Concatenate, Final, ParamSpec
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector, disable_created_metrics
 
@@ -20,7 +25,23 @@ from streams.worker.cycle import Parcel
 from streams.worker.partition import Partition
 from streams.worker.settings import WorkerSettings
 
+_log: Final = logging.getLogger(__name__)
 _LOOP_SECONDS: Final = 10.0
+_LOOK_AGAIN_SECONDS: Final = 60.0
+_Told = ParamSpec("_Told")
+
+
+def _safe(take: "Callable[Concatenate[Watching, _Told], None]") -> "Callable[Concatenate[Watching, _Told], None]":
+    """What is told here raises nothing where it is told from."""
+
+    @functools.wraps(take)
+    def taken(self: "Watching", /, *args: _Told.args, **kwargs: _Told.kwargs) -> None:
+        try:
+            take(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001  # see above
+            _log.warning("a metric could not be taken (%s)", take.__name__, exc_info=error)
+
+    return taken
 
 
 class Watching:
@@ -41,6 +62,7 @@ class Watching:
 
     # what the engine tells
 
+    @_safe
     def assigned(self, numbers: Sequence[int]) -> None:
         self._began = time.monotonic()
         self.events.rebalanced("assigned")
@@ -55,16 +77,19 @@ class Watching:
         self.standing.recovery_left = {}
         self._tell_ready()
 
+    @_safe
     def revoked(self, *, lost: bool) -> None:
         self.events.rebalanced("lost" if lost else "revoked")
         self.health.recovered.set(False, "the partitions were taken away; waiting for others")
         self._tell_ready()
 
+    @_safe
     def replaying(self, left: Mapping[int, int], replayed: int) -> None:
         self.standing.recovery_left = dict(left)
         self.events.replayed(replayed)
         self.health.recovered.set(False, f"replaying the changelog: {sum(left.values()):,} offsets left")
 
+    @_safe
     def recovered(self, partitions: Mapping[int, Partition]) -> None:
         self.standing.recovered(partitions)
         self.health.recovered.set(True, f"{len(partitions)} partitions open")
@@ -72,10 +97,12 @@ class Watching:
             self.events.recovered(time.monotonic() - self._began)
         self._tell_ready()
 
+    @_safe
     def dropped(self) -> None:
         self.standing.dropped()
         self.sweep.dropped()
 
+    @_safe
     def kept(self, parcels: Sequence[Parcel], seconds: float) -> None:
         now = time.time()
         self.events.kept(parcels, seconds, now)
@@ -84,11 +111,13 @@ class Watching:
                 self.standing.applied(piece.topic, parcel.partition.number, now, piece.last_ms)
         self.standing.kept_at = now
 
+    @_safe
     def not_kept(self, *, fenced: bool) -> None:
         self.events.not_kept(fenced=fenced)
         self.health.recovered.set(False, "a cycle was not kept: the partitions are to be recovered")
         self._tell_ready()
 
+    @_safe
     def clock(self, found: Mapping[Place, int], applied: int, waiting_seconds: float) -> None:
         self.standing.ends(found)
         self.health.progressed(applied, waiting_seconds)
@@ -97,8 +126,14 @@ class Watching:
         self.health.beat()
 
     def look(self, partitions: Mapping[int, Partition]) -> float:
-        return self.sweep.look(partitions)
+        try:
+            return self.sweep.look(partitions)
+        except Exception as error:  # noqa: BLE001  # as `_safe`
+            _log.warning("the sweep failed and begins anew", exc_info=error)
+            self.sweep.dropped()
+            return _LOOK_AGAIN_SECONDS
 
+    @_safe
     def ending(self, kind: str, why: str) -> None:
         note_end(self._state, kind)
         self.health.ending(why)

@@ -44,11 +44,11 @@ def unknown(expression: str, known: set[str]) -> set[str]:
     return (named - recorded) | (set(NAME.findall(RECORDED.sub("", expression))) - known)
 
 
-def promtool(*arguments: str | Path, cwd: Path = FOLDER) -> subprocess.CompletedProcess[str]:
-    """Run it. Where there is none the test skips and says so; in CI it fails."""
+def promtool(*arguments: str | Path, cwd: Path = FOLDER, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run it, `given` this on standard input. Where there is none the test skips and says so; in CI it fails."""
     found = shutil.which("promtool")
     if found is None:
         if os.environ.get(REQUIRE_PROMTOOL):
             pytest.fail(f"{REQUIRE_PROMTOOL} is set, and there is no promtool")
         pytest.skip("there is no promtool here, so the rules are not run; on Debian and Ubuntu: apt-get install prometheus")
-    return subprocess.run([found, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+    return subprocess.run([found, *arguments], cwd=cwd, input=given, capture_output=True, text=True, check=False)

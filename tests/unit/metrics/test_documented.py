@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+from prometheus_client import generate_latest
+
+from streams.audit.metrics import Metrics
 from tests.conftest import ROOT
+from tests.unit.deploy.prometheus import promtool
 from tests.unit.metrics.scene import Scene
 from tests.unit.metrics.test_events import now_ms, sale
 
@@ -18,8 +22,8 @@ def documented() -> dict[str, tuple[str, set[str]]]:
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
 
 
-def exported(folder: Path) -> dict[str, tuple[str, set[str]]]:
-    """After a worker has done a little of everything, so that each metric has a series to look at."""
+def worked(folder: Path) -> Scene:
+    """A worker that has done a little of everything, so that each metric has a series to look at."""
     scene = Scene(folder)
     scene.apply("purchases", [sale("R1"), sale("R2", profile_id="p2")], now_ms())
     scene.keep()
@@ -28,6 +32,11 @@ def exported(folder: Path) -> dict[str, tuple[str, set[str]]]:
     scene.watching.clock({("purchases", 0): 5}, 3, 0.0)
     scene.sweep()
     scene.watching.standing.recovery_left = {0: 1}
+    return scene
+
+
+def exported(folder: Path) -> dict[str, tuple[str, set[str]]]:
+    scene = worked(folder)
     found = {}
     for family in scene.watching.registry.collect():
         if family.name.startswith("pointstream_"):
@@ -44,6 +53,12 @@ def test_every_metric_is_documented_and_every_row_is_exported(tmp_path: Path) ->
     assert {name: told for name, told in found.items() if name not in without_series} == {
         name: told for name, told in rows.items() if name not in without_series
     }
+
+
+def test_promtool_has_nothing_to_say_of_what_is_exposed(tmp_path: Path) -> None:
+    for exposed in (worked(tmp_path).exposed(), generate_latest(Metrics().registry).decode()):
+        done = promtool("check", "metrics", given=exposed)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_names_are_as_prometheus_wants_them(tmp_path: Path) -> None:

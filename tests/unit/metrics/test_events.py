@@ -68,6 +68,17 @@ def test_a_cycle_that_was_not_kept_counts_as_failed_and_nothing_else(tmp_path: P
     assert scene.total("pointstream_records_total") == 0
 
 
+def test_a_mistake_in_the_metrics_stops_no_worker(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene(tmp_path)
+    scene.watching.events = scene.watching.sweep = scene.watching.standing = None  # type: ignore[assignment]
+    scene.apply("purchases", [sale("R1")], now_ms())
+    scene.keep()
+    scene.watching.clock({}, 1, 0.0)
+    scene.watching.revoked(lost=True)
+    assert not scene.partitions[0].dirty, "the cycle was kept"
+    assert len(caplog.records) == 3
+
+
 def test_the_next_worker_tells_why_the_last_one_ended(tmp_path: Path) -> None:
     Scene(tmp_path).watching.ending("frozen", "this process stood still")
     Scene(tmp_path).watching.ending("frozen", "this process stood still")
