@@ -239,11 +239,13 @@ class Engine:
 
     def assigned(self, assignment: int, numbers: list[int], group: Any) -> None:
         """Reader's thread: these partitions are ours from now on, once they are recovered."""
+        _log.info("assigned partitions %s", numbers)
         self._watch.assigned(numbers)
         self._loop.call_soon_threadsafe(self._begin_recovery, assignment, numbers, group)
 
     def revoked(self, *, lost: bool) -> None:
         """Reader's thread, inside the rebalance: returns when everything is committed, or dropped, and closed."""
+        _log.info("letting go of partitions %s", "that were lost" if lost else "that others are to have")
         self._watch.revoked(lost=lost)
         asyncio.run_coroutine_threadsafe(self.let_go(lost=lost), self._loop).result(_LET_GO_SECONDS)
 
