@@ -1,6 +1,6 @@
 """A worker without a broker: its partitions in memory, its commit cycle, and what watches it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition, Position
 from streams.worker.settings import WorkerSettings
 from tables.memory import MemoryStore
+from tables.store import Store
 from tables.table import Table
 
 PROGRAM = """
@@ -45,14 +46,14 @@ class Taken:
 class Scene:
     """One worker with so many partitions; records go where they are put."""
 
-    def __init__(self, state: Path, text: str = PROGRAM, partitions: int = 1) -> None:
+    def __init__(self, state: Path, text: str = PROGRAM, partitions: int = 1, store: Callable[[], Store] = MemoryStore) -> None:
         catalog = build_catalog([read_document(text, "club.yaml")])
         self.watching = Watching(WorkerSettings(broker="kafka://127.0.0.1:1", state=state), catalog)
         self.core = Core(catalog)
         self.partitions = {
             number: Partition(
                 number,
-                LedgerReactions(self.core, Table(MemoryStore())),
+                LedgerReactions(self.core, Table(store())),
                 Position(inputs=dict.fromkeys(CONSUMED, 0)),
                 backfill=False,
             )

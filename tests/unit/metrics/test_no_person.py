@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from streams.logs import configure, say
+from tables.memory import MemoryStore
 from tests.unit.metrics.scene import PROGRAM, Scene
 from tests.unit.metrics.test_events import now_ms, sale
 
@@ -73,20 +74,24 @@ def test_no_mark_is_in_the_metrics(program: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_an_exception_is_told_by_its_type_and_place_alone(form: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configure(form)
-    scene = Scene(tmp_path)
-    scene.core._react = fail  # type: ignore[method-assign,assignment]
+    scene = Scene(tmp_path, store=Broken)
     scene.apply("purchases", [sale(f"{MARK}-receipt", f"{MARK}-who")], now_ms())
     errors = scene.partitions[0].reactions.outbox.errors
     assert [MARK in str(error) for error in errors] == [True]
     logging.getLogger("streams.worker.engine").error("partition 0: applying a record failed", exc_info=errors[0])
     said = capsys.readouterr().err
     assert MARK not in said
-    assert "KeyError at agents/core.py:" in said
+    assert "KeyError at tables/table.py:" in said
     assert "Traceback" not in said
 
 
-def fail(*_: object) -> str:
-    raise KeyError(f"{MARK}-who")
+class Broken(MemoryStore):
+    """Fails at every receipt, and says which."""
+
+    def get(self, key: bytes) -> bytes | None:
+        if key.startswith(b"r"):
+            raise KeyError(key)
+        return super().get(key)
 
 
 def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
