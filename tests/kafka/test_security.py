@@ -121,6 +121,7 @@ def test_a_clients_certificate_lets_it_in(secured: Secured) -> None:
     reach(Cluster(secured.by_certificate, Security(**files)))  # type: ignore[arg-type]  # all are paths
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it ends its TLS connections after it has stopped
 def test_the_other_client_library_comes_in_by_the_same_settings(secured: Secured) -> None:
     async def ask() -> int:
         client = AIOKafkaProducer(bootstrap_servers=secured.by_password.removeprefix("kafka://"), **aiokafka(secured.security))
