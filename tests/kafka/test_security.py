@@ -4,13 +4,9 @@ The listeners are those of `deploy/kafka/kafka start --secure`; its plain one, w
 """
 
 import asyncio
-import json
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -18,90 +14,52 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import LEDGER_ENTRIES
 from streams.brokers import Cluster, reach
 from streams.security import Security, aiokafka
-from tests.conftest import ROOT
-from tests.kafka.help import Process, processes, read_all, real_kafka
+from tests.kafka.help import Process, processes, read_all
 from tests.kafka.receipts import program_file, records
+from tests.kafka.secured import Secured, pointstream, run, secured_kafka
 from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 PASSWORD = "POINTSTREAM_SASL_PASSWORD"
 
 
-class Secured(NamedTuple):
-    """`plain`: host:port of the listener that asks nobody; the addresses of the other two, and where their certificates lie."""
-
-    plain: str
-    by_password: str
-    by_certificate: str
-    place: Path
-
-    @property
-    def flags(self) -> list[str]:
-        """Over TLS, with the password out of its file."""
-        password = ["--sasl-username", "pointstream", "--sasl-password-file", str(self.place / "password")]
-        return ["--broker", self.by_password, "--tls-ca", str(self.place / "ca.pem"), *password]
-
-    @property
-    def security(self) -> Security:
-        return Security(ca=self.place / "ca.pem", username="pointstream", password_file=self.place / "password")
-
-
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    data = tmp_path_factory.mktemp("secure")
-    with real_kafka(data, secure=True) as servers:
-        port = int(servers.rsplit(":", 1)[1])
-        yield Secured(servers, f"kafka://127.0.0.1:{port + 2}", f"kafka://127.0.0.1:{port + 3}", data / "secure")
-
-
-def run(*arguments: object, environment: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, arguments)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | (environment or {}),
-    )
-
-
-def pointstream(*arguments: object) -> Any:
-    done = run(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    with secured_kafka(tmp_path_factory.mktemp("secure")) as found:
+        yield found
 
 
 def test_every_command_works_over_tls_with_a_password(secured: Secured, tmp_path: Path) -> None:
     password = (secured.place / "password").read_text().strip()
-    topics = pointstream("topics", *secured.flags, "--partitions", PARTITIONS)
+    topics = pointstream("topics", *secured.flags(), "--partitions", PARTITIONS)
     assert {topic["created"] for topic in topics} == {True}
     sent = [value for _, value in records(400, 1)]
     (tmp_path / "receipts.jsonl").write_bytes(b"".join(b"%b\n" % value for value in sent if value.endswith(b"}")))
-    produced = run("produce", "purchases", tmp_path / "receipts.jsonl", *secured.flags)
+    produced = run("produce", "purchases", tmp_path / "receipts.jsonl", *secured.flags())
     assert produced.returncode == 0, produced.stderr
     count = len((tmp_path / "receipts.jsonl").read_bytes().splitlines())
     with processes() as everybody:
-        told = [*secured.flags, "--program", str(program_file(tmp_path)), "--state", str(tmp_path / "state")]
+        told = [*secured.flags(), "--program", str(program_file(tmp_path)), "--state", str(tmp_path / "state")]
         worker = Process(["-c", COMMAND, "worker", *told, "--backfill", "--processes", "2"], tmp_path / "worker.log")
         everybody.append(worker)
         wait_until(secured.plain, count, worker)
         children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
         seen = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in (str(worker.pid), *children)]
-        assert run("profile", "stop", "p1", *secured.flags).returncode == 0
-        assert run("profile", "release", "p1", *secured.flags).returncode == 0
+        assert run("profile", "stop", "p1", *secured.flags()).returncode == 0
+        assert run("profile", "release", "p1", *secured.flags()).returncode == 0
         assert worker.end() == 0, worker.said()
     assert len(seen) == 3
     assert password.encode() not in b"".join(seen)
     assert password not in worker.said()
     entries = len(read_all(secured.plain, LEDGER_ENTRIES, PARTITIONS))
     assert entries > 100
-    audited = pointstream("audit", *secured.flags)
+    audited = pointstream("audit", *secured.flags())
     assert (audited["entries"], audited["violations"]) == (entries, 0)
-    exported = pointstream("export", *secured.flags, "--output", tmp_path / "run.jsonl")
+    exported = pointstream("export", *secured.flags(), "--output", tmp_path / "run.jsonl")
     assert sum(partition["records"] for partition in exported["partitions"]) == count
-    assert pointstream("dead-letters", "list", *secured.flags)["count"] > 0
-    assert pointstream("dead-letters", "replay", *secured.flags, "--dry-run")["put_back"] > 0
-    states = pointstream("state-hash", *secured.flags, *(f"--state={tmp_path}/state/process-{n}" for n in (0, 1)))
+    assert pointstream("dead-letters", "list", *secured.flags())["count"] > 0
+    assert pointstream("dead-letters", "replay", *secured.flags(), "--dry-run")["put_back"] > 0
+    states = pointstream("state-hash", *secured.flags(), *(f"--state={tmp_path}/state/process-{n}" for n in (0, 1)))
     assert len(states) == 3
 
 

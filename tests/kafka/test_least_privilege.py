@@ -1,0 +1,141 @@
+"""The users of the Strimzi manifests, on a broker that knows nobody else: each command works with its user's rights and no others.
+
+The rules are read out of the manifest itself, as Strimzi's user operator would set them.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
+
+from schemas.topics import LEDGER_ENTRIES
+from streams.brokers import Cluster, RefusedError, reach
+from tests.conftest import ROOT
+from tests.kafka.help import Process, new_topics, processes, read_all
+from tests.kafka.receipts import program_file, records
+from tests.kafka.secured import Secured, pointstream, run, secured_kafka
+from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+USERS = ROOT / "deploy" / "kubernetes" / "strimzi" / "users.yaml"
+_KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "transactionalId": ResourceType.TRANSACTIONAL_ID}
+_PATTERNS = {"literal": ResourcePatternType.LITERAL, "prefix": ResourcePatternType.PREFIXED}
+_OPERATIONS = {
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+    "Describe": AclOperation.DESCRIBE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+}
+
+
+def bindings(user: dict[str, Any]) -> list[AclBinding]:
+    name = f"User:{user['metadata']['name']}"
+    return [
+        AclBinding(
+            _KINDS[rule["resource"]["type"]],
+            rule["resource"]["name"],
+            _PATTERNS[rule["resource"]["patternType"]],
+            name,
+            rule["host"],
+            _OPERATIONS[operation],
+            AclPermissionType.ALLOW,
+        )
+        for rule in user["spec"]["authorization"]["acls"]
+        for operation in rule["operations"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """With the topics, and the users of the manifest."""
+    with secured_kafka(tmp_path_factory.mktemp("secure")) as found:
+        new_topics(found.plain, PARTITIONS)
+        admin = AdminClient({"bootstrap.servers": found.plain})
+        users = list(yaml.safe_load_all(USERS.read_text(encoding="utf-8")))
+        way = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+        for user in users:
+            name, password = user["metadata"]["name"], secrets.token_urlsafe(16)
+            (found.place / name).write_text(password)
+            _done(admin.alter_user_scram_credentials([UserScramCredentialUpsertion(name, way, password.encode())]))
+            _done(admin.create_acls(bindings(user)))
+        for user in users:
+            _known(found, user["metadata"]["name"])
+        yield found
+
+
+def _done(answers: Mapping[Any, Any]) -> None:
+    for answer in answers.values():
+        answer.result()
+
+
+def _known(secured: Secured, name: str) -> None:
+    """The broker knows a user a moment after it has said so."""
+    security = replace(secured.security, username=name, password_file=secured.place / name)
+    until = time.monotonic() + 20
+    while True:
+        try:
+            reach(Cluster(secured.by_password, security))
+        except RefusedError:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
+
+
+def flags(secured: Secured, user: str) -> list[str]:
+    return secured.flags(f"pointstream-{user}", secured.place / f"pointstream-{user}")
+
+
+def test_each_command_works_with_the_rights_of_its_user_and_no_others(secured: Secured, tmp_path: Path) -> None:
+    operator = flags(secured, "operator")
+    assert run("topics", "--verify-only", *operator).returncode == 0
+    lines = [value for _, value in records(300, 2) if value.endswith(b"}")]
+    (tmp_path / "receipts.jsonl").write_bytes(b"".join(b"%b\n" % value for value in lines))
+    produced = run("produce", "purchases", tmp_path / "receipts.jsonl", *flags(secured, "feed"))
+    assert produced.returncode == 0, produced.stderr
+    told = [*flags(secured, "worker"), "--program", str(program_file(tmp_path)), "--state", str(tmp_path / "state")]
+    told += ["--backfill", "--standby-replicas", "1", "--processes", "2", "--instance-id", "pointstream-0"]
+    with processes() as everybody:
+        everybody.append(worker := Process(["-c", COMMAND, "worker", *told], tmp_path / "worker.log"))
+        wait_until(secured.plain, len(lines), worker)
+        released = run("profile", "release", "p1", *operator)
+        assert "has followed" in released.stderr, released.stderr
+        assert worker.end() == 0, worker.said()
+    assert "authoriz" not in worker.said().lower()
+    audited = pointstream("audit", *flags(secured, "auditor"))
+    assert audited["entries"] == len(read_all(secured.plain, LEDGER_ENTRIES, PARTITIONS)) > 100
+    pointstream("export", *operator, "--output", tmp_path / "run.jsonl")
+    assert pointstream("dead-letters", "list", *operator)["count"] > 0
+    assert pointstream("state-hash", *operator)[0]["states"] > 0
+
+
+REFUSED = {
+    "a feed reads no ledger": ("feed", ["audit"], "is not there"),
+    "an auditor sends no receipts": ("auditor", ["produce", "purchases", "-"], "is not there"),
+    "a feed sees no dead letters": ("feed", ["dead-letters", "list"], "is not there"),
+    "an operator is no worker": ("operator", ["worker", "--program=docs/examples/club.yaml"], "does not allow"),
+}
+
+
+@pytest.mark.parametrize(("user", "command", "sentence"), REFUSED.values(), ids=REFUSED)
+def test_what_a_user_may_not_is_refused(secured: Secured, tmp_path: Path, user: str, command: list[str], sentence: str) -> None:
+    more = [f"--state={tmp_path}"] if command[0] == "worker" else []
+    done = run(*command, *flags(secured, user), *more)
+    assert done.returncode == 2, done.stderr
+    assert sentence in done.stderr
