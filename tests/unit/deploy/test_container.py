@@ -15,7 +15,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+DOCKERFILE = (DEPLOY / "image" / "Dockerfile").read_text(encoding="utf-8")
 VERSIONED = re.compile(r"[\w./-]+:v?\d+\.\d+[\w.-]*")
 WRITES_TO_ITS_ROOT = {"kafka"}  # its launcher writes its configuration beside itself
 
@@ -101,7 +101,7 @@ def test_the_image_runs_without_a_name_rights_or_a_shell() -> None:
 
 
 def test_the_image_is_made_of_versions_and_hashes() -> None:
-    assert [VERSIONED.fullmatch(base.partition(" AS ")[0]) is not None for base in instructions("FROM")] == [True, True]
+    assert [VERSIONED.fullmatch(base.partition(" AS ")[0]) is not None for base in instructions("FROM")] == [True, True, True]
     assert any("--require-hashes -r requirements.lock" in run for run in instructions("RUN"))
     assert not instructions("ADD")
 

@@ -115,13 +115,14 @@ def test_its_command_is_a_worker_with_flags_that_exist() -> None:
     assert name == "worker"
     assert {argument for argument in arguments if argument.startswith("--")} <= flags
     told = dict(zip(arguments[::2], arguments[1::2], strict=True))
-    assert told["--state"] == _said("VOLUME") == _said("WORKDIR")
+    assert told["--state"] == _said("WORKDIR")
+    assert json.loads(_said("VOLUME")) == [told["--state"]]
     assert told["--metrics-port"] == _said("EXPOSE")
 
 
 def test_every_stage_has_the_same_python() -> None:
     bases = {rest.partition(" AS ")[0] for word, rest in _instructions() if word == "FROM"}
-    assert bases == {"python:${PYTHON}"}
+    assert len(bases) == 1
 
 
 @pytest.mark.parametrize(("loop_seconds", "code"), [(60, 0), (0, 1)], ids=["it lives", "its loop is silent for too long"])

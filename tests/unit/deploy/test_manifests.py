@@ -17,7 +17,7 @@ from streams.health.checks import Health
 from streams.health.server import application
 from streams.topics import DEFAULT_PARTITIONS
 from tests.conftest import ROOT
-from tests.deploy.kustomize import Key, documents, files, resolve
+from tests.unit.deploy.kustomize import Key, documents, files, resolve
 
 FOLDER = ROOT / "deploy" / "kubernetes"
 TOPS = {"base": FOLDER / "base", "production": FOLDER / "overlays" / "production"}
