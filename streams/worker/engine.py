@@ -34,6 +34,9 @@ from tables.rocks import StoreLockedError
 _log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
 _BEAT_SECONDS: Final = 0.1
+_WHILE_BEHIND: Final = 5
+"""So many times as long a cycle lasts while there is more to read than a cycle can take: nobody waits for it less by that, the lag is longer,
+and a profile that comes several times is written once. It is a fifth cheaper for worker and broker (docs/benchmarks.md)."""
 _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
 
 
@@ -121,6 +124,8 @@ class Engine:
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
             await asyncio.sleep(max(period - (time.monotonic() - started), 0.005))
+            while self._reader.behind and time.monotonic() - started < period * _WHILE_BEHIND:  # noqa: ASYNC110  # it is a length of time
+                await asyncio.sleep(period / 4)
 
     async def _clock(self) -> None:
         """Notes ends for ticks, and watches that things get on."""

@@ -43,6 +43,7 @@ class Listener(Protocol):
 class Reader(threading.Thread):
     def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
         super().__init__(name="reader", daemon=True)
+        self.behind = False  # the last poll brought as many records as it may: there are more
         self._settings = settings
         self._listener = listener
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -97,6 +98,7 @@ class Reader(threading.Thread):
                     self._orders.get()()
                 assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
                 messages = self._consumer.consume(self._settings.poll_records, _WAIT_SECONDS)
+                self.behind = len(messages) >= self._settings.poll_records
                 if assignment != self._assignment:
                     self._member = self._consumer.memberid()
                 if messages:
