@@ -82,7 +82,7 @@ class _Bridge(logging.Handler):
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        message = _said_by(record)
         known, now = (record.name, message[:80]), time.monotonic()
         at, left_out = self._said.get(known, (0.0, 0))
         if at and now - at < _AGAIN_SECONDS:
@@ -96,6 +96,13 @@ class _Bridge(logging.Handler):
             facts["error"] = told(record.exc_info[1])
         level = "error" if record.levelno >= logging.ERROR else "warning" if record.levelno >= logging.WARNING else "info"
         say("log", message, level, logger=record.name, **facts)
+
+
+def _said_by(record: logging.LogRecord) -> str:
+    """A library that tells of an exception puts it into its sentence, too (`Crashed reason=%r`): then only the words around it are told."""
+    if record.exc_info and record.name.partition(".")[0] not in _PACKAGES:
+        return str(record.msg).partition("\n")[0]
+    return record.getMessage()
 
 
 def _as_text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

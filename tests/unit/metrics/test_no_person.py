@@ -85,6 +85,18 @@ def test_an_exception_is_told_by_its_type_and_place_alone(form: Any, tmp_path: P
     assert "Traceback" not in said
 
 
+def test_what_a_library_says_of_an_exception_is_told_without_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text")
+    error = KeyError(f"{MARK}-who")
+    logging.getLogger("mode.services").error("[%s] Crashed reason=%r", "service", error, exc_info=error)
+    text = f"Task exception was never retrieved\nfuture: {error!r}"
+    logging.getLogger("asyncio").error(text, exc_info=error)
+    said = capsys.readouterr().err
+    assert MARK not in said
+    assert "Crashed" in said
+    assert "Task exception was never retrieved: KeyError" in said
+
+
 class Broken(MemoryStore):
     """Fails at every receipt, and says which."""
 
