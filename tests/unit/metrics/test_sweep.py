@@ -93,3 +93,45 @@ def test_a_look_is_short_and_rests_long(tmp_path: Path) -> None:
         looks += 1
         assert rest >= (time.monotonic() - began) * 40
     assert looks >= 1_000 // sweep.PROFILES_A_LOOK
+
+
+def test_the_sums_are_those_of_the_ledgers_whatever_was_reserved_or_spent(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale(f"R{n}", f"p{n % 5}") for n in range(40)], now_ms())
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    requests = [
+        {
+            "kind": kind,
+            "redemption_id": f"X{n}",
+            "profile_id": f"p{n}",
+            "program": "club",
+            "point": "pts",
+            "points": "30.05",
+            "requested_at": at,
+        }
+        for n, kind in enumerate(("redeem", "reserve", "reserve"))
+    ]
+    scene.apply("redemptions", [json.dumps(request).encode() for request in requests], now_ms())
+    scene.keep()
+    scene.sweep()
+    ledgers = [profile.programs["club"].ledgers["pts"] for _, profile in scene.partitions[0].table.profiles()]  # type: ignore[attr-defined]
+    for state in ("active", "pending", "reserved"):
+        assert (
+            scene.total("pointstream_outstanding_points", state=state) == sum(getattr(ledger, state) for ledger in ledgers) / 100
+        )
+    assert scene.total("pointstream_outstanding_points", state="reserved") == 60.1
+
+
+def test_what_is_due_and_has_not_happened_is_overdue_until_a_tick_comes(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, PROGRAM.replace("30 days", "30 minutes"))
+    past = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 1_700))
+    scene.apply("purchases", [sale("R1", closed_at=past)], now_ms() - 60_000)
+    scene.keep()
+    partition, glances = scene.partitions[0], scene.watching.sweep.glances
+    scene.watching.look(scene.partitions)
+    assert glances[0].overdue == 0
+    later = time.time_ns() // 1000 + 200_000_000
+    assert len(partition.table.overdue(later, 1_000)) == 1  # type: ignore[attr-defined]
+    partition.tick(later, 500)
+    scene.keep()
+    assert partition.table.overdue(later, 1_000) == []  # type: ignore[attr-defined]
