@@ -52,6 +52,7 @@ class TopicReader:
         self.partitions = sorted(found.partitions)
         self.offsets: dict[int, int] = {}
         self._ends: dict[int, int] = {}
+        self._reached: dict[int, int] = {}  # where a partition was read to its end, past what is no record (markers of transactions)
 
     def begin(self, offsets: dict[int, int]) -> None:
         """Read on from these offsets; a partition without one from its beginning."""
@@ -80,6 +81,7 @@ class TopicReader:
                         done.add(message.partition())
                 elif error.code() == _EOF:
                     done.add(message.partition())
+                    self._reached[message.partition()] = message.offset()
                     heard = time.monotonic()
                 elif error.fatal() or error.code() in _OURS:
                     raise Stop(f"{self._topic} cannot be read: {_OURS.get(error.code(), error.str())}")
@@ -94,7 +96,7 @@ class TopicReader:
         found = {}
         for number in self.partitions:
             _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
-            found[number] = max(end - self.offsets[number], 0)
+            found[number] = max(end - max(self.offsets[number], self._reached.get(number, 0)), 0)
         return found
 
     def close(self) -> None:
