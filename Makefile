@@ -14,7 +14,7 @@ CHECKS ?= $(shell grep -ls '^tests:' docs/examples/*.yaml tests/checks/*.yaml ..
 COMPILED_TESTS := tests/compiled tests/checks/test_checks.py tests/golden tests/properties/test_state_machine.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test chaos returns compile compiled-test wheel bench golden-update picture lock clean
+.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test chaos returns compile compiled-test wheel bench golden-update manifests picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ bench: $(VENV)/.installed-dev ## the benchmarks: medians and ratios as a table
 golden-update: $(VENV)/.installed-dev ## write the golden records and published schemas anew (then read the diff)
 	@$(BIN)/python -m schemas.json_schema > .program.json.new && mv .program.json.new schemas/published/program.json
 	@POINTSTREAM_GOLDEN_UPDATE=1 $(BIN)/python -m pytest -m "not kafka" tests/golden $(ARGS)
+
+manifests: $(VENV)/.installed ## topics and users for Strimzi anew, from the registry of topics
+	@$(BIN)/python deploy/kubernetes/strimzi/generate.py
 
 picture: $(VENV)/.installed ## docs/demo.svg from a real run of the demo
 	@$(BIN)/pointstream demo --svg docs/demo.svg

@@ -20,6 +20,7 @@ from streams.security import NO_SECURITY, Security, librdkafka
 
 REACH_SECONDS: Final = 10.0
 _TRY_SECONDS: Final = 1.0
+_CLOSED_SECONDS: Final = 4.0
 _SCHEME: Final = re.compile(r"^(?:(kafka|embedded)://)?(.+)$")
 _SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[^:\s/\[\]]+):[0-9]{1,5}")
 _LOGIN: Final = KafkaError._AUTHENTICATION  # noqa: SLF001  # its public name
@@ -95,18 +96,18 @@ class Admin:
 
     def metadata(self, seconds: float) -> ClusterMetadata:
         """Raises `RefusedError` where the broker does not let us in, else the `KafkaException` of a broker that does not answer."""
-        deadline = time.monotonic() + seconds
+        began = time.monotonic()
         self._complaints.clear()
         while True:
             try:
                 return self.client.list_topics(timeout=_TRY_SECONDS)
             except KafkaException as error:
                 self.client.poll(0)
-                over = time.monotonic() >= deadline
-                refused = refusal(self._broker, self._complaints, over=over)
+                past = time.monotonic() - began
+                refused = refusal(self._broker, self._complaints, over=past >= min(_CLOSED_SECONDS, seconds))
                 if refused is not None:
                     raise RefusedError(refused) from None
-                if over:
+                if past >= seconds:
                     raise KafkaException(
                         next((each.said for each in self._complaints if each.code is not None), *error.args)
                     ) from None
@@ -156,8 +157,8 @@ def refusal(broker: Broker, complaints: Sequence[Complaint], *, over: bool) -> s
             return f"no TLS connection to the broker {broker}: {_short(said)}"
         if "alert bad certificate" in said or "alert certificate required" in said:
             return f"the broker {broker} wants a certificate that it knows: name it with --tls-certificate"
-    last = complaints[-1].said if over and complaints else ""
-    if "Disconnected" in last or (_ALL_DOWN in last and any("Disconnected" in said for _, said in complaints)):
+    last = next((said for _, said in reversed(complaints) if _ALL_DOWN not in said), "")
+    if over and "Disconnected" in last:
         protocol = broker.security.protocol if isinstance(broker, Cluster) else "plaintext"
         return f"the broker {broker} closes each connection: its listener may speak another --security-protocol than {protocol}"
     return None

@@ -5,7 +5,7 @@ The rules are read out of the manifest itself, as Strimzi's user operator would 
 
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from streams.brokers import Cluster, RefusedError, reach
 from tests.conftest import ROOT
 from tests.kafka.help import Process, new_topics, processes, read_all
 from tests.kafka.receipts import program_file, records
-from tests.kafka.secured import Secured, pointstream, run, secured_kafka
+from tests.kafka.secured import Secured, pointstream, run
 from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -61,22 +61,20 @@ def bindings(user: dict[str, Any]) -> list[AclBinding]:
     ]
 
 
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """With the topics, and the users of the manifest."""
-    with secured_kafka(tmp_path_factory.mktemp("secure")) as found:
-        new_topics(found.plain, PARTITIONS)
-        admin = AdminClient({"bootstrap.servers": found.plain})
-        users = list(yaml.safe_load_all(USERS.read_text(encoding="utf-8")))
-        way = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
-        for user in users:
-            name, password = user["metadata"]["name"], secrets.token_urlsafe(16)
-            (found.place / name).write_text(password)
-            _done(admin.alter_user_scram_credentials([UserScramCredentialUpsertion(name, way, password.encode())]))
-            _done(admin.create_acls(bindings(user)))
-        for user in users:
-            _known(found, user["metadata"]["name"])
-        yield found
+@pytest.fixture(scope="module", autouse=True)
+def users(secured: Secured) -> None:
+    """With the topics, the users of the manifest, and their rights."""
+    new_topics(secured.plain, PARTITIONS)
+    admin = AdminClient({"bootstrap.servers": secured.plain})
+    told = list(yaml.safe_load_all(USERS.read_text(encoding="utf-8")))
+    way = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
+    for user in told:
+        name, password = user["metadata"]["name"], secrets.token_urlsafe(16)
+        (secured.place / name).write_text(password)
+        _done(admin.alter_user_scram_credentials([UserScramCredentialUpsertion(name, way, password.encode())]))
+        _done(admin.create_acls(bindings(user)))
+    for user in told:
+        _known(secured, user["metadata"]["name"])
 
 
 def _done(answers: Mapping[Any, Any]) -> None:

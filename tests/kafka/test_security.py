@@ -5,7 +5,6 @@ The listeners are those of `deploy/kafka/kafka start --secure`; its plain one, w
 
 import asyncio
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,20 @@ from aiokafka import AIOKafkaProducer
 from schemas.topics import LEDGER_ENTRIES
 from streams.brokers import Cluster, reach
 from streams.security import Security, aiokafka
-from tests.kafka.help import Process, processes, read_all
+from tests.kafka.help import Process, delete_topics, processes, read_all
 from tests.kafka.receipts import program_file, records
-from tests.kafka.secured import Secured, pointstream, run, secured_kafka
+from tests.kafka.secured import Secured, pointstream, run
 from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 PASSWORD = "POINTSTREAM_SASL_PASSWORD"
 
 
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    with secured_kafka(tmp_path_factory.mktemp("secure")) as found:
-        yield found
-
-
 def test_every_command_works_over_tls_with_a_password(secured: Secured, tmp_path: Path) -> None:
     password = (secured.place / "password").read_text().strip()
+    delete_topics(secured.plain)
     topics = pointstream("topics", *secured.flags(), "--partitions", PARTITIONS)
-    assert {topic["created"] for topic in topics} == {True}
+    assert {topic["partitions"] for topic in topics} == {PARTITIONS}
     sent = [value for _, value in records(400, 1)]
     (tmp_path / "receipts.jsonl").write_bytes(b"".join(b"%b\n" % value for value in sent if value.endswith(b"}")))
     produced = run("produce", "purchases", tmp_path / "receipts.jsonl", *secured.flags())
@@ -68,7 +62,7 @@ def test_the_password_may_come_by_the_environment_and_by_plain_sasl(secured: Sec
     environment = {PASSWORD: (secured.place / "password").read_text().strip()}
     for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"):
         reach(Cluster(secured.by_password, Security(**vars(secured.security) | {"mechanism": mechanism})))
-    done = run("topics", *told, environment=environment)
+    done = run("topics", "--partitions", PARTITIONS, *told, environment=environment)
     assert done.returncode == 0, done.stderr
 
 
@@ -79,7 +73,6 @@ def test_a_clients_certificate_lets_it_in(secured: Secured) -> None:
     reach(Cluster(secured.by_certificate, Security(**files)))  # type: ignore[arg-type]  # all are paths
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it ends its TLS connections after it has stopped
 def test_the_other_client_library_comes_in_by_the_same_settings(secured: Secured) -> None:
     async def ask() -> int:
         client = AIOKafkaProducer(bootstrap_servers=secured.by_password.removeprefix("kafka://"), **aiokafka(secured.security))
@@ -88,6 +81,7 @@ def test_the_other_client_library_comes_in_by_the_same_settings(secured: Secured
             return len(client.client.cluster.brokers())
         finally:
             await client.stop()
+            await asyncio.sleep(0.5)  # its TLS connections end after it has said that they have
 
     assert asyncio.run(ask()) == 1
 

@@ -213,3 +213,12 @@ def test_a_broker_that_is_away_keeps_nobody_out() -> None:
 
 def test_a_connection_that_is_closed_once_is_no_refusal_yet() -> None:
     assert refusal("a:1", [Complaint(None, "Disconnected: connection closed by peer")], over=False) is None
+
+
+def test_a_broker_that_closed_a_connection_and_went_away_is_away() -> None:
+    gone = [
+        Complaint(None, "Disconnected: connection closed by peer"),
+        Complaint(-195, "Connect to ipv4#127.0.0.1:1 failed: Connection refused"),
+    ]
+    assert refusal("a:1", [*gone, Complaint(-187, "1/1 brokers are down")], over=True) is None
+    assert refusal("a:1", [*reversed(gone), Complaint(-187, "1/1 brokers are down")], over=True) is not None
