@@ -52,7 +52,8 @@ class TopicReader:
         self.partitions = sorted(found.partitions)
         self.offsets: dict[int, int] = {}
         self._ends: dict[int, int] = {}
-        self._reached: dict[int, int] = {}  # where a partition was read to its end, past what is no record (markers of transactions)
+        # where a partition was read to its end, past what is no record (markers of transactions)
+        self._reached: dict[int, int] = {}
 
     def begin(self, offsets: dict[int, int]) -> None:
         """Read on from these offsets; a partition without one from its beginning."""
