@@ -47,6 +47,10 @@ class RefusedError(WrongUsage):
     """The broker is there, and does not let us in."""
 
 
+class ClosedError(RefusedError):
+    """It closes each connection without a word: another protocol, or somebody between who has no broker to go to just now."""
+
+
 def servers(broker: Broker) -> str:
     """`host:port[,host:port]`, as the clients take it. Raises `WrongUsage`."""
     found = _SCHEME.match(str(broker).strip())
@@ -106,7 +110,7 @@ class Admin:
                 past = time.monotonic() - began
                 refused = refusal(self._broker, self._complaints, over=past >= min(_CLOSED_SECONDS, seconds))
                 if refused is not None:
-                    raise RefusedError(refused) from None
+                    raise refused from None
                 if past >= seconds:
                     raise KafkaException(
                         next((each.said for each in self._complaints if each.code is not None), *error.args)
@@ -143,24 +147,28 @@ def reason(error: BaseException) -> str:
     return str(first.str()) if hasattr(first, "str") else str(error)
 
 
-def refusal(broker: Broker, complaints: Sequence[Complaint], *, over: bool) -> str | None:
-    """What keeps us out, as a sentence; None where nothing says so. A connection that is closed without a word may be a broker that
+def refusal(broker: Broker, complaints: Sequence[Complaint], *, over: bool) -> RefusedError | None:
+    """What keeps us out; None where nothing says so. A connection that is closed without a word may be a broker that
     is being restarted: that counts once the time is `over`.
     """
     for code, said in complaints:
         if code == _LOGIN:
             name = broker.security.username if isinstance(broker, Cluster) else None
-            return f"the broker {broker} does not let --sasl-username {name} in: {_short(said)}"
+            return RefusedError(f"the broker {broker} does not let --sasl-username {name} in: {_short(said)}")
         if code == _TLS and "certificate verify failed" in said:
-            return f"the certificate of the broker {broker} is not one to be believed: --tls-ca names the file of the CA that signed it"
+            return RefusedError(
+                f"the certificate of the broker {broker} is not one to be believed: --tls-ca names the file of the CA that signed it"
+            )
         if code == _TLS:
-            return f"no TLS connection to the broker {broker}: {_short(said)}"
+            return RefusedError(f"no TLS connection to the broker {broker}: {_short(said)}")
         if "alert bad certificate" in said or "alert certificate required" in said:
-            return f"the broker {broker} wants a certificate that it knows: name it with --tls-certificate"
+            return RefusedError(f"the broker {broker} wants a certificate that it knows: name it with --tls-certificate")
     last = next((said for _, said in reversed(complaints) if _ALL_DOWN not in said), "")
     if over and "Disconnected" in last:
         protocol = broker.security.protocol if isinstance(broker, Cluster) else "plaintext"
-        return f"the broker {broker} closes each connection: its listener may speak another --security-protocol than {protocol}"
+        return ClosedError(
+            f"the broker {broker} closes each connection: its listener may speak another --security-protocol than {protocol}"
+        )
     return None
 
 

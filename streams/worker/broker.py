@@ -16,13 +16,14 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from tenacity import RetryCallState, retry, retry_if_exception, wait_exponential
 
 from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS
-from streams.brokers import Admin, RefusedError
+from streams.brokers import Admin, ClosedError, RefusedError
 from streams.errors import WrongUsage
 from streams.logs import say
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
 _REFUSALS: Final = 3
+_CLOSED: Final = 10  # a proxy with no broker behind it does so, too
 _SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
 _NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -38,22 +39,29 @@ class Broker:
         self._admin = AdminClient({**settings.connection, "log_level": 0, "socket.timeout.ms": 10_000})
 
     def wait(self) -> None:
-        """Until the broker answers, for as long as that takes; says so on standard error. Raises `RefusedError` where it answers, and
-        does not let us in several times in a row: once may be a broker that is just starting.
+        """Until the broker answers, for as long as that takes; says so once. Raises `RefusedError` where it answers, and does not let us
+        in several times in a row: once may be a broker that is just starting.
         """
         address = self._settings.broker
         asking = Admin(self._settings.cluster)
-        tries = {"silent": 0, "refused": 0}
+        refused, said = 0, False
 
         def again(error: BaseException) -> bool:
-            refused = isinstance(error, RefusedError)
-            tries["refused"] = tries["refused"] + 1 if refused else 0
-            tries["silent"] += not refused
-            return tries["refused"] < _REFUSALS if refused else isinstance(error, KafkaException)
+            nonlocal refused
+            refused = refused + 1 if isinstance(error, RefusedError) else 0
+            at_most = _CLOSED if isinstance(error, ClosedError) else _REFUSALS
+            return refused < at_most if refused else isinstance(error, KafkaException)
 
-        def told(_state: RetryCallState) -> None:
-            if tries["silent"] == 1 and not tries["refused"]:
-                say("broker-away", f"{address} does not answer; trying again until it does", "warning")
+        def told(state: RetryCallState) -> None:
+            nonlocal said
+            error = state.outcome.exception() if state.outcome is not None else None
+            if not said and (not refused or isinstance(error, ClosedError)):
+                said = True
+                closed = isinstance(error, ClosedError)
+                why = (
+                    f"{error}; trying again for a minute" if closed else f"{address} does not answer; trying again until it does"
+                )
+                say("broker-away", why, "warning")
 
         @retry(retry=retry_if_exception(again), wait=wait_exponential(0.5, 10.0), before_sleep=told, reraise=True)
         def ask() -> None:

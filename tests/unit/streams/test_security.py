@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from streams.brokers import Cluster, Complaint, client_settings, connection, refusal
+from streams.brokers import ClosedError, Cluster, Complaint, client_settings, connection, refusal
 from streams.cli.broker import to_broker
 from streams.errors import WrongUsage
 from streams.security import NO_SECURITY, Security, aiokafka, check, librdkafka
@@ -203,7 +203,8 @@ COMPLAINTS = {
 def test_what_keeps_us_out_is_a_sentence(complaint: Complaint, sentence: str) -> None:
     told = refusal(Cluster("kafka://a:1", BY_PASSWORD), [Complaint(None, "FAIL"), complaint], over=True)
     assert told is not None
-    assert sentence in told
+    assert sentence in told.message
+    assert isinstance(told, ClosedError) == ("another --security-protocol" in sentence)
 
 
 def test_a_broker_that_is_away_keeps_nobody_out() -> None:
