@@ -23,18 +23,41 @@ class ProgramChangedError(Exception):
 
 def check(table: Table, catalog: Catalog) -> None:
     """Raises `ProgramChangedError` with a sentence. Nothing may be waiting to be flushed."""
+    before, now = _before_and_now(table, catalog)
+    why = _refusal(table, before, now)
+    if why is not None:
+        raise ProgramChangedError(why)
+    if now != before:
+        table.flush({_NAME: msgspec.json.encode(now)})
+
+
+def refusal(table: Table, catalog: Catalog) -> str | None:
+    """Why the state cannot go on under these programs; None where it can. Nothing is written down."""
+    return _refusal(table, *_before_and_now(table, catalog))
+
+
+def changed(before: tuple[Program, ...], now: tuple[Program, ...]) -> list[str]:
+    """By their paths: what the versions of one program change that must not change once there are entries."""
+    terms, others = _terms(before), _terms(now)
+    return [] if terms is None or others is None else [path for path, text in terms.items() if others.get(path) != text]
+
+
+def _before_and_now(table: Table, catalog: Catalog) -> tuple[dict[str, Terms], dict[str, Terms]]:
     stored = table.meta(_NAME)
     before: dict[str, Terms] = {} if stored is None else msgspec.json.decode(stored, type=dict[str, Terms])
     now = before | {name: terms for name in catalog.programs if (terms := _terms(catalog.programs[name])) is not None}
-    changed = {name for name, terms in before.items() if any(now[name].get(path) != text for path, text in terms.items())}
-    if changed:
+    return before, now
+
+
+def _refusal(table: Table, before: dict[str, Terms], now: dict[str, Terms]) -> str | None:
+    others = {name for name, terms in before.items() if any(now[name].get(path) != text for path, text in terms.items())}
+    if others:
         for _, profile in table.profiles():
-            for name in sorted(changed):
+            for name in sorted(others):
                 membership = profile.programs.get(name)
                 if membership is not None and membership.entry:
-                    raise ProgramChangedError(_sentence(name, before[name], now[name]))
-    if now != before:
-        table.flush({_NAME: msgspec.json.encode(now)})
+                    return _sentence(name, before[name], now[name])
+    return None
 
 
 def _terms(versions: tuple[Program, ...]) -> Terms | None:

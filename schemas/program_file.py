@@ -10,7 +10,7 @@ between files (`between_files.py`). A wrong file is refused whole. What is valid
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.between_files import FIXED, between_programs, between_versions
 from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
@@ -26,11 +26,19 @@ from schemas.sections.templates import read_templates
 from schemas.sections.tiers import read_tiers
 
 __all__ = [
-    "Document", "Fault", "ProgramFileError", "build_catalog", "load_catalog", "parse_program", "read_document", "warnings",
+    "Document", "Fault", "ProgramFileError", "Source", "build_catalog", "catalog_of", "load_catalog", "parse_program", "read_document",
+    "read_sources", "warnings",
 ]  # fmt: skip
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 _IDENTITY: Final = frozenset({"program", "effective_from", *FIXED})  # where these are at fault, versions are not compared
+
+
+class Source(NamedTuple):
+    """A program file as it was written. `file` is the name that faults carry."""
+
+    file: str
+    text: str
 
 
 def parse_program(document: Document) -> Program:
@@ -48,22 +56,50 @@ def build_catalog(documents: Iterable[Document]) -> Catalog:
 
 def load_catalog(paths: Iterable[Path | str]) -> Catalog:
     """Programs from files and from folders of `*.yaml`, `*.yml` and `*.json` (not from their subfolders)."""
-    documents: list[Document] = []
     faults: list[Fault] = []
+    return _read(_sources(paths, faults), faults)
+
+
+def read_sources(paths: Iterable[Path | str]) -> list[Source]:
+    """The same files, unread as yet. Raises ProgramFileError where one cannot be had."""
+    faults: list[Fault] = []
+    found = _sources(paths, faults)
+    if faults:
+        raise ProgramFileError(faults)
+    return found
+
+
+def catalog_of(sources: Iterable[Source]) -> Catalog:
+    """Programs and their versions from texts. Raises ProgramFileError with every fault of all of them."""
+    return _read(sources, [])
+
+
+def warnings(program: Program) -> list[Fault]:
+    """What is right by the rules and hardly meant."""
+    return list(program.warnings)
+
+
+def _sources(paths: Iterable[Path | str], faults: list[Fault]) -> list[Source]:
+    found: list[Source] = []
     for path in dict.fromkeys(file for given in paths for file in _files(Path(given), faults)):
         try:
-            document, found = read_with_faults(_text(path), str(path))
+            found.append(Source(str(path), _text(path)))
+        except ProgramFileError as error:
+            faults += error.faults
+    return found
+
+
+def _read(sources: Iterable[Source], faults: list[Fault]) -> Catalog:
+    documents: list[Document] = []
+    for file, text in sources:
+        try:
+            document, found = read_with_faults(text, file)
         except ProgramFileError as error:
             faults += error.faults
         else:
             documents.append(document)
             faults += found
     return _build(documents, faults)
-
-
-def warnings(program: Program) -> list[Fault]:
-    """What is right by the rules and hardly meant."""
-    return list(program.warnings)
 
 
 def _files(path: Path, faults: list[Fault]) -> list[Path]:

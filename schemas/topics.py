@@ -40,6 +40,7 @@ CYCLES: Final = "cycles"
 CHANGELOG: Final = "changelog"
 REQUESTS: Final = "requests"
 REPLIES: Final = "replies"
+PROGRAMS: Final = "programs"
 
 LARGE: Final = 8 * 1024 * 1024  # a dead letter holds its record as text, escapes and all
 
@@ -60,6 +61,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(name=CHANGELOG, role="internal", cleanup="compact", max_message_bytes=LARGE),
     Topic(name=REQUESTS, role="internal", retention_days=14, max_message_bytes=LARGE),
     Topic(name=REPLIES, role="internal", retention_days=14, max_message_bytes=LARGE),
+    Topic(name=PROGRAMS, role="internal", cleanup="compact", max_message_bytes=LARGE),
 )
 
 INPUTS: Final = tuple(topic.name for topic in TOPICS if topic.role == "input")

@@ -29,6 +29,7 @@ _COMMANDS: Final = {
     "schema": "schema",
     "produce": "produce",
     "topics": "topics",
+    "publish": "publish",
     "audit": "audit",
     "dead-letters": "dead_letters",
     "profile": "profile",

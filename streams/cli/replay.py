@@ -28,10 +28,10 @@ _BROKEN_SHOWN_MAX: Final = 10
 @setting(
     "--program",
     multiple=True,
-    required=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="PATH...",
-    help="Program files, or folders of them.",
+    show_default="those of an exported run",
+    help="Program files, or folders of them. An exported run brings its own; these count instead.",
 )
 @setting(
     "--input",
@@ -88,10 +88,11 @@ def command(
     `pointstream export` gives what its run gave, partition after partition. Ends with 1 if a line of the input is no record, an error
     stopped a profile, or a cycle of an exported run came out otherwise than it did there.
     """
+    from schemas.program import Catalog
     from streams.programs import programs_in_force
     from streams.replay.run import ReplaySettings, replay
 
-    catalog = programs_in_force(program, without)
+    catalog = programs_in_force(program, without) if program else Catalog([])
     settings = ReplaySettings(inputs, output, state, until, memory)
     with _watch(inputs) as watch:
         summary = replay(catalog, settings, watch)

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     "--program",
     "programs",
     multiple=True,
-    required=True,
     type=click.Path(exists=True, path_type=Path),
     metavar="PATH",
-    help="A program file, or a folder of them; may be said several times.",
+    show_default="what is published",
+    help="Publish this program file, or a folder of them, first, where it is not published yet; may be said several times.",
 )
 @setting(
     "--state",
@@ -100,10 +100,14 @@ def command(
     metrics_port: int | None,
     metrics_address: str,
 ) -> int:
-    """Run one worker, or several processes of it. Start more of them to share the load; each needs a --state directory of its own."""
-    from streams.programs import programs_in_force
+    """Run one worker, or several processes of it. Start more of them to share the load; each needs a --state directory of its own.
 
-    programs_in_force(programs, without)  # every fault of a wrong file, before anything that takes time is loaded
+    Programs come from the topic `programs`, where `pointstream publish` puts them, and what is published while it runs is taken.
+    """
+    if programs:
+        from streams.programs import programs_in_force
+
+        programs_in_force(programs, without)  # every fault of a wrong file, before anything that takes time is loaded
     from streams.worker.settings import WorkerSettings
 
     settings = WorkerSettings(

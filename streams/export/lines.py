@@ -1,9 +1,10 @@
 """The file of an exported run: JSON Lines as `replay` reads them, with all that tells one partition's records from another's.
 
-    {"export": 1, "partitions": 8, "exported": [0, 1, 2, 3, 4, 5, 6, 7]}
+    {"export": 2, "partitions": 8, "exported": [0, 1, 2, 3, 4, 5, 6, 7]}
     {"cycle": {…}, "partition": 3, "offset": 811}                            what the worker wrote into `cycles`, as it stands
     {"topic": "purchases", "partition": 3, "offset": 17, "timestamp": "…", "key": "p1", "value": {…}}
     {"tick": "2024-03-01T00:00:00Z", "partition": 3, "at_most": 500}         a piece of a tick
+    {"programs": {"offset": 2, "versions": [{"key": …, "file": …, "text": …}]}, "partition": 3}     these are in force from here on
     {"end": {"cycles": 40, "records": 9000, "ticks": 12}}
 
 A cycle's line comes first, then its records and ticks in the order in which they were applied. Bytes come back as they were: a
@@ -20,8 +21,24 @@ from msgspec import Raw, Struct
 
 from schemas.instants import Instant, format_instant, parse_instant
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""2: with the programs, where the workers took them from their topic. Files of 1 are read as before."""
 _ABSENT: Final = -1
+
+
+class ProgramText(Struct):
+    """One version of a program: its key in the topic `programs`, and the file as it was written."""
+
+    key: str
+    file: str
+    text: str
+
+
+class InForce(Struct):
+    """The programs of one step of `cycles`, with their texts."""
+
+    offset: int
+    versions: list[ProgramText]
 
 
 class Line(Struct):
@@ -41,6 +58,7 @@ class Line(Struct):
     value_base64: str | None = None
     tick: str | None = None
     at_most: int = 0
+    programs: InForce | None = None
     end: dict[str, int] | None = None
 
 
@@ -114,6 +132,10 @@ def record(topic: str, number: int, offset: int, arrived_ms: int, key: bytes | N
 
 def tick(number: int, at: Instant, at_most: int) -> bytes:
     return b'{"tick":"%b","partition":%d,"at_most":%d}' % (format_instant(at).encode(), number, at_most)
+
+
+def programs(number: int, in_force: InForce) -> bytes:
+    return _encode({"programs": in_force, "partition": number})
 
 
 def end(counts: Mapping[str, int]) -> bytes:

@@ -16,6 +16,10 @@ from streams.errors import WrongUsage
 AWAY_SECONDS: Final = 30.0
 _POLL_RECORDS: Final = 2_000
 _POLL_SECONDS: Final = 0.5
+_AGAIN_SECONDS: Final = 0.2
+_PASSING: Final = frozenset(
+    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 
 
@@ -44,12 +48,17 @@ class Log:
         self._fetched: deque[Any] = deque()
 
     def bounds(self, number: int) -> tuple[int, int]:
-        """Where the partition begins, and where it ends now."""
-        try:
-            low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
-        except KafkaException as error:
-            raise WrongUsage(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
-        return low, high
+        """Where the partition begins, and where it ends now. A topic that was made a moment ago, or that changes its leader, is waited for."""
+        until = time.monotonic() + REACH_SECONDS
+        while True:
+            try:
+                low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() not in _PASSING or time.monotonic() > until:
+                    raise WrongUsage(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return low, high
 
     def begin(self, number: int, offset: int) -> None:
         """Go to a partition, at the first offset that is wanted of it."""

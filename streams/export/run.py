@@ -13,12 +13,14 @@ from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
 
-from schemas.topics import CONSUMED, CYCLES, MESSAGES
+from schemas.topics import CONSUMED, CYCLES, MESSAGES, PROGRAMS
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export import lines
 from streams.export.log import Log
-from streams.worker.partition import CycleRecord, Records, decode_cycle
+from streams.published.topic import PARTITION
+from streams.published.versions import Found, Published, Versions
+from streams.worker.partition import CycleRecord, Programs, Records, Tick, decode_cycle
 
 STANDARD_OUTPUT: Final = "-"
 _GZIP_LEVEL: Final = 5
@@ -74,6 +76,7 @@ class Exporter:
         self._cycles = open_log(CYCLES)
         self._inputs: dict[str, Reads] = {}
         self._begun: set[str] = set()
+        self._texts: dict[str, Published] = {}
 
     def all(self, count: int, numbers: Sequence[int], watch: Watch) -> list[PartitionRun]:
         """These of `count` partitions, from the file's first line to its last."""
@@ -101,9 +104,11 @@ class Exporter:
             self._write(lines.cycle(number, message.offset(), message.value()) + b"\n")
             applied = 0
             for step in record.steps:
-                if not isinstance(step, Records):
+                if isinstance(step, Tick):
                     self._write(lines.tick(number, step.at, step.at_most) + b"\n")
                     ticks += 1
+                elif isinstance(step, Programs):
+                    self._write(lines.programs(number, self._in_force(step)) + b"\n")
                 elif step.topic in MESSAGES:
                     messages += self._records(number, step)
                 else:
@@ -118,6 +123,25 @@ class Exporter:
             seen = message.offset() + 1
         watch.advanced(high - seen)
         return PartitionRun(number, cycles, records, messages, ticks)
+
+    def _in_force(self, step: Programs) -> lines.InForce:
+        """What a step names, with the texts. All of the topic is read at once: it is small, and none of it is ever gone."""
+        if any(key not in self._texts for key in step.versions):
+            log = self._open_log(PROGRAMS)
+            try:
+                low, high = log.bounds(PARTITION)
+                if low < high:
+                    log.begin(PARTITION, low)
+                    versions = Versions()
+                    versions.take([Found(one.offset(), one.key(), one.value()) for one in log.upto(high, whole=False)])
+                    self._texts = versions.texts
+            finally:
+                log.close()
+        try:
+            found = [(key, self._texts[key]) for key in step.versions]
+        except KeyError as error:
+            raise WrongUsage(f"the topic {PROGRAMS} has no {error.args[0]}, by which a cycle went: it was made anew") from None
+        return lines.InForce(step.offset, [lines.ProgramText(key, one.file, one.text) for key, one in found])
 
     def _records(self, number: int, step: Records) -> int:
         log = self._inputs.get(step.topic)

@@ -39,12 +39,7 @@ _RECOVERY_SECONDS: Final = (0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0
 
 class Events:
     def __init__(self, registry: CollectorRegistry, catalog: Catalog) -> None:
-        self._scales = {
-            (name, point.sid): 10**point.scale
-            for name, versions in catalog.programs.items()
-            for version in versions
-            for point in version.points
-        }
+        self._scales: dict[tuple[str, str], int] = {}
 
         def counter(name: str, told: str, *labels: str) -> Counter:
             return Counter(f"pointstream_{name}", told, labels, registry=registry)
@@ -76,6 +71,7 @@ class Events:
         self._points = PointSums("pointstream_points", "Points in ledger entries.", self._scales)
         registry.register(self._points)
         self._begin_with_0()
+        self.know(catalog)
 
     def _begin_with_0(self) -> None:
         for topic in INPUTS:
@@ -91,12 +87,22 @@ class Events:
             self._rebalances.labels(kind)
         for why in KINDS_OF_ENDS:
             self._ends.labels(why)
-        for program, point in self._scales:
+
+    def know(self, catalog: Catalog) -> None:
+        """These programs are there, too: their series begin with 0."""
+        scales = {
+            (name, point.sid): 10**point.scale
+            for name, versions in catalog.programs.items()
+            for version in versions
+            for point in version.points
+        }
+        for program, point in scales.keys() - self._scales.keys():
             self._withheld.labels(program, point)
             for kind in ENTRY_TYPES:
                 self._entries.labels(program, point, kind)
                 for direction in ("credit", "debit") if kind == "points.adjusted" else ("",):
                     self._points.begin((program, point, kind, direction))
+        self._scales.update(scales)
 
     # what the engine tells
 

@@ -26,12 +26,8 @@ _US: Final = 1_000_000
 class Standing(Collector):
     def __init__(self, catalog: Catalog, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._points = {
-            (name, point.sid): (10**point.scale, point.ratio, version.currency)
-            for name, versions in catalog.programs.items()
-            for version in versions
-            for point in version.points
-        }
+        self._points: dict[tuple[str, str], tuple[int, Ratio | None, str]] = {}
+        self.know(catalog)
         self.partitions: Mapping[int, Partition] = {}
         self.recovered_at = 0.0  # seconds since 1970
         self.recovery_left: Mapping[int, int] = {}
@@ -41,6 +37,15 @@ class Standing(Collector):
         self._reads: tuple[int, int, list[Table]] = (0, 0, [])  # lookups and misses of tables that are closed, and the open ones
 
     # what is told
+
+    def know(self, catalog: Catalog) -> None:
+        """These programs are there, too; of several versions the newest says what points are worth."""
+        self._points |= {
+            (name, point.sid): (10**point.scale, point.ratio, version.currency)
+            for name, versions in catalog.programs.items()
+            for version in versions
+            for point in version.points
+        }
 
     def recovered(self, partitions: Mapping[int, Partition]) -> None:
         self.partitions, self.recovery_left, self.recovered_at = dict(partitions), {}, time.time()

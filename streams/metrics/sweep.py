@@ -64,12 +64,17 @@ class Sweep:
     """`look` again and again. `sums` and `glances` are of partitions that were given to it last."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._known = {
-            (name, point.sid) for name, versions in catalog.programs.items() for version in versions for point in version.points
-        }
+        self._known: set[tuple[str, str]] = set()
+        self.know(catalog)
         self.sums: dict[int, Sums] = {}
         self.glances: dict[int, Glance] = {}
         self._walk: _Walk | None = None
+
+    def know(self, catalog: Catalog) -> None:
+        """These programs are there, too."""
+        self._known |= {
+            (name, point.sid) for name, versions in catalog.programs.items() for version in versions for point in version.points
+        }
 
     def dropped(self) -> None:
         """The partitions are gone, and what was known of them."""

@@ -58,7 +58,14 @@ class Watching:
         self._state = settings.state
         self._began: float | None = None
         self.events.ended_before(ends(settings.state))
-        _tell_what_runs(self.registry, catalog)
+        _tell_what_runs(self.registry)
+        self._programs = Info(
+            "pointstream_program",
+            "Versions of programs that are loaded.",
+            ["program", "effective_from"],
+            registry=self.registry,
+        )
+        self._tell_programs(catalog)
 
     # what the engine tells
 
@@ -139,26 +146,31 @@ class Watching:
         self.health.ending(why)
         self._tell_ready()
 
+    def programs(self, catalog: Catalog) -> None:
+        for part in (self.events, self.sweep, self.standing):
+            part.know(catalog)
+        self._tell_programs(catalog)
+
+    def _tell_programs(self, catalog: Catalog) -> None:
+        self._programs.clear()
+        for name, versions in catalog.programs.items():
+            for found in versions:
+                self._programs.labels(name, format_instant(found.effective_from)).info(
+                    {"status": found.status, "environment": found.environment, "timezone": str(found.timezone)}
+                )
+
     def _tell_ready(self) -> None:
         self.standing.ready = all([check.ok for check in self.health.ready()])
 
 
-def _tell_what_runs(registry: CollectorRegistry, catalog: Catalog) -> None:
-    """Build and programs, as facts to join other series with; and what the client library knows of the process."""
+def _tell_what_runs(registry: CollectorRegistry) -> None:
+    """The build, as facts to join other series with; and what the client library knows of the process."""
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     names = {"version": "pointstream", "faust": "faust-streaming", "confluent_kafka": "confluent-kafka", "rocksdict": "rocksdict"}
     build = {label: _version(name) for label, name in names.items()} | {"python": platform.python_version()}
     Info("pointstream_build", "What runs here.", registry=registry).info(build)
-    programs = Info(
-        "pointstream_program", "Versions of programs that are loaded.", ["program", "effective_from"], registry=registry
-    )
-    for name, versions in catalog.programs.items():
-        for found in versions:
-            programs.labels(name, format_instant(found.effective_from)).info(
-                {"status": found.status, "environment": found.environment, "timezone": str(found.timezone)}
-            )
 
 
 def _version(name: str) -> str:

@@ -8,7 +8,7 @@ the worker wrote of it: where steps or outcomes differ, other programs or anothe
 import heapq
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -18,6 +18,8 @@ from agents.core import Core
 from schemas.events import encode
 from schemas.instants import parse_instant
 from schemas.program import Catalog
+from schemas.program_faults import ProgramFileError
+from schemas.program_file import Source, catalog_of
 from schemas.topics import CONSUMED, MESSAGES
 from streams.errors import WrongUsage
 from streams.export import lines
@@ -31,6 +33,7 @@ from streams.worker.partition import (
     CycleRecord,
     Partition,
     Position,
+    Programs,
     decode_cycle,
     decode_position,
     folder_of,
@@ -43,11 +46,16 @@ _BATCH_RECORDS: Final = 1_000
 _TOPICS: Final = frozenset(CONSUMED)
 
 
+class _InForce(NamedTuple):
+    catalog: Catalog
+    core: Core
+
+
 class _Running:
     """One partition of the run: what of it is open, and how it compares so far."""
 
-    def __init__(self, partition: Partition, table: Table, store: RocksStore) -> None:
-        self.partition, self.table, self.store = partition, table, store
+    def __init__(self, partition: Partition, reactions: LedgerReactions, table: Table, store: RocksStore) -> None:
+        self.partition, self.reactions, self.table, self.store = partition, reactions, table, store
         self.told: CycleRecord | None = None  # the cycle that is being applied
         self.unflushed = 0
 
@@ -60,7 +68,8 @@ class RecordedRun:
     ) -> None:
         self.summary = Summary()
         self._catalog = catalog
-        self._core: Core | None = None
+        self._in_force: dict[int, _InForce] = {}  # by partition
+        self._known: dict[tuple[str, ...], _InForce] = {}
         self._state = state
         self._output = output
         self._kept = kept
@@ -121,7 +130,13 @@ class RecordedRun:
             self._apply()
             if topic not in _TOPICS:
                 raise lines.LineError(f"{topic[:80]!r} is no topic that is applied")
-            self._in_cycle(number)
+            running = self._in_cycle(number)
+            if not self._programs_of(number).catalog.programs:
+                raise WrongUsage(
+                    "the run tells no programs: it was made with a folder of them, which --program must name"
+                    if running.partition.position.programs == 0
+                    else "the state goes on from programs that this file does not hold: begin with the first file of the run, and a new state"
+                )
             self._topic = topic
         self._batch.append(record)
 
@@ -137,6 +152,8 @@ class RecordedRun:
             self.summary.ticks += 1
         elif found.export is not None:
             self._begin(file, found)
+        elif found.programs is not None:
+            self._take(self._in_cycle(found.partition), found.programs)
         elif found.end is not None:
             self._end_cycle()
             self._unended = None
@@ -146,20 +163,19 @@ class RecordedRun:
             raise lines.LineError("is no line of an exported run")
 
     def _begin(self, file: str, found: lines.Line) -> None:
-        if found.export != lines.FORMAT:
+        if found.export is None or not 1 <= found.export <= lines.FORMAT:
             raise WrongUsage(f"{file}: the export has format {found.export}, and this version reads {lines.FORMAT}: upgrade")
         if self._unended is not None:
             raise WrongUsage(f"{self._unended}: the file is cut off; export the run again")
         if found.partitions < 1 or self._partitions not in {0, found.partitions}:
             raise lines.LineError(f"a run of {found.partitions} partitions cannot go on one of {self._partitions}")
-        if self._core is None:
-            self._core, self._partitions = Core(self._catalog, found.partitions), found.partitions
+        self._partitions = found.partitions
         self._unended = file
 
     # cycles
 
     def _begin_cycle(self, number: int, told: CycleRecord) -> None:
-        if self._core is None or not 0 <= number < self._partitions:
+        if not 0 <= number < self._partitions:
             raise lines.LineError(f"partition {number} is none of the run's {self._partitions}")
         self._end_cycle()
         if self._running is None or self._running.partition.number != number:
@@ -174,6 +190,37 @@ class RecordedRun:
             )
         partition.backfill = told.backfill
         self._running.told = told
+
+    def _take(self, running: _Running, told: lines.InForce) -> None:
+        """From here on the partition goes by the programs that the line holds, unless others were named instead."""
+        keys = [version.key for version in told.versions]
+        if self._catalog.programs:
+            running.partition.take(Programs(told.offset, keys))
+            return
+        found = self._known.get(tuple(keys))
+        if found is None:
+            try:
+                catalog = catalog_of([Source(version.file, version.text) for version in told.versions])
+            except ProgramFileError as error:
+                raise WrongUsage(
+                    f"the run went by a program that is not right here: {error.faults[0]}; replay it with its own version"
+                ) from None
+            found = self._known[tuple(keys)] = _InForce(catalog, Core(catalog, self._partitions))
+        partition = running.partition
+        self._flush(running)  # a cycle begins with its programs, so nothing is half done
+        _check_programs(running.table, found.catalog)
+        running.reactions.core = found.core
+        self._in_force[partition.number] = found
+        partition.take(Programs(told.offset, keys))
+
+    def _programs_of(self, number: int) -> _InForce:
+        """By what a partition goes: the files that were named, or what its lines said."""
+        if number not in self._in_force:
+            named = self._known.get(())
+            if named is None:
+                named = self._known[()] = _InForce(self._catalog, Core(self._catalog, self._partitions))
+            self._in_force[number] = named
+        return self._in_force[number]
 
     def _in_cycle(self, number: int) -> _Running:
         running = self._running
@@ -229,7 +276,7 @@ class RecordedRun:
     # state
 
     def _open(self, number: int) -> _Running:
-        assert self._core is not None  # noqa: S101  # a partition is only ever opened inside of a run
+        in_force = self._programs_of(number)
         path = folder_of(self._state, number, self._partitions)
         try:
             store = RocksStore(path, self._shared, kept=self._kept)
@@ -239,25 +286,28 @@ class RecordedRun:
         try:
             if table.meta(META_CHANGELOG) is not None:
                 raise WrongUsage(f"--state {self._state}: is a worker's; name a directory of the replay's own")
-            made_under.check(table, self._catalog)
+            _check_programs(table, in_force.catalog)
             stored = table.meta(META_POSITION)
             position = Position() if stored is None else decode_position(stored)
-        except made_under.ProgramChangedError as error:
-            table.close()
-            raise WrongUsage(str(error)) from None
         except BaseException:
             table.close()
             raise
-        return _Running(Partition(number, LedgerReactions(self._core, table), position, backfill=False), table, store)
+        reactions = LedgerReactions(in_force.core, table)
+        return _Running(Partition(number, reactions, position, backfill=False), reactions, table, store)
 
     def _balances(self, opened: list[_Running]) -> Iterator[bytes]:
-        assert self._core is not None or not opened  # noqa: S101
         merged = heapq.merge(
-            *[((name.encode(), profile, running.table) for name, profile in running.table.profiles()) for running in opened],
+            *[((name.encode(), profile, running) for name, profile in running.table.profiles()) for running in opened],
             key=lambda found: found[0],
         )
-        for name, profile, table in merged:
+        for name, profile, running in merged:
             self.summary.profiles += 1
-            if self._core is not None:
-                for row in balance_rows(self._core.programs, name.decode(), profile, table):
-                    yield encode(row)
+            for row in balance_rows(running.reactions.core.programs, name.decode(), profile, running.table):
+                yield encode(row)
+
+
+def _check_programs(table: Table, catalog: Catalog) -> None:
+    try:
+        made_under.check(table, catalog)
+    except made_under.ProgramChangedError as error:
+        raise WrongUsage(str(error)) from None

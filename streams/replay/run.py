@@ -96,6 +96,8 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
         first = list(islice(blocks, 1))
         exported = bool(first) and is_export(first[0].lines[0])
         _check_kind(folder, settings, exported=exported)
+        if not exported and not catalog.programs:
+            raise WrongUsage("--program: name the program files, or folders of them; only an exported run brings its own")
         apply = _recorded if exported else _records
         summary = apply(catalog, settings, folder, output, watch, chain(first, blocks))
         output.finish()

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from tenacity import RetryCallState, retry, retry_if_exception, wait_exponential
 
-from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS
+from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS, PROGRAMS
 from streams.brokers import Admin, ClosedError, RefusedError
 from streams.errors import WrongUsage
 from streams.logs import say
@@ -25,7 +25,7 @@ _SECONDS: Final = 10.0
 _REFUSALS: Final = 3
 _CLOSED: Final = 10  # a proxy with no broker behind it does so, too
 _SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
-_NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES)
+_NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES, PROGRAMS)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: Final[Any] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 Place = tuple[str, int]  # topic, partition
@@ -84,7 +84,7 @@ class Broker:
             raise WrongUsage(
                 f"topics differ in their number of partitions ({told}); a profile's records would be split: make them equal"
             )
-        few = [topic for topic in _NEEDED if counts[topic] < counts[CHANGELOG]]
+        few = [topic for topic in _NEEDED if topic != PROGRAMS and counts[topic] < counts[CHANGELOG]]
         if few:
             raise WrongUsage(f"{', '.join(few)} has fewer partitions than the inputs ({counts[CHANGELOG]}): add some")
         return counts[CHANGELOG]

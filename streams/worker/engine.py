@@ -21,7 +21,8 @@ from streams.worker.app import build_app
 from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
 from streams.worker.logic import Logic
-from streams.worker.partition import Partition
+from streams.worker.partition import Partition, Programs
+from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Fetched, Reader
 from streams.worker.recovery import CancelledError, Recovery
@@ -51,6 +52,7 @@ class Engine:
         publish: Publish,
         partitions: int,
         watch: Watch | None = None,
+        programs: FollowedPrograms | None = None,
     ) -> None:
         self.said: str | None = None  # why it ended, if not because it was asked to
         self.exit_code = 0
@@ -59,6 +61,7 @@ class Engine:
         self._broker = broker
         self._publish = publish
         self._watch = watch or Unwatched()
+        self._programs = programs
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
         self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
         self._ticks = Ticks(backfill=settings.backfill)
@@ -121,6 +124,8 @@ class Engine:
                 async with self._turn:
                     self._tick_what_is_ready()
                     await self._keep()
+                    if self._programs is not None and self._programs.newer and self.said is None:
+                        self._programs.bring_up(self._partitions.values())
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
             await asyncio.sleep(max(period - (time.monotonic() - started), 0.005))
@@ -291,8 +296,12 @@ class Engine:
             if not numbers:
                 return
             found = await self._in_thread(self._recovery.recover, numbers, cancelled)
-            if self._settings.embedded:
-                await self._in_thread(self._redo, found, group)
+            await self._in_thread(self._catch_up, found, group, cancelled)
+            async with self._turn:
+                if self._programs is not None:
+                    self._programs.bring_up(found.values())
+                self._partitions, self._assignment, self._group = found, assignment, group
+                self._watch.recovered(found)
         except CancelledError:
             return
         except (Stop, StoreLockedError) as error:
@@ -305,9 +314,6 @@ class Engine:
         except Exception as error:  # noqa: BLE001  # told, and the worker ends
             self.end(f"recovery failed: {told(error)}")
             return
-        async with self._turn:
-            self._partitions, self._assignment, self._group = found, assignment, group
-            self._watch.recovered(found)
         self._reader.start_at(
             assignment,
             [
@@ -317,13 +323,31 @@ class Engine:
             ],
         )
 
+    def _catch_up(self, found: dict[int, Partition], group: Any, cancelled: threading.Event) -> None:
+        """In a thread: what must be there before these partitions go on. Where it cannot be had, nothing of them stays open."""
+        try:
+            if self._programs is not None:
+                self._programs.wait_for(found.values(), cancelled)
+            if self._settings.embedded:
+                self._redo(found, group)
+        except BaseException:
+            for partition in found.values():
+                partition.table.close()
+            raise
+
     def _redo(self, found: dict[int, Partition], group: Any) -> None:
         """Without transactions: the cycle that was under way is done again, exactly as planned."""
         for partition in found.values():
             record = self._recovery.unfinished(partition)
             if record is not None:
-                self._recovery.redo(partition, record)
+                if self._programs is not None:
+                    self._programs.run_as_before(partition)
+                self._recovery.redo(partition, record, self._run_by)
                 keep([partition], self._publish, group, planned=True)
+
+    def _run_by(self, partition: Partition, step: Programs) -> None:
+        if self._programs is not None:
+            self._programs.run_by(partition, step)
 
 
 def _slices(fetched: Fetched, size: int) -> Iterator[tuple[int, list[Any]]]:

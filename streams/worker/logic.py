@@ -3,6 +3,7 @@
 The engine knows only these protocols, so that the proof under kills and freezes runs the very engine with a counter for logic.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -89,17 +90,28 @@ class LedgerLogic:
     def __init__(self, catalog: Catalog, memory_bytes: int) -> None:
         self._catalog = catalog
         self._core: Core | None = None
+        self._lock = threading.Lock()  # partitions are opened in threads, and programs are taken in the event loop
         self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
         self._cache_bytes = memory_bytes // 4
         self._shown = ShownLots(memory_bytes // 8)
 
+    def take(self, catalog: Catalog) -> None:
+        """From now on partitions are opened under these programs. Those that are open keep theirs: see `streams.worker.programs`."""
+        with self._lock:
+            self._catalog, self._core = catalog, None
+
+    def core(self, partitions: int) -> tuple[Catalog, Core]:
+        with self._lock:
+            if self._core is None:
+                self._core = Core(self._catalog, partitions)
+            return self._catalog, self._core
+
     def open(self, path: Path, partitions: int) -> Reactions:
-        if self._core is None:
-            self._core = Core(self._catalog, partitions)
+        catalog, core = self.core(partitions)
         table = Table(RocksStore(path, self._shared), self._cache_bytes // max(partitions, 1))
         try:
-            made_under.check(table, self._catalog)
+            made_under.check(table, catalog)
         except made_under.ProgramChangedError as error:
             table.close()
             raise WrongUsage(str(error)) from None
-        return LedgerReactions(self._core, table, self._shown)
+        return LedgerReactions(core, table, self._shown)

@@ -27,7 +27,7 @@ class Position(msgspec.Struct):
     """`inputs`: topic to the next offset to apply. `cycle` counts this partition's cycles.
 
     `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied. `forgotten`: of what is
-    remembered, what is older than this may have been swept.
+    remembered, what is older than this may have been swept. `programs`: how far the topic `programs` has been taken.
     """
 
     format: int = FORMAT
@@ -36,6 +36,7 @@ class Position(msgspec.Struct):
     greatest: Instant | None = None
     tick: Instant | None = None
     forgotten: Instant | None = None
+    programs: int = 0
 
 
 class Records(msgspec.Struct, tag="records"):
@@ -53,7 +54,14 @@ class Tick(msgspec.Struct, tag="tick"):
     at_most: int
 
 
-Step = Records | Tick
+class Programs(msgspec.Struct, tag="programs"):
+    """From here on these programs are in force: the keys of their versions in the topic `programs`, as it stood at `offset`."""
+
+    offset: int
+    versions: list[str]
+
+
+Step = Records | Tick | Programs
 
 
 class Slice(NamedTuple):
@@ -176,6 +184,11 @@ class Partition:
         if done:
             self.position.tick = at
         return done
+
+    def take(self, programs: Programs) -> None:
+        """From here on the reactions go by other programs; whoever says so has given them these."""
+        self.steps.append(programs)
+        self.position.programs = programs.offset
 
     def begin_cycle(self) -> None:
         """The last cycle is kept: start the next."""

@@ -13,7 +13,7 @@ position lies outside its log, the worker stops with a sentence: to guess would 
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from streams.worker.partition import (
     CycleRecord,
     Partition,
     Position,
+    Programs,
     Records,
     decode_cycle,
     decode_position,
@@ -179,11 +180,14 @@ class Recovery:
                 return record
         return None
 
-    def redo(self, partition: Partition, record: CycleRecord) -> None:
-        """Apply exactly what the plan says, in its order."""
+    def redo(self, partition: Partition, record: CycleRecord, run_by: Callable[[Partition, Programs], None]) -> None:
+        """Apply exactly what the plan says, in its order. `run_by` has the partition go by other programs."""
         for step in record.steps:
             if isinstance(step, Records):
                 partition.apply(step.topic, self._range(step.topic, partition.number, step.start, step.end))
+            elif isinstance(step, Programs):
+                run_by(partition, step)
+                partition.take(step)
             else:
                 partition.tick(step.at, step.at_most)
 

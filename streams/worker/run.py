@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 
 from schemas.program import Catalog
 from streams.brokers import reason
-from streams.errors import BrokerAway, Stop
+from streams.errors import BrokerAway, Stop, WrongFiles
 from streams.health.server import serve
 from streams.logs import configure, say
 from streams.metrics.watching import Watching
@@ -27,6 +27,7 @@ from streams.worker.engine import Engine
 from streams.worker.fleet import MEMBER
 from streams.worker.logic import LedgerLogic, Logic
 from streams.worker.planned import Planned
+from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 from streams.worker.transactional import Transactional
@@ -37,13 +38,13 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
     configure(settings.log_format)
     try:
-        catalog = programs_in_force(settings.programs, settings.without) if settings.programs else Catalog([])
-        logic = logic or LedgerLogic(catalog, settings.memory_bytes)
+        if settings.programs and logic is None:
+            programs_in_force(settings.programs, settings.without)  # what is wrong with them is said before a broker is asked
         settings.state.mkdir(parents=True, exist_ok=True)
         if settings.metrics_port is None:
             said = _work(settings, logic, None)
         else:
-            watching = Watching(settings, catalog)
+            watching = Watching(settings, Catalog([]))
             with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
                 said = _work(settings, logic, watching)
     except BrokerAway as away:
@@ -62,17 +63,42 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     return said[1]
 
 
-def _work(settings: WorkerSettings, logic: Logic, watch: Watch | None) -> tuple[str | None, int]:
+def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) -> tuple[str | None, int]:
     """Why it ended, if not because it was asked to, and the exit code."""
     broker = Broker(settings)
     broker.wait()
     partitions = broker.partitions()
     if not settings.embedded:
         verify(settings.cluster)
+    programs = None
+    if logic is None:
+        logic = ledger = LedgerLogic(Catalog([]), settings.memory_bytes)
+        if settings.programs:
+            _publish(settings)
+        programs = FollowedPrograms(settings.cluster, settings.without, ledger, broker, partitions, watch)
+        programs.follow()
     publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
     _collect_garbage_rarely()
     say("started", f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
-    return asyncio.run(_run(Engine(settings, logic, broker, publish, partitions, watch)))
+    try:
+        return asyncio.run(_run(Engine(settings, logic, broker, publish, partitions, watch, programs)))
+    finally:
+        if programs is not None:
+            programs.end()
+
+
+def _publish(settings: WorkerSettings) -> None:
+    """A worker that is given a folder publishes what of it is not in the topic yet; what it runs comes from the topic, as everywhere."""
+    from streams.published.run import publish, sources
+
+    try:
+        _, planned = publish(settings.cluster, sources(settings.programs), without=settings.without, may_replace=False)
+    except WrongFiles as wrong:
+        for line in wrong.lines:
+            say("wrong-program", line, "error")
+        raise
+    for offer in planned.new:
+        say("published", f"published {offer.key} ({offer.published.file})")
 
 
 async def _run(engine: Engine) -> tuple[str | None, int]:

@@ -7,6 +7,7 @@ nothing is told a record at a time: a cycle, a recovery or a turn of the clock i
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
+from schemas.program import Catalog
 from streams.worker.broker import Place
 from streams.worker.cycle import Parcel
 from streams.worker.partition import Partition
@@ -46,6 +47,9 @@ class Watch(Protocol):
     def look(self, partitions: Mapping[int, Partition]) -> float:
         """Look at the tables, a few milliseconds at most; seconds until the next look."""
 
+    def programs(self, catalog: Catalog) -> None:
+        """These programs are applied from now on."""
+
     def ending(self, kind: str, why: str) -> None:
         """The worker ends by itself. `kind` is one of `KINDS_OF_ENDS`."""
 
@@ -65,4 +69,5 @@ class Unwatched:
     def look(self, partitions: Mapping[int, Partition]) -> float:
         return _NOTHING_TO_LOOK_AT_SECONDS
 
+    def programs(self, catalog: Catalog) -> None: ...
     def ending(self, kind: str, why: str) -> None: ...

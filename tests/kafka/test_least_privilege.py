@@ -28,7 +28,7 @@ from schemas.topics import LEDGER_ENTRIES
 from streams.brokers import Cluster, RefusedError, reach
 from tests.conftest import ROOT
 from tests.kafka.help import Process, new_topics, processes, read_all
-from tests.kafka.receipts import program_file, records
+from tests.kafka.receipts import PROGRAM, program_file, records
 from tests.kafka.secured import Secured, pointstream, run
 from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
@@ -118,6 +118,9 @@ def test_each_command_works_with_the_rights_of_its_user_and_no_others(secured: S
     assert "authoriz" not in worker.said().lower()
     audited = pointstream("audit", *flags(secured, "auditor"))
     assert audited["entries"] == len(read_all(secured.plain, LEDGER_ENTRIES, PARTITIONS)) > 100
+    assert run("publish", program_file(tmp_path), *operator).stdout.startswith("there already")
+    later = program_file(tmp_path, PROGRAM.replace("2024-01-01", "2044-01-01"))
+    assert run("publish", later, *operator).stdout.startswith("published")
     pointstream("export", *operator, "--output", tmp_path / "run.jsonl")
     assert pointstream("dead-letters", "list", *operator)["count"] > 0
     assert pointstream("state-hash", *operator)[0]["states"] > 0

@@ -16,7 +16,19 @@ import yaml
 HERE: Final = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2]))
 
-from schemas.topics import CHANGELOG, CONSUMED, CYCLES, DEAD_LETTERS, INPUTS, LEDGER_ENTRIES, MESSAGES, OUTPUTS, REQUESTS, TOPICS  # noqa: E402
+from schemas.topics import (  # noqa: E402
+    CHANGELOG,
+    CONSUMED,
+    CYCLES,
+    DEAD_LETTERS,
+    INPUTS,
+    LEDGER_ENTRIES,
+    MESSAGES,
+    OUTPUTS,
+    PROGRAMS,
+    REQUESTS,
+    TOPICS,
+)
 from streams.topics import DEFAULT_PARTITIONS, DEFAULT_REPLICATION, wanted_config  # noqa: E402
 
 API: Final = "kafka.strimzi.io/v1"
@@ -38,10 +50,10 @@ _EVERY: Final = tuple(topic.name for topic in TOPICS)
 RIGHTS: Final[dict[str, tuple[Right, ...]]] = {
     "pointstream-worker": (
         Right("topic", _EVERY, ("Describe", "DescribeConfigs")),
-        Right("topic", (*CONSUMED, CHANGELOG), ("Read",)),
-        Right("topic", (*OUTPUTS, *MESSAGES, CHANGELOG, CYCLES), ("Write",)),
+        Right("topic", (*CONSUMED, CHANGELOG, CYCLES, PROGRAMS), ("Read",)),
+        Right("topic", (*OUTPUTS, *MESSAGES, CHANGELOG, CYCLES, PROGRAMS), ("Write",)),
         Right("group", (GROUP,), ("Read", "Describe")),
-        Right("group", (f"{GROUP}-recovery",), ("Describe",)),
+        Right("group", (f"{GROUP}-recovery", "pointstream-reading"), ("Describe",)),
         Right("transactionalId", (f"{GROUP}-",), ("Write", "Describe"), prefix=True),
     ),
     "pointstream-feed": (Right("topic", INPUTS, ("Write", "Describe")),),
@@ -53,12 +65,12 @@ RIGHTS: Final[dict[str, tuple[Right, ...]]] = {
     ),
     "pointstream-operator": (
         Right("topic", _EVERY, ("Describe", "DescribeConfigs")),
-        Right("topic", (*CONSUMED, CHANGELOG, CYCLES, DEAD_LETTERS, LEDGER_ENTRIES), ("Read",)),
-        Right("topic", (*INPUTS, REQUESTS), ("Write",)),
+        Right("topic", (*CONSUMED, CHANGELOG, CYCLES, PROGRAMS, DEAD_LETTERS, LEDGER_ENTRIES), ("Read",)),
+        Right("topic", (*INPUTS, REQUESTS, PROGRAMS), ("Write",)),
         Right("group", ("pointstream-reader", "pointstream-reading", "pointstream-orders"), ("Describe",)),
     ),
 }
-"""A worker; a till feed (`produce`); `audit --stop-profiles`; a person who looks, exports, puts back and releases.
+"""A worker, which also publishes the folder that it is given; a till feed (`produce`); `audit --stop-profiles`; a person who looks, publishes, exports, puts back and releases.
 
 Who reads without joining a group has one all the same, of which the client asks where its coordinator is: hence `Describe` of those.
 """

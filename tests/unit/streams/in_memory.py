@@ -10,18 +10,23 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
+import msgspec
+
 from agents.core import Core
 from agents.outbox import Effect
+from schemas.document import read_document
 from schemas.events import encode
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
-from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES
+from schemas.program_file import parse_program
+from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, PROGRAMS
 from streams.errors import WrongUsage
 from streams.export.lines import Recorded
 from streams.export.run import Exporter
+from streams.published.versions import Found, Published, Versions, identity_of, key_of
 from streams.worker.cycle import pack
 from streams.worker.logic import LedgerReactions
-from streams.worker.partition import META_POSITION, POSITION_KEY, Partition, Position, decode_position
+from streams.worker.partition import META_POSITION, POSITION_KEY, Partition, Position, Programs, decode_position
 from tables.memory import MemoryStore
 from tables.table import Table
 
@@ -82,13 +87,13 @@ class Worker:
         self.partitions = partitions
         self.stores = [MemoryStore() for _ in range(partitions)]
         self._random = Random(seed)
-        self._catalog = catalog
+        self._catalog = catalog  # until programs are published
+        self._versions = Versions()
         self._backfill = backfill
         self.now_ms = START_MS
         self._owned = self._start()
 
     def _start(self) -> list[Partition]:
-        core = Core(self._catalog, self.partitions)
         found = []
         for number, store in enumerate(self.stores):
             table = Table(store)
@@ -96,8 +101,25 @@ class Worker:
             position = Position() if stored is None else decode_position(stored)
             for topic in CONSUMED:
                 position.inputs.setdefault(topic, 0)
-            found.append(Partition(number, LedgerReactions(core, table), position, backfill=self._backfill))
+            found.append(Partition(number, LedgerReactions(self._core(), table), position, backfill=self._backfill))
         return found
+
+    def _core(self) -> Core:
+        return Core(self._versions.catalog if self._versions.offset else self._catalog, self.partitions)
+
+    def publish(self, *texts: str) -> None:
+        """What was published is taken at once, each partition in a cycle of its own."""
+        for text in texts:
+            key = key_of(identity_of(parse_program(read_document(text, "a.yaml"))), text)
+            self.topics.put(PROGRAMS, 0, key.encode(), msgspec.json.encode(Published("a.yaml", text)), self.now_ms)
+        there = [Found(one.offset(), one.key(), one.value()) for one in self.topics.records[PROGRAMS, 0]]
+        assert self._versions.take(there[-len(texts) :]) == []
+        core = self._core()
+        for partition in self._owned:
+            assert isinstance(partition.reactions, LedgerReactions)
+            partition.reactions.core = core
+            partition.take(Programs(self._versions.offset, self._versions.keys))
+            self._keep(partition)
 
     def send(self, topic: str, key: str, value: bytes, partition: int | None = None) -> None:
         number = partition_of(key.encode(), self.partitions) if partition is None else partition

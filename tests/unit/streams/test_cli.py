@@ -23,6 +23,7 @@ COMMANDS = [
     "schema",
     "produce",
     "topics",
+    "publish",
     "audit",
     "dead-letters",
     "profile",
@@ -127,7 +128,7 @@ def test_help_is_there_at_once_because_it_loads_no_more_than_it_needs() -> None:
 WRONG = {
     "an unknown command": (["replat"], "No such command 'replat'"),
     "an unknown flag": (["check", "--jso", "x.yaml"], "No such option"),
-    "a missing flag": (["replay"], "Missing option '--program'"),
+    "a missing flag": (["replay"], "Missing option '--input'"),
     "a missing file": (["check"], "Missing argument 'FILE...'"),
     "a check file that is not there": (["check", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
     "a schema that is not there": (["schema", "receipt"], "there is no schema 'receipt'"),

@@ -181,7 +181,7 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         lambda run: run.replace(b'{"cycle":{"cycle":1,', b'{"cycle":{"cycle":2,', 1),
         "goes on with cycle 2, and the state stands at cycle 0",
     ),
-    "a newer format": (lambda run: run.replace(b'{"export":1', b'{"export":9', 1), "format 9"),
+    "a newer format": (lambda run: run.replace(b'{"export":2', b'{"export":9', 1), "format 9"),
     "no offset": (
         lambda run: run.replace(b'"offset":', b'"offsite":').replace(b"offsite", b"offset", 1),
         "must have partition, offset",

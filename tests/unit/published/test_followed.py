@@ -1,0 +1,154 @@
+"""A worker's side of the topic, on the embedded broker: what it takes, what it refuses and goes on, and what it cannot go on without."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.incoming import Incoming
+from schemas.program import Catalog
+from schemas.program_file import Source
+from schemas.topics import PURCHASES
+from streams.brokers import Cluster
+from streams.embedded import embedded_broker
+from streams.errors import WrongUsage
+from streams.published.rules import plan
+from streams.published.run import read
+from streams.published.topic import send
+from streams.worker.broker import Broker
+from streams.worker.logic import LedgerLogic, LedgerReactions
+from streams.worker.partition import Partition, Position, Programs, Step
+from streams.worker.programs import FollowedPrograms
+from streams.worker.recovery import CancelledError
+from streams.worker.settings import WorkerSettings
+from tests.unit.published.fleet import day, text
+
+PARTITIONS = 4
+TIERS = "{definitions: [{name: A, threshold: '5'}]}"
+SALE = (
+    b'{"receipt_id":"R1","application":"pos","profile_id":"p1","closed_at":"2024-02-01T00:00:00Z","currency":"EUR",'
+    b'"lines":[{"sku":"A","quantity":1,"unit_price":"10.00"}]}'
+)
+
+
+class Following:
+    """One worker's programs, and partition 0."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url, self._folder = url, folder
+        self.logic = LedgerLogic(Catalog([]), 1 << 26)
+        settings = WorkerSettings(broker=url, state=folder)
+        self.programs = FollowedPrograms(Cluster(url), (), self.logic, Broker(settings), PARTITIONS)
+
+    def publish(self, content: str) -> None:
+        """With nobody at the door."""
+        send(self.url, plan(read(self.url), [Source("a.yaml", content)], None).new)
+
+    def partition(self, programs: int = 0) -> Partition:
+        reactions = self.logic.open(self._folder / "p0", 1)
+        return Partition(0, reactions, Position(programs=programs), backfill=False)
+
+    def wait_for_newer(self) -> None:
+        until = time.monotonic() + 20
+        while not self.programs.newer:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def following(tmp_path: Path) -> Iterator[Following]:
+    with embedded_broker(announce=lambda _: None) as broker:
+        found = Following(broker.url, tmp_path)
+        yield found
+        found.programs.end()
+
+
+def _steps(partition: Partition) -> list[Step]:
+    steps, partition.steps = partition.steps, []
+    return steps
+
+
+def test_what_is_published_is_taken_once_between_two_cycles_and_no_partition_goes_back(following: Following) -> None:
+    following.publish(text())
+    following.programs.follow()
+    partition = following.partition()
+    following.programs.bring_up([partition])
+    (first,) = _steps(partition)
+    assert isinstance(first, Programs)
+    assert (first.offset, partition.position.programs, len(first.versions)) == (1, 1, 1)
+    following.publish(text("2024-06-01", "2"))
+    following.wait_for_newer()
+    following.programs.bring_up([partition])
+    (second,) = _steps(partition)
+    assert isinstance(second, Programs)
+    assert (second.offset, len(second.versions)) == (2, 2)
+    assert isinstance(partition.reactions, LedgerReactions)
+    version = partition.reactions.core.programs.version("club", day("2024-06-02"))
+    assert version is not None
+    assert version.program.effective_from == day("2024-06-01")
+    following.programs.bring_up([partition])
+    assert _steps(partition) == []
+    partition.table.close()
+
+
+def test_what_the_ledgers_do_not_bear_is_refused_and_the_old_goes_on(
+    following: Following, caplog: pytest.LogCaptureFixture
+) -> None:
+    following.publish(text())
+    following.programs.follow()
+    partition = following.partition()
+    following.programs.bring_up([partition])
+    assert partition.reactions.apply(Incoming(PURCHASES, 0, 0, b"p1", SALE, day("2024-02-01"))) == "applied"
+    partition.table.flush({})
+    _steps(partition)
+    following.publish(text("2024-06-01", tiers=TIERS))
+    following.wait_for_newer()
+    with caplog.at_level(logging.ERROR, "streams"):
+        following.programs.bring_up([partition])
+        following.programs.bring_up([partition])
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "club: tiers cannot be added once there are entries, and the state holds some; put them back, or begin with a new state"
+    ]
+    assert (_steps(partition), partition.position.programs) == ([], 1)
+    partition.position.programs = 2  # another worker, of another mind, had it before
+    with pytest.raises(WrongUsage, match="goes by programs that this worker must refuse"):
+        following.programs.bring_up([partition])
+    partition.table.close()
+    following.publish(text("2024-06-01", "3"))  # another text in its place
+    following.wait_for_newer()
+    partition = following.partition(programs=1)
+    following.programs.bring_up([partition])
+    assert [step.offset for step in _steps(partition) if isinstance(step, Programs)] == [3]
+    partition.table.close()
+
+
+class _Nothing:
+    """Reactions that nobody asks anything."""
+
+
+def _at(programs: int) -> Partition:
+    reactions: Any = _Nothing()
+    return Partition(0, reactions, Position(programs=programs), backfill=False)
+
+
+def test_a_partition_that_is_ahead_is_waited_for_or_the_topic_is_not_the_one_it_knew(following: Following) -> None:
+    following.publish(text())
+    following.programs.follow()
+    following.programs.wait_for([_at(1)], threading.Event())
+    with pytest.raises(WrongUsage, match="up to offset 2 of the topic programs, which ends at 1: it was made anew"):
+        following.programs.wait_for([_at(2)], threading.Event())
+    following.programs.end()  # so that it reads no further
+    following.publish(text("2024-06-01"))
+    cancelled = threading.Event()
+    cancelled.set()
+    with pytest.raises(CancelledError):
+        following.programs.wait_for([_at(2)], cancelled)
+
+
+def test_where_nothing_is_published_a_worker_does_not_start(following: Following) -> None:
+    with pytest.raises(WrongUsage, match="nothing is published: `pointstream publish FILE --broker URL`"):
+        following.programs.follow()

@@ -1,0 +1,80 @@
+"""What the topic comes to: whatever is in it, every reader comes to the same, and no record can take what is right out of force."""
+
+import pytest
+
+from schemas.instants import parse_instant
+from streams.published.versions import Published
+from tests.unit.published.fleet import Fleet, day, raw, text
+
+FIRST, SECOND, INSTEAD = text(), text("2024-06-01", "2"), text("2024-06-01", "3")
+
+
+def _rate(fleet: Fleet, date: str) -> int:
+    program = fleet.versions.catalog.in_force("club", day(date))
+    assert program is not None
+    rate = program.earning[0].rate
+    assert rate is not None
+    return rate.points_nano // 1_000_000_000
+
+
+def test_the_newest_text_of_a_version_counts_and_an_older_one_may_come_back() -> None:
+    fleet = Fleet()
+    seen = []
+    for content in (SECOND, INSTEAD, SECOND):
+        assert fleet.take(raw("club/2024-06-01", content), raw("club/2024-01-01", FIRST)) == []
+        seen.append((fleet.versions.offset, len(fleet.versions.texts), _rate(fleet, "2024-07-01")))
+    assert seen == [(2, 2, 2), (3, 3, 3), (5, 3, 2)], "the first program came again, and that is no change"
+    assert [_rate(fleet, date) for date in ("2024-05-31", "2024-06-01")] == [1, 2]
+
+
+def test_what_was_in_force_at_an_offset_is_known_by_its_texts() -> None:
+    fleet = Fleet()
+    for content in (SECOND, INSTEAD):
+        fleet.take(raw("club/2024-06-01", content))
+    before, after = fleet.versions.keys_at(1), fleet.versions.keys_at(2)
+    assert (len(before), len(after), fleet.versions.keys_at(0)) == (1, 1, [])
+    assert [source.text for source in fleet.versions.sources(before + after)] == [
+        source for _, source in sorted(zip(before + after, [SECOND, INSTEAD], strict=True))
+    ]
+
+
+WRONG: dict[str, tuple[str, Published | bytes]] = {
+    "no program at all": raw("club/2024-06-01", "a word"),
+    "another time zone": raw("club/2024-06-01", text("2024-06-01", timezone="Europe/Paris")),
+    "tiers that become others": raw("club/2023-01-01", text("2023-01-01", currency="USDX")),
+    "a key of another kind": ("club", b"{}"),
+    "a key without a date": ("club/soon/1", b"{}"),
+    "a value that is no JSON": ("club/2024-06-01T00:00:00Z/1", b"program: club"),
+    "nothing": ("club/2024-01-01T00:00:00Z/1", b""),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "read from the start"])
+def test_a_record_that_is_not_right_is_passed_over(case: str, at_once: bool) -> None:
+    fleet = Fleet()
+    records = [raw("club/2024-01-01", FIRST), WRONG[case], raw("club/2024-08-01", text("2024-08-01", "4"))]
+    said = fleet.take(*records) if at_once else [why for record in records for why in fleet.take(record)]
+    assert len(said) == 1
+    assert "passed over" in said[0]
+    assert [_rate(fleet, date) for date in ("2024-05-31", "2024-07-01", "2024-08-01")] == [1, 1, 4]
+    assert fleet.versions.end == 3
+    assert [identity.effective_from for identity in fleet.versions.current] == [
+        parse_instant(f"{date}T00:00:00Z") for date in ("2024-01-01", "2024-08-01")
+    ]
+
+
+def test_files_that_are_right_only_together_count_together() -> None:
+    fleet = Fleet(text("2024-06-01"))
+    changed = [text("2024-05-01", timezone="Europe/Paris"), text("2024-06-01", timezone="Europe/Paris")]
+    assert fleet.write(fleet.plan(*changed)) == []
+    assert [version.timezone.key for version in fleet.versions.catalog.programs["club"]] == ["Europe/Paris"] * 2
+
+
+def test_what_is_not_built_here_is_named_unless_who_published_it_waived_it() -> None:
+    content = text("2024-06-01", segments="[{segment: all, where: {member: true}}]")
+    waived, plain = Fleet(FIRST), Fleet(FIRST)
+    assert waived.write(waived.plan(content, without=("segments",))) == []
+    plain.take(raw("club/2024-06-01", content))
+    assert (waived.versions.missing(()), plain.versions.missing(())) == ([], ["segments"])
+    assert plain.versions.missing(["segments"]) == []
