@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 )
 @setting("--backfill", is_flag=True, help="Ticks follow the greatest event time applied instead of the clock.")
 @setting("--app-id", default="pointstream", metavar="NAME", help="The consumer group; workers of one name share the partitions.")
-@setting("--instance-id", metavar="NAME", show_default="none", help="A name that this worker keeps over a restart.")
+@setting(
+    "--instance-id",
+    metavar="NAME",
+    show_default="kept in the state directory",
+    help="The name that this worker has in its group and keeps over a restart (static membership). No two at a time may have one.",
+)
 @setting("--cycle-ms", default=200, type=click.IntRange(10, 10_000), help="How often what was done is committed.")
 @setting("--cycle-records", default=20_000, type=click.IntRange(1, 1_000_000), help="At most so many records a commit.")
 @setting("--session-timeout-ms", default=10_000, type=click.IntRange(1_000, 600_000), help="When a silent worker counts as gone.")

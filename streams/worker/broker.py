@@ -1,11 +1,13 @@
 """What a worker asks the broker about its topics: that they are there, that their partitions agree, and where they end."""
 
+import time
 from collections.abc import Iterable
+from threading import Event
 from typing import Any, Final
 
 from confluent_kafka import (
+    Consumer,
     ConsumerGroupState,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -24,6 +26,7 @@ from streams.worker.settings import WorkerSettings
 _SECONDS: Final = 10.0
 _REFUSALS: Final = 3
 _CLOSED: Final = 10  # a proxy with no broker behind it does so, too
+_SLICE_SECONDS: Final = 2.0
 _SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
 _NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES, PROGRAMS)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -36,7 +39,10 @@ class Broker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._admin = AdminClient({**settings.connection, "log_level": 0, "socket.timeout.ms": 10_000})
+        self._admin = self._client()
+
+    def _client(self) -> AdminClient:
+        return AdminClient({**self._settings.connection, "log_level": 0, "socket.timeout.ms": 10_000})
 
     def wait(self) -> None:
         """Until the broker answers, for as long as that takes; says so once. Raises `RefusedError` where it answers, and does not let us
@@ -96,22 +102,38 @@ class Broker:
     def starts(self, places: Iterable[Place]) -> dict[Place, int]:
         return self._offsets(places, _EARLIEST, committed=False)
 
-    def committed(self, group: str, places: Iterable[Place]) -> dict[Place, int | None] | None:
-        """The group's offsets, None where it has none; None for all while a transaction holds any of them open (KIP-447)."""
-        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
+    def committed(self, group: str, places: Iterable[Place], cancelled: Event) -> dict[Place, int | None] | None:
+        """The group's offsets, None where it has none; None for all where it was cancelled.
+
+        Waits until no transaction holds any of them open (KIP-447): that is what `read_committed` means to the coordinator. Asked by a
+        consumer that joins nothing and not by the admin client, which asks the same but has answered no more, and even aborted the
+        process, when its question met a restart of the broker (librdkafka 2.16; `make chaos` found it).
+        """
+        asked = [TopicPartition(*place) for place in places]
+        until = time.monotonic() + self._settings.transaction_timeout_ms / 1000 + _SECONDS
+        consumer = Consumer(
+            {
+                **self._settings.connection,
+                "group.id": group,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "log_level": 0,
+            }
+        )
         try:
-            answers = self._admin.list_consumer_group_offsets([asked], require_stable=True, request_timeout=_SECONDS)
-            found = answers[group].result().topic_partitions
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
-                return None
-            raise
-        for place in found:
-            if place.error is not None:
-                if place.error.code() == KafkaError.UNSTABLE_OFFSET_COMMIT:
-                    return None
-                raise KafkaException(place.error)
-        return {(place.topic, place.partition): place.offset if place.offset >= 0 else None for place in found}
+            while not cancelled.is_set():
+                try:
+                    found = consumer.committed(asked, timeout=_SLICE_SECONDS)
+                except KafkaException as error:
+                    if error.args[0].code() != KafkaError._TIMED_OUT or time.monotonic() > until:  # noqa: SLF001  # its public name
+                        raise
+                    continue
+                if wrong := next((place.error for place in found if place.error is not None), None):
+                    raise KafkaException(wrong)
+                return {(place.topic, place.partition): place.offset if place.offset >= 0 else None for place in found}
+            return None
+        finally:
+            consumer.close()
 
     def owners(self, group: str) -> dict[str, list[int]] | None:
         """Which partitions each member of a group has, by the member's name; None while the group is finding that out."""
@@ -130,5 +152,12 @@ class Broker:
         asked: Any = {TopicPartition(topic, number): spec for topic, number in places}
         if not asked:
             return {}
-        answers = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_SECONDS)
-        return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+        admin = self._admin
+        answers = admin.list_offsets(asked, isolation_level=level, request_timeout=_SECONDS)
+        try:
+            return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+        except KafkaException:
+            # What it knows of leaders it keeps, and is refused for ever after a leader has changed (librdkafka 2.16): ask by a new one.
+            if self._admin is admin:
+                self._admin = self._client()
+            raise

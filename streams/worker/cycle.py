@@ -21,7 +21,14 @@ from streams.worker.partition import META_CHANGELOG, META_POSITION, CycleRecord,
 
 
 class CycleFailedError(Exception):
-    """Nothing of the cycle counts; the partitions are to be continued from what the broker has."""
+    """Nothing of the cycle counts, or nobody knows yet; the partitions are to be continued from what the broker has.
+
+    `away`: the broker was not there or did not take it in time, so trying again is right for as long as that lasts.
+    """
+
+    def __init__(self, why: str, *, away: bool = False) -> None:
+        super().__init__(why)
+        self.away = away
 
 
 class FencedError(Exception):
@@ -51,6 +58,9 @@ class Publish(Protocol):
         `group` is the consumer's group metadata; `planned`: the cycles are redone, their plan is in the log. Raises
         `CycleFailedError` or `FencedError`.
         """
+
+    def renew(self) -> None:
+        """Before partitions are recovered: be able to publish again, whatever the last cycle has left behind. Raises `KafkaException`."""
 
     def close(self) -> None: ...
 

@@ -9,18 +9,20 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
 
 from streams.errors import Stop
-from streams.logs import told
+from streams.logs import say, told
 from streams.worker.app import build_app
-from streams.worker.broker import Broker
+from streams.worker.broker import Broker, Place
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
 from streams.worker.logic import Logic
+from streams.worker.outage import Outage, is_passing
 from streams.worker.partition import Partition, Programs
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
@@ -38,6 +40,7 @@ _BEAT_SECONDS: Final = 0.1
 _WHILE_BEHIND: Final = 5
 """So many times as long a cycle lasts while there is more to read than a cycle can take: nobody waits for it less by that, the lag is longer,
 and a profile that comes several times is written once. It is a fifth cheaper for worker and broker (docs/benchmarks.md)."""
+_GRACE_SECONDS: Final = 5.0  # a cycle waits for the broker twice, each within the transaction's timeout, and writes
 _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
 
 
@@ -64,6 +67,7 @@ class Engine:
         self._programs = programs
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
         self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
+        self._outage = Outage(settings.broker, say)
         self._ticks = Ticks(backfill=settings.backfill)
         self._reader = Reader(settings, self)
         self._standby = Standby(settings, logic, broker, partitions, self._reader.member) if settings.standby_replicas else None
@@ -74,6 +78,7 @@ class Engine:
         self._assignment = 0
         self._group: Any = None
         self._uncommitted = self._failures = 0
+        self._pause_seconds = 0.0  # before the next recovery
         self._recovering: asyncio.Task[None] | None = None
         self._cancelled = threading.Event()
         self._threads = ThreadPoolExecutor(3, "engine")
@@ -139,7 +144,7 @@ class Engine:
             await asyncio.sleep(period)
             assignment = self._assignment
             at, numbers = self._ticks.wanted(self._partitions.values())
-            ends = {}
+            ends: dict[Place, int] = {}
             if self._partitions:
                 try:
                     ends = await self._in_thread(input_ends, self._broker, list(self._partitions))
@@ -151,7 +156,14 @@ class Engine:
                     self._ticks.note(at, numbers, ends)
             waiting_seconds = self._ticks.waiting_seconds()
             self._watch.clock(ends, self.applied, waiting_seconds)
-            self._pulse.watch(self.applied, waiting_seconds)
+            if not self._turn.locked() and self._pulse.watch(self.applied, behind=self._is_behind(ends)):
+                say("stands-still", "records wait and none comes: reading by a new client", "warning")
+                self._reader.renew()
+
+    def _is_behind(self, ends: Mapping[Place, int]) -> bool:
+        """Whether there is something before these ends that was not applied."""
+        found = self._partitions
+        return any(number in found and found[number].reached.get(topic, 0) < end for (topic, number), end in ends.items())
 
     async def _looks(self) -> None:
         """Lets whoever watches look at the tables, a piece at a time, while nothing changes them."""
@@ -218,14 +230,19 @@ class Engine:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
         try:
-            await self._in_thread(keep, dirty, self._publish, self._group, self._watch.kept)
+            with self._publishing():
+                await self._in_thread(keep, dirty, self._publish, self._group, self._watch.kept)
             self._uncommitted = self._failures = 0
+            self._outage.over()
         except CycleFailedError as error:
             self._watch.not_kept(fenced=False)
             self._drop_partitions()
-            self._failures += 1
             _log.warning("a cycle was not kept and is done again: %s", error)
-            if self._failures >= _FAILURES:
+            self._failures += not error.away
+            if error.away:
+                self._pause_seconds = self._outage.because(str(error))
+                self._reader.assign_again()
+            elif self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {error}", kind="cycles-failed")
             else:
                 self._reader.assign_again()
@@ -233,6 +250,20 @@ class Engine:
             self._watch.not_kept(fenced=True)
             self._drop_partitions()
             self.end(str(error), kind="fenced")
+
+    @contextmanager
+    def _publishing(self) -> Iterator[None]:
+        """A client that is in a call when the broker restarts may stay there for ever, whatever the call's timeout (librdkafka 2.16,
+        `send_offsets_to_transaction`; `make chaos` found it). Its thread cannot be ended, so the process begins anew under its
+        name: what the call might still have done is refused from when the id is taken over.
+        """
+        seconds = self._settings.transaction_timeout_ms / 1000 * 2 + _GRACE_SECONDS
+        why = f"a cycle was neither committed nor refused within {seconds:.0f} s: the client is stuck, starting afresh"
+        watch = self._loop.call_later(seconds, self._pulse.again, why)
+        try:
+            yield
+        finally:
+            watch.cancel()
 
     def _drop_partitions(self) -> None:
         """Forget what was not kept, and close every table."""
@@ -295,7 +326,7 @@ class Engine:
                 await self._in_thread(self._standby.let_go, numbers)
             if not numbers:
                 return
-            found = await self._in_thread(self._recovery.recover, numbers, cancelled)
+            found = await self._in_thread(self._recovered, numbers, cancelled)
             await self._in_thread(self._catch_up, found, group, cancelled)
             async with self._turn:
                 if self._programs is not None:
@@ -306,10 +337,6 @@ class Engine:
             return
         except (Stop, StoreLockedError) as error:
             self.end(str(error), Stop.exit_code, "refused")
-            return
-        except KafkaException as error:
-            if not cancelled.is_set():
-                self.end(f"recovery failed: {error.args[0].str()}")
             return
         except Exception as error:  # noqa: BLE001  # told, and the worker ends
             self.end(f"recovery failed: {told(error)}")
@@ -322,6 +349,19 @@ class Engine:
                 for topic, offset in partition.position.inputs.items()
             ],
         )
+
+    def _recovered(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
+        """In a thread: recovery, again and again while the broker is away."""
+        pause_seconds, self._pause_seconds = self._pause_seconds, 0.0
+        while not cancelled.wait(pause_seconds):
+            try:
+                self._publish.renew()
+                return self._recovery.recover(numbers, cancelled)
+            except KafkaException as error:
+                if self._settings.embedded or not is_passing(error.args[0]):
+                    raise
+                pause_seconds = self._outage.because(error.args[0].str())
+        raise CancelledError
 
     def _catch_up(self, found: dict[int, Partition], group: Any, cancelled: threading.Event) -> None:
         """In a thread: what must be there before these partitions go on. Where it cannot be had, nothing of them stays open."""

@@ -49,5 +49,8 @@ class Planned:
         if left or self._failed:
             raise FencedError(f"the embedded broker did not take a cycle: {self._failed or f'{left} records are still waiting'}")
 
+    def renew(self) -> None:
+        """There is nothing to be in doubt about: any failure ends the process."""
+
     def close(self) -> None:
         self._producer.flush(1.0)

@@ -6,6 +6,7 @@ half the session timeout ends the process at once, without a word to the broker.
 """
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Final
@@ -16,39 +17,70 @@ TRY_AGAIN: Final = 75  # exit code for a supervisor: nothing is lost, start me a
 
 
 class Pulse:
-    def __init__(self, session_ms: int, stuck_ms: int, ending: Callable[[str, str], None] | None = None) -> None:
-        """`ending` is told the kind of the end and the sentence, before it comes."""
+    def __init__(
+        self,
+        session_ms: int,
+        stuck_ms: int,
+        ending: Callable[[str, str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        end: Callable[[str], None] | None = None,
+    ) -> None:
+        """`ending` is told the kind of the end and the sentence, before it comes; `end` makes it come."""
         self._ending = ending
+        self._clock = clock
+        self._end = end or end_now
         self._limit = session_ms / 2000
         self._stuck = stuck_ms / 1000
-        self._last = self._progress_at = time.monotonic()
+        self._last = self._progress_at = self._clock()
         self._progress = -1
+        self._tried = False
 
     def beat(self) -> None:
         """Every turn of the event loop's timer."""
         self.check()
-        self._last = time.monotonic()
+        self._last = self._clock()
 
     def check(self) -> None:
         """Before anything is published."""
-        gap = time.monotonic() - self._last
+        gap = self._clock() - self._last
         if gap > self._limit:
-            self._end(
+            self.end(
                 "frozen", f"this process stood still for {gap:.1f} s, and its partitions may belong to another by now: ending"
             )
 
-    def watch(self, applied: int, waiting_seconds: float) -> None:
-        """Progress: `applied` rises, or nothing has been waiting for long."""
-        now = time.monotonic()
-        if applied != self._progress or waiting_seconds == 0.0:
-            self._progress, self._progress_at = applied, now
-        elif now - self._progress_at > self._stuck and waiting_seconds > self._stuck:
-            self._end("stuck", f"nothing was applied for {now - self._progress_at:.0f} s although records wait: ending")
+    def watch(self, applied: int, *, behind: bool) -> bool:
+        """Progress: `applied` rises, or nothing is `behind`. True, once, when a quarter of the patience is over: try to mend it."""
+        now = self._clock()
+        if applied != self._progress or not behind:
+            self._progress, self._progress_at, self._tried = applied, now, False
+        elif now - self._progress_at > self._stuck:
+            self.end("stuck", f"nothing was applied for {now - self._progress_at:.0f} s although records wait: ending")
+        elif now - self._progress_at > self._stuck / 4 and not self._tried:
+            self._tried = True
+            return True
+        return False
 
-    def _end(self, kind: str, why: str) -> None:
+    def again(self, why: str) -> None:
+        """At once, what is stuck is left behind and this process begins anew."""
+        if self._ending is not None:
+            self._ending("stuck", why)
+        start_afresh(why)
+
+    def end(self, kind: str, why: str) -> None:
+        """At once, telling whoever watches."""
         if self._ending is not None:
             self._ending(kind, why)
-        end_now(why)
+        self._end(why)
+
+
+def start_afresh(why: str) -> None:
+    """As `end_now`, and the same process begins anew: same pid, same arguments, nothing of before. For whoever supervises it nothing ended."""
+    say("starts-afresh", why, "error")
+    sys.stderr.flush()
+    try:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # itself, as it was started
+    except OSError:
+        os._exit(TRY_AGAIN)
 
 
 def end_now(why: str) -> None:

@@ -7,6 +7,7 @@ can be committed before the partitions are let go. Reading starts only where rec
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -16,10 +17,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
 from streams.logs import CLIENT
+from streams.worker.cycle import FencedError
 from streams.worker.settings import WorkerSettings
 
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _WAIT_SECONDS: Final = 0.1
+_LEAVE_SECONDS: Final = 30.0
 
 
 class Fetched(NamedTuple):
@@ -51,7 +54,12 @@ class Reader(threading.Thread):
         self._assignment = 0
         self._member: str | None = None
         self._numbers: list[int] = []
-        self._consumer = Consumer(
+        self._fatal: KafkaError | None = None
+        self._consumer = self._new_consumer()
+
+    def _new_consumer(self) -> Consumer:
+        settings = self._settings
+        return Consumer(
             {
                 **settings.connection,
                 "group.id": settings.app_id,
@@ -68,6 +76,7 @@ class Reader(threading.Thread):
                 "fetch.message.max.bytes": 2 * 1024 * 1024,
                 "queued.max.messages.kbytes": 16 * 1024,
                 "queued.min.messages": 10_000,
+                "error_cb": self._on_error,
                 "log_level": 3,
             }
             | ({"group.instance.id": settings.instance_id} if settings.instance_id else {}),
@@ -82,6 +91,13 @@ class Reader(threading.Thread):
         """Any thread: stop reading and have the partitions recovered once more."""
         self._orders.put(self._assign_again)
 
+    def renew(self) -> None:
+        """Any thread: read by a new client. What was applied is committed first, as in any rebalance; a named member keeps its partitions.
+
+        After a restart of the broker a client may go on polling and never fetch again (librdkafka 2.16; `make chaos` found it).
+        """
+        self._orders.put(self._renew)
+
     def member(self) -> str | None:
         """Any thread: this worker's name in the group, as of the last assignment. The client itself must not be asked in a rebalance."""
         return self._member
@@ -92,8 +108,10 @@ class Reader(threading.Thread):
 
     def run(self) -> None:
         try:
-            self._consumer.subscribe(list(CONSUMED), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+            self._subscribe()
             while not self._ending.is_set():
+                if self._fatal is not None:
+                    self._complain(self._fatal)
                 while not self._orders.empty():
                     self._orders.get()()
                 assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
@@ -106,7 +124,21 @@ class Reader(threading.Thread):
         except BaseException as error:  # noqa: BLE001  # whatever ends this thread ends the worker
             self._listener.failed(error)
         finally:
+            self._leave()
             self._consumer.close()
+
+    def _leave(self) -> None:
+        """Leave the group at once, named or not: docs/decisions/0010-a-named-worker-leaves.md.
+
+        Closing alone does not tell the broker that a named member goes, and the others would wait for its session to end.
+        """
+        until = time.monotonic() + _LEAVE_SECONDS
+        try:
+            self._consumer.unsubscribe()
+            while self._numbers and time.monotonic() < until:
+                self._consumer.consume(1, _WAIT_SECONDS)
+        except (KafkaException, RuntimeError):  # fenced, or never joined: there is nothing to leave
+            return
 
     def _hand_over(self, assignment: int, messages: list[Any]) -> None:
         topics: dict[str, Fetched] = {}
@@ -137,9 +169,18 @@ class Reader(threading.Thread):
                 except TimeoutError:
                     continue
 
+    def _on_error(self, error: KafkaError) -> None:
+        """What ends a client for good is told here and nowhere else. Raising here would be lost in the client."""
+        if error.fatal() or error.code() in _FATAL:
+            self._fatal = error
+
     def _complain(self, error: KafkaError) -> None:
         """Errors that librdkafka gets over by itself are its own affair; a lost position or a fence is ours."""
-        if error.fatal() or error.code() in _OURS:
+        if error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED_BY_NAME in error.str():
+            raise FencedError(
+                f"another worker has this worker's name, {self._settings.instance_id}: is a copy of its state directory, or its --instance-id, in use?"
+            )
+        if error.fatal() or error.code() in _OURS or error.code() in _FATAL:
             raise KafkaException(error)
 
     # the group
@@ -154,6 +195,14 @@ class Reader(threading.Thread):
                 KafkaError(KafkaError._CONFLICT, f"partition {uneven[0]} was not assigned with all inputs")  # noqa: SLF001
             )
         self._listener.assigned(self._assignment, self._numbers, consumer.consumer_group_metadata())
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(list(CONSUMED), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def _renew(self) -> None:
+        self._consumer.close()
+        self._consumer = self._new_consumer()
+        self._subscribe()
 
     def _assign_again(self) -> None:
         self._consumer.assign([])
@@ -173,11 +222,12 @@ class Reader(threading.Thread):
         consumer.unassign()
 
 
+_FENCED_BY_NAME: Final = "group.instance.id"  # librdkafka's fatal error names its cause in words alone
+_FATAL: Final = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})  # noqa: SLF001  # its public name
 _OURS: Final = frozenset(
     {
         KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
         KafkaError.OFFSET_OUT_OF_RANGE,
-        KafkaError.FENCED_INSTANCE_ID,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }

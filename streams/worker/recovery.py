@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CHANGELOG, CONSUMED, CYCLES
 from streams.errors import WrongUsage
@@ -42,7 +42,6 @@ from streams.worker.watch import Unwatched, Watch
 
 _POLL_RECORDS: Final = 5_000
 _RESTORE_RECORDS: Final = 20_000
-_AGAIN_SECONDS: Final = 0.1
 _TELL_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)
 
@@ -87,9 +86,9 @@ class Recovery:
 
     def _fence(self, inputs: list[Place], cancelled: threading.Event) -> set[int]:
         """Wait until no transaction of an earlier owner can commit any more. Gives the partitions that have group offsets."""
-        while (committed := self._broker.committed(self._settings.app_id, inputs)) is None:
-            if cancelled.wait(_AGAIN_SECONDS):
-                raise CancelledError
+        committed = self._broker.committed(self._settings.app_id, inputs, cancelled)
+        if committed is None:
+            raise CancelledError
         return {number for (_, number), offset in committed.items() if offset is not None}
 
     def _path(self, number: int) -> Path:
@@ -136,7 +135,7 @@ class Recovery:
                             restore(opened[number], pending[number], message.offset() + 1)
                             left[number] = max(ends[CHANGELOG, number] - message.offset() - 1, 0)
                     elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-                        raise WrongUsage(f"the changelog cannot be read: {error.str()}")
+                        raise KafkaException(error)
                     elif number in waiting and message.offset() >= waiting[number]:
                         restore(opened[number], pending[number], message.offset())
                         del waiting[number]

@@ -8,8 +8,9 @@ import asyncio
 import gc
 import os
 import signal
-import socket
 import sys
+from contextlib import suppress
+from dataclasses import replace
 
 from confluent_kafka import KafkaException
 
@@ -65,6 +66,8 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
 
 def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) -> tuple[str | None, int]:
     """Why it ended, if not because it was asked to, and the exit code."""
+    if not settings.embedded:
+        settings = replace(settings, instance_id=settings.instance_id or _state_id(settings))
     broker = Broker(settings)
     broker.wait()
     partitions = broker.partitions()
@@ -77,7 +80,9 @@ def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) ->
             _publish(settings)
         programs = FollowedPrograms(settings.cluster, settings.without, ledger, broker, partitions, watch)
         programs.follow()
-    publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, _worker_id(settings))
+    publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, settings.instance_id or "")
+    with suppress(KafkaException):  # at once, for others wait for what a predecessor left open; else with the first recovery
+        publish.renew()
     _collect_garbage_rarely()
     say("started", f"group {settings.app_id} on {settings.broker}, {partitions} partitions, state in {settings.state}")
     try:
@@ -118,14 +123,9 @@ def _collect_garbage_rarely() -> None:
     gc.set_threshold(200_000, 20, 100)
 
 
-def _worker_id(settings: WorkerSettings) -> str:
-    """Names this worker among all of its group, and the same again after a restart in its place."""
-    return settings.instance_id or f"{socket.gethostname()}-{_state_id(settings)}"
-
-
 def _state_id(settings: WorkerSettings) -> str:
-    """A name that stays with the state directory: two workers never share one, and a restart finds it again."""
+    """A name that stays with the state directory: two workers never share one, and a restart finds it again, on another machine too."""
     path = settings.state / "worker-id"
     if not path.exists():
-        path.write_text(os.urandom(6).hex())
+        path.write_text(f"worker-{os.urandom(6).hex()}")
     return path.read_text().strip()

@@ -4,10 +4,16 @@ The group coordinator refuses the offsets of a worker whose generation is over, 
 after a new owner has started (`recovery` makes sure of the other half). The transactional id names this worker alone: a restart
 of the same worker aborts what its predecessor left open at once, anybody else's is aborted by the broker when it times out.
 Any failed delivery makes librdkafka refuse the commit, so ordinary records need no delivery report.
+
+Where it fails, the producer is dropped, and a new one takes over the id before partitions are recovered (`renew`): that ends what is open,
+and settles what nobody here can know, for a broker that goes away in the middle of a commit may have made it. The changelog says
+how it went. No producer is used again after a failure: one that had aborted what a restart of the broker broke hung in
+`send_offsets_to_transaction` for ever, whatever its timeout (librdkafka 2.16; `make chaos` found it).
 """
 
+import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
@@ -17,62 +23,97 @@ from streams.worker.cycle import CycleFailedError, FencedError, Parcel
 from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
 
+_TAKE_OVER_SECONDS: Final = 10.0
+
 
 class Transactional:
     def __init__(self, settings: WorkerSettings, worker_id: str) -> None:
-        """Takes over the transactional id: blocks until the broker has answered."""
-        self._producer = Producer(
-            producer_settings(settings)
-            | {
-                "transactional.id": f"{settings.app_id}-{worker_id}",
-                "transaction.timeout.ms": settings.transaction_timeout_ms,
-            },
-            logger=CLIENT,
-        )
+        self._settings = producer_settings(settings) | {
+            "transactional.id": f"{settings.app_id}-{worker_id}",
+            "transaction.timeout.ms": settings.transaction_timeout_ms,
+        }
         self._timeout = settings.transaction_timeout_ms / 1000
-        self._sender = Sender(self._producer)
-        try:
-            self._producer.init_transactions(30.0)
-        except KafkaException as error:
-            if error.args[0].code() in _NOT_ALLOWED:
-                raise WrongUsage(f"the broker does not allow this worker's transactions: {error.args[0].str()}") from None
-            raise
+        self._producer: Any = None  # None: there is none yet, or the last one was dropped
+        self._began = 0.0
+
+    def renew(self) -> None:
+        """Take over the transactional id, if the last cycle has left it in doubt: blocks until the broker has answered."""
+        if self._producer is None:
+            producer: Any = Producer(self._settings, logger=CLIENT)
+            try:
+                producer.init_transactions(_TAKE_OVER_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() in _NOT_ALLOWED:
+                    raise WrongUsage(f"the broker does not allow this worker's transactions: {error.args[0].str()}") from None
+                raise
+            self._producer = producer
 
     def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
-        sender = self._sender
+        producer = self._producer
+        if producer is None:
+            raise CycleFailedError("the transactional id has to be taken over first", away=True)
+        sender = Sender(producer)
+        self._began = time.monotonic()
         try:
-            self._producer.begin_transaction()
+            producer.begin_transaction()
             for parcel in parcels:
                 sender.changelog(parcel)
                 sender.outputs(parcel)
                 sender.cycle(parcel)
-            self._producer.poll(0)
-            self._producer.send_offsets_to_transaction(_offsets(parcels), group, self._timeout)
-            self._producer.commit_transaction(self._timeout)
+            producer.poll(0)
+            producer.send_offsets_to_transaction(_offsets(parcels), group, self._timeout)
+            producer.commit_transaction(self._timeout)
         except KafkaException as error:
-            self._abort(error.args[0])
+            self._producer = None
+            self._tell(error.args[0])
         except (BufferError, CycleFailedError) as error:
-            self._abort(error)
+            self._producer = None
+            raise CycleFailedError(str(error)) from None
         if any(parcel.changelog_end is None for parcel in parcels):
-            self._producer.poll(0)
+            producer.poll(0)
 
-    def _abort(self, why: Any) -> None:
-        """Nothing of the transaction counts. Always raises."""
-        if isinstance(why, KafkaError) and (why.fatal() or why.code() in _FENCED):
-            raise FencedError(f"another worker has this worker's transactional id, or its transaction timed out: {why.str()}")
-        try:
-            self._producer.abort_transaction(self._timeout)
-        except KafkaException as error:
-            raise FencedError(f"the transaction could not be aborted: {error.args[0].str()}") from None
-        raise CycleFailedError(why.str() if isinstance(why, KafkaError) else str(why))
+    def _tell(self, why: KafkaError) -> None:
+        """Always raises."""
+        if why.code() not in _FENCED:
+            raise CycleFailedError(why.str(), away=why.code() in _AWAY or why.retriable())
+        if time.monotonic() - self._began < self._timeout / 2:
+            raise FencedError(f"another worker has this worker's name: {why.str()}")
+        raise CycleFailedError(f"the broker has given up a transaction that took too long: {why.str()}", away=True)
 
     def close(self) -> None:
-        with suppress(KafkaException):  # fenced: that has been told, and nothing waits to be sent
-            self._producer.flush(1.0)
+        if self._producer is not None:
+            with suppress(KafkaException):  # fenced: that has been told, and nothing waits to be sent
+                self._producer.flush(1.0)
 
 
-_FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}  # noqa: SLF001  # its public name
-_NOT_ALLOWED = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+_NOT_ALLOWED: Final = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
+_FENCED: Final = {
+    KafkaError._FENCED,  # noqa: SLF001
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.PRODUCER_FENCED,
+}
+_AWAY: Final = {
+    KafkaError._INCONSISTENT,  # noqa: SLF001  # deliveries failed, and not for what was sent: that has a code of its own
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._MSG_TIMED_OUT,  # noqa: SLF001
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._CONFLICT,  # noqa: SLF001  # an earlier call goes on in the background
+    KafkaError._STATE,  # noqa: SLF001
+    KafkaError.BROKER_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.INVALID_TXN_STATE,  # ended by somebody: by an answer that was lost, or by the broker's clock
+    KafkaError.KAFKA_STORAGE_ERROR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_ENOUGH_REPLICAS,
+    KafkaError.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.REQUEST_TIMED_OUT,
+}
 
 
 def _offsets(parcels: list[Parcel]) -> list[TopicPartition]:

@@ -5,6 +5,7 @@ it is, and how long it stays away, the same dice say. Processes are ended by the
 """
 
 import shutil
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ SESSION_SECONDS: Final = 6.0
 _BEYOND_SECONDS: Final = 2.0
 _EARLIEST, _LATEST = 0.02, 0.95
 COMMAND: Final = "import sys; from streams.cli.main import run; sys.exit(run(sys.argv[1:]))"
+_BEFORE_IT_BEGAN: Final = -signal.SIGTERM  # asked to end while Python was still loading it: nothing had been taken on
 KILL, FREEZE, LOSS, BROKER = "kill -9", "freeze", "loss of state", "broker restart"
 
 
@@ -123,7 +125,7 @@ class Fleet:
     def _stop(self, member: Member, process: Process) -> None:
         started = time.monotonic()
         code = process.end(60.0)
-        if code != 0 and not (code == TRY_AGAIN and member.woken):
+        if code not in (0, _BEFORE_IT_BEGAN) and not (code == TRY_AGAIN and member.woken):
             self.wrong.append(f"{member.name} was asked to end, and ended with {code}:\n{process.said()}")
         self._say(f"{member.name} ended {time.monotonic() - started:.1f} s after it was asked to")
 

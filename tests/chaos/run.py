@@ -42,7 +42,7 @@ class Chaos:
         plan = self._plan
         self.say(f"seed {plan.seed}: {plan}")
         try:
-            with _Broker(self.folder / "kafka") as broker:
+            with OwnBroker(self.folder / "kafka") as broker:
                 create_topics(broker.servers, plan.partitions)
                 evidence = self._under_faults(broker)
                 for check in CHECKS:
@@ -68,7 +68,7 @@ class Chaos:
 
     # while it runs
 
-    def _under_faults(self, broker: "_Broker") -> Evidence:
+    def _under_faults(self, broker: "OwnBroker") -> Evidence:
         plan, folder = self._plan, self.folder
         programs = folder / "programs"
         programs.mkdir(exist_ok=True)
@@ -97,7 +97,7 @@ class Chaos:
         states = [member.state for member in fleet.members]
         return Evidence(broker.servers, plan.partitions, folder, programs, states, feed.sent, feed.spoiled)
 
-    def _until_all_is_applied(self, feed: Feed, fleet: Fleet, applied: Applied, broker: "_Broker", faults: list[Fault]) -> bool:
+    def _until_all_is_applied(self, feed: Feed, fleet: Fleet, applied: Applied, broker: "OwnBroker", faults: list[Fault]) -> bool:
         """Then a little longer, for the last tick and for whoever is still frozen."""
         plan, told_at, done_at = self._plan, 0.0, None
         while True:
@@ -124,7 +124,7 @@ class Chaos:
                 return False
 
 
-class _Broker:
+class OwnBroker:
     """A real Kafka of this run alone."""
 
     def __init__(self, data: Path) -> None:
@@ -134,16 +134,23 @@ class _Broker:
         self._start = ["start", "--port", str(port), "--controller-port", str(controller_port), "--timeout", "120"]
 
     def __enter__(self) -> Self:
-        self._kafka(*self._start)
+        self.start()
         return self
+
+    def start(self) -> None:
+        self._kafka(*self._start)
+
+    def stop(self) -> None:
+        self._kafka("stop")
 
     def __exit__(self, *_: object) -> None:
         self._kafka("stop")
         shutil.rmtree(self._data, ignore_errors=True)
 
-    def restart(self) -> None:
-        self._kafka("stop")
-        self._kafka(*self._start)
+    def restart(self, away_seconds: float = 0.0) -> None:
+        self.stop()
+        time.sleep(away_seconds)
+        self.start()
 
     def _kafka(self, *arguments: str) -> None:
         done = subprocess.run([COMMAND, *arguments, "--data", str(self._data)], check=False, capture_output=True, text=True)

@@ -39,6 +39,8 @@ class Taken:
     def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
         pass
 
+    def renew(self) -> None: ...
+
     def close(self) -> None:
         pass
 

@@ -1,0 +1,74 @@
+"""An outage: the broker is away, or does not take what it is given. The worker waits, says so once, and says when it goes on.
+
+Only words and pauses: what is done again, and from where, is the engine's affair. Waiting costs nothing but time, for whatever was not
+committed does not count; ending the process would only have a supervisor wait instead, with less to say.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from confluent_kafka import KafkaError
+
+_FIRST_SECONDS: Final = 0.5
+_LONGEST_SECONDS: Final = 10.0
+_SAID_EVERY_SECONDS: Final = 60.0
+
+
+_FOR_GOOD: Final = {
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.UNSUPPORTED_VERSION,
+}
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Whether waiting may help. What is not allowed stays so until somebody changes it."""
+    return error.code() not in _FOR_GOOD
+
+
+class Say(Protocol):
+    """As `streams.logs.say`."""
+
+    def __call__(self, event: str, sentence: str, level: str = "info") -> None: ...
+
+
+class Outage:
+    """`address` is the broker's. Time is monotonic."""
+
+    def __init__(self, address: str, say: Say, clock: Callable[[], float] = time.monotonic) -> None:
+        self._address = address
+        self._say = say
+        self._clock = clock
+        self._since: float | None = None
+        self._said_at = 0.0
+        self._pause = _FIRST_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """For how long it has lasted; 0 where there is none."""
+        return 0.0 if self._since is None else self._clock() - self._since
+
+    def because(self, why: str) -> float:
+        """Something failed again; seconds to wait before the next try."""
+        now = self._clock()
+        if self._since is None:
+            self._since = self._said_at = now
+            sentence = f"{self._address} does not do what it is asked ({why}); nothing is lost, trying again until it does"
+            self._say("broker-away", sentence, "warning")
+        elif now - self._said_at >= _SAID_EVERY_SECONDS:
+            self._said_at = now
+            sentence = f"{self._address} has not done what it is asked for {now - self._since:.0f} s ({why}); still trying"
+            self._say("broker-away", sentence, "warning")
+        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_SECONDS)
+        return pause
+
+    def over(self) -> None:
+        """A cycle was kept."""
+        if self._since is None:
+            return
+        self._say("broker-back", f"{self._address} does what it is asked again, after {self.seconds:.0f} s: going on")
+        self._since, self._pause = None, _FIRST_SECONDS

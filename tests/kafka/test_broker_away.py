@@ -1,0 +1,43 @@
+"""A broker that is away for a while: the same process goes on when it is back, and nothing was lost or doubled."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.run import OwnBroker
+from tests.kafka.help import create_topics, processes
+from tests.kafka.receipts import applied, expected, records, send
+from tests.kafka.test_worker import PARTITIONS, wait_until, worker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
+AWAY_SECONDS = 30.0  # longer than session and transaction last
+
+
+def test_a_worker_waits_for_its_broker_and_goes_on_by_itself(tmp_path: Path) -> None:
+    sent = records(4_000, seed=51)
+    with OwnBroker(tmp_path / "kafka") as broker, processes() as everybody:
+        create_topics(broker.servers, PARTITIONS)
+        everybody.append(one := worker(broker.servers, tmp_path))
+        send(broker.servers, sent[:2_000])
+        wait_until(broker.servers, 2_000, one)
+        broker.restart(AWAY_SECONDS)
+        send(broker.servers, sent[2_000:])
+        wait_until(broker.servers, len(sent), one, seconds=120)
+        assert applied(broker.servers, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
+        assert one.end() == 0, one.said()
+
+
+def test_one_that_starts_before_its_broker_says_so_and_waits(tmp_path: Path) -> None:
+    sent = records(500, seed=52)
+    with OwnBroker(tmp_path / "kafka") as broker, processes() as everybody:
+        create_topics(broker.servers, PARTITIONS)
+        broker.stop()
+        everybody.append(one := worker(broker.servers, tmp_path))
+        time.sleep(5.0)
+        assert one.ended() is None, one.said()
+        assert "does not answer; trying again until it does" in one.said()
+        broker.start()
+        send(broker.servers, sent)
+        wait_until(broker.servers, len(sent), one)
+        assert one.end() == 0, one.said()

@@ -1,0 +1,51 @@
+"""An outage is told once, waited out ever longer, and told to be over."""
+
+from confluent_kafka import KafkaError
+
+from streams.worker.outage import Outage, is_passing
+
+
+class Told:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.said: list[tuple[str, str]] = []
+
+    def say(self, event: str, sentence: str, level: str = "info") -> None:
+        self.said.append((event, sentence))
+
+    def clock(self) -> float:
+        return self.now
+
+
+def test_it_is_said_once_and_again_after_a_minute_and_when_it_is_over() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in range(0, 70, 5):
+        outage.because("timed out")
+    outage.over()
+    outage.over()
+    assert [event for event, _ in told.said] == ["broker-away", "broker-away", "broker-back"]
+    assert (
+        told.said[0][1] == "kafka://b:9092 does not do what it is asked (timed out); nothing is lost, trying again until it does"
+    )
+    assert told.said[2][1] == "kafka://b:9092 does what it is asked again, after 65 s: going on"
+
+
+def test_pauses_grow_to_ten_seconds_and_begin_anew_with_the_next_outage() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    assert [outage.because("no") for _ in range(7)] == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    outage.over()
+    assert outage.because("no") == 0.5
+
+
+def test_without_an_outage_nothing_is_said() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    outage.over()
+    assert (told.said, outage.seconds) == ([], 0.0)
+
+
+def test_what_is_not_allowed_is_not_waited_for() -> None:
+    assert is_passing(KafkaError(KafkaError._TIMED_OUT))
+    assert not is_passing(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
