@@ -128,11 +128,16 @@ class RocksStore:
         return sum([self._db.property_int_value(name) or 0 for name in _BYTES]), self._db.property_int_value(_STATES) or 0
 
     def close(self) -> None:
-        """Release the directory. The store is unusable afterwards."""
+        """Release the directory. The store is unusable afterwards, also where the disk takes no more: then `OSError`."""
         del self._due_handle, self._meta_handle
-        self._due.close()
-        self._meta.close()
-        self._db.close()
+        failed: Exception | None = None
+        for part in (self._due, self._meta, self._db):
+            try:
+                part.close()
+            except Exception as error:  # noqa: BLE001  # rocksdict raises plain exceptions
+                failed = error
+        if failed is not None:
+            raise _broken(failed) from failed
 
 
 def _broken(error: Exception) -> OSError:

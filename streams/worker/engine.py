@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -272,7 +272,8 @@ class Engine:
         self._ticks.clear()
         for partition in self._partitions.values():
             partition.table.drop_changes()
-            partition.table.close()
+            with suppress(OSError):  # a disk that takes no more: that has been told, or will be when it is opened again
+                partition.table.close()
         self._partitions = {}
         self._watch.dropped()
 
