@@ -128,7 +128,7 @@ class Reader(threading.Thread):
             self._consumer.close()
 
     def _leave(self) -> None:
-        """Leave the group at once, named or not: docs/decisions/0010-a-named-worker-leaves.md.
+        """Leave the group at once, named or not: docs/decisions/0011-a-named-worker-leaves.md.
 
         Closing alone does not tell the broker that a named member goes, and the others would wait for its session to end.
         """
