@@ -56,7 +56,7 @@ def basis_of(sale: Sale, program: Program) -> Basis:
         if not line.quantity:
             counted = [number for number, line in enumerate(lines) if line.quantity]
     before_discount = gross = sum(amounts)
-    if sale.discount is not None:
+    if sale.discount is not None and before_discount:  # over nothing there is nothing to take off
         gross -= sale.discount * NANO
     net = gross - (sum(line.tax or 0 for line in lines if line.quantity) if taxed else sale.tax or 0) * NANO
     computed = gross if sale.shipping is None else gross + sale.shipping * NANO
