@@ -97,6 +97,9 @@ def run(arguments: Sequence[str], commands: click.Group = group) -> int:
         code = commands.main(args=list(arguments), prog_name="pointstream", standalone_mode=False, color=colour)
     except click.Abort:
         return _INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:  # a group without one of its commands: its help is the answer
+        click.echo(error.ctx.get_help(), err=True)
+        return WRONG_USAGE
     except click.ClickException as error:
         return _say(_where(error) + error.format_message().rstrip("."), WRONG_USAGE)
     except WrongFiles as error:

@@ -113,6 +113,14 @@ def test_no_command_shows_the_help(say: Caller) -> None:
     assert "Usage: pointstream" in said.err
 
 
+@pytest.mark.parametrize("command", ["dead-letters", "profile"])
+def test_a_command_that_needs_another_one_shows_its_help_line_by_line(say: Caller, command: str) -> None:
+    said = say(command)
+    assert said.code == 2
+    assert said.err.splitlines()[0].startswith(f"Usage: pointstream {command}")
+    assert "Commands:" in said.err.splitlines()
+
+
 HEAVY = ["aiokafka", "confluent_kafka", "faust", "jinja2", "mode", "rich", "rocksdict", "yaml"]
 
 
