@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from agents.due import Due
+from agents.entry_views import balance_view, cause_text, lot_view
 from agents.outbox import Effect, Outbox
 from agents.programs import Programs, Version
 from schemas.amounts import format_points
-from schemas.events import BalanceView, Cause, Extended, LedgerEntry, LotView, RuleView, TierChange, effect_id
+from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange, effect_id
 from schemas.instants import Instant, format_instant
 from schemas.messages import Request
 from schemas.program import PointType
@@ -231,10 +232,10 @@ class Visit:
         """
         if cause is None:
             if not self._because:
-                self._because = f"{self.profile_id}\x1f{_values(self.cause)}"
+                self._because = f"{self.profile_id}\x1f{cause_text(self.cause)}"
             stem = f"{program}\x1f{self._because}\x1f{kind}\x1f{about}\x1f{self.happened_at}"
         else:
-            stem = f"{program}\x1f{self.profile_id}\x1f{_values(cause)}\x1f{kind}\x1f{about}"
+            stem = f"{program}\x1f{self.profile_id}\x1f{cause_text(cause)}\x1f{kind}\x1f{about}"
         if self.profile.erased_at is not None:
             stem += f"\x1f{self.profile.erased_at}"
         ordinal = self._ordinals.get(stem, 0)
@@ -307,9 +308,7 @@ class Visit:
             subledger=subledger or None,
             points=format_points(points, scale),
             direction=direction,
-            lots=(_lot_view(*parts[0], scale),)
-            if len(parts) == 1
-            else tuple([_lot_view(lot, part, scale) for lot, part in parts]),
+            lots=(lot_view(*parts[0], scale),) if len(parts) == 1 else tuple([lot_view(lot, part, scale) for lot, part in parts]),
             extended=extended,
             rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
             if not rules_of
@@ -366,35 +365,3 @@ class Visit:
             points_to_keep=points_to_keep,
         )
         self.effects.append(Effect(TIER_CHANGES, self.profile_id, change))
-
-
-def _values(cause: Cause) -> str:
-    return "\x1f".join([value if type(value) is str else str(value) for value in cause.values()])
-
-
-def _lot_view(lot: Lot, points: int, scale: int) -> LotView:
-    return LotView(
-        lot_id=lot.lot_id,
-        points=format_points(points, scale),
-        state="active" if lot.active else "pending",
-        activates_at=None if lot.activates_at is None else format_instant(lot.activates_at),
-        expires_at=None if lot.expires_at is None else format_instant(lot.expires_at),
-        receipt_id=lot.receipt_id,
-        line_id=lot.line_id,
-    )
-
-
-def balance_view(ledger: Ledger, scale: int) -> BalanceView:
-    terms = (
-        ledger.active,
-        ledger.pending,
-        ledger.reserved,
-        ledger.redeemed,
-        ledger.expired,
-        ledger.reversed,
-        ledger.written_off,
-        ledger.debt_paid,
-        ledger.debt,
-        ledger.issued,
-    )
-    return BalanceView(*[format_points(term, scale) if term or scale else "0" for term in terms])
