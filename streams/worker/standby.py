@@ -112,14 +112,16 @@ class Standby(threading.Thread):
         if wanted == frozenset(self._copies):
             return
         self._keep_only(wanted)
-        for number in sorted(wanted - frozenset(self._copies)):
+        before = frozenset(self._copies)
+        for number in sorted(wanted - before):
             try:
                 self._copies[number] = self._logic.open(
                     folder_of(self._settings.state, number, self._partitions), self._partitions
                 )
-                self._pending[number] = []
             except (StoreLockedError, Stop, OSError) as error:
                 _log.warning("no copy of partition %d can be kept: %s", number, error)
+        if frozenset(self._copies) == before:
+            return
         self._read_on()
         _log.info("keeping copies of partitions %s", sorted(self._copies))
 
@@ -127,7 +129,6 @@ class Standby(threading.Thread):
         gone = [number for number in self._copies if number not in wanted]
         for number in gone:
             self._copies.pop(number).table.close()
-            del self._pending[number]
         if gone:
             self._read_on()
 
