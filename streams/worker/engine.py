@@ -39,7 +39,7 @@ _LET_GO_SECONDS: Final = 60.0
 _BEAT_SECONDS: Final = 0.1
 _WHILE_BEHIND: Final = 5
 """So many times as long a cycle lasts while there is more to read than a cycle can take: nobody waits for it less by that, the lag is longer,
-and a profile that comes several times is written once. It is a fifth cheaper for worker and broker (docs/benchmarks.md)."""
+and a profile that comes several times is written once."""
 _GRACE_SECONDS: Final = 5.0  # a cycle waits for the broker twice, each within the transaction's timeout, and writes
 _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
 
