@@ -36,6 +36,7 @@ from tables.rocks import StoreLockedError
 
 _log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
+_END_SECONDS: Final = 50.0  # a cycle in doubt and leaving the group, both at their limits; Kubernetes waits 60
 _BEAT_SECONDS: Final = 0.1
 _WHILE_BEHIND: Final = 5
 """So many times as long a cycle lasts while there is more to read than a cycle can take: nobody waits for it less by that, the lag is longer,
@@ -96,6 +97,9 @@ class Engine:
             self._standby.start()
         timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._clock, self._looks)]
         await self._ended.wait()
+        self._loop.call_later(
+            _END_SECONDS, self._pulse.end, "stuck", f"the broker was not left within {_END_SECONDS:.0f} s: ending"
+        )
         self._reader.end()  # commits through `revoked` on its way out of the group
         await self._in_thread(self._reader.join)
         for timer in timers:
@@ -258,8 +262,8 @@ class Engine:
         name: what the call might still have done is refused from when the id is taken over.
         """
         seconds = self._settings.transaction_timeout_ms / 1000 * 2 + _GRACE_SECONDS
-        why = f"a cycle was neither committed nor refused within {seconds:.0f} s: the client is stuck, starting afresh"
-        watch = self._loop.call_later(seconds, self._pulse.again, why)
+        why = f"a cycle was neither committed nor refused within {seconds:.0f} s: the client is stuck"
+        watch = self._loop.call_later(seconds, lambda: self._pulse.again(why, asked_to_end=self._ended.is_set()))
         try:
             yield
         finally:

@@ -23,7 +23,7 @@ MEMBER: Final = "POINTSTREAM_MEMBER"
 """Set for a process of a fleet: its standard input is the pipe."""
 _HOME: Final = str(Path(__file__).resolve().parents[2])
 _LOOK_SECONDS: Final = 0.1
-_LET_GO_SECONDS: Final = 30.0
+_LET_GO_SECONDS: Final = 55.0  # a worker ends by itself sooner, whatever its broker does
 
 
 def run_fleet(settings: WorkerSettings, processes: int) -> int:

@@ -24,11 +24,13 @@ class Pulse:
         ending: Callable[[str, str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         end: Callable[[str], None] | None = None,
+        afresh: Callable[[str], None] | None = None,
     ) -> None:
-        """`ending` is told the kind of the end and the sentence, before it comes; `end` makes it come."""
+        """`ending` is told the kind of the end and the sentence, before it comes; `end` makes it come, or `afresh` a new beginning."""
         self._ending = ending
         self._clock = clock
         self._end = end or end_now
+        self._afresh = afresh or start_afresh
         self._limit = session_ms / 2000
         self._stuck = stuck_ms / 1000
         self._last = self._progress_at = self._clock()
@@ -60,11 +62,14 @@ class Pulse:
             return True
         return False
 
-    def again(self, why: str) -> None:
-        """At once, what is stuck is left behind and this process begins anew."""
+    def again(self, why: str, *, asked_to_end: bool) -> None:
+        """At once, what is stuck is left behind and this process begins anew; one that was asked to end ends, for nobody asks twice."""
+        if asked_to_end:
+            self.end("stuck", f"{why}, ending as asked: what was not committed will be done again")
+            return
         if self._ending is not None:
             self._ending("stuck", why)
-        start_afresh(why)
+        self._afresh(f"{why}, starting afresh")
 
     def end(self, kind: str, why: str) -> None:
         """At once, telling whoever watches."""

@@ -21,6 +21,7 @@ _BEYOND_SECONDS: Final = 2.0
 _EARLIEST, _LATEST = 0.02, 0.95
 COMMAND: Final = "import sys; from streams.cli.main import run; sys.exit(run(sys.argv[1:]))"
 _BEFORE_IT_BEGAN: Final = -signal.SIGTERM  # asked to end while Python was still loading it: nothing had been taken on
+_ENDING_AS_ASKED: Final = "the client is stuck, ending as asked"  # the broker's restart was too much for it
 KILL, FREEZE, LOSS, BROKER = "kill -9", "freeze", "loss of state", "broker restart"
 
 
@@ -125,7 +126,9 @@ class Fleet:
     def _stop(self, member: Member, process: Process) -> None:
         started = time.monotonic()
         code = process.end(60.0)
-        if code not in (0, _BEFORE_IT_BEGAN) and not (code == TRY_AGAIN and member.woken):
+        if code == TRY_AGAIN and _ENDING_AS_ASKED in process.said():
+            self.by_themselves += 1
+        elif code not in (0, _BEFORE_IT_BEGAN) and not (code == TRY_AGAIN and member.woken):
             self.wrong.append(f"{member.name} was asked to end, and ended with {code}:\n{process.said()}")
         self._say(f"{member.name} ended {time.monotonic() - started:.1f} s after it was asked to")
 

@@ -18,7 +18,8 @@ class Watched:
     def __init__(self) -> None:
         self.now = 1_000.0
         self.ended: list[str] = []
-        self.pulse = Pulse(10_000, STUCK_MS, clock=lambda: self.now, end=self.ended.append)
+        self.began_anew: list[str] = []
+        self.pulse = Pulse(10_000, STUCK_MS, clock=lambda: self.now, end=self.ended.append, afresh=self.began_anew.append)
 
 
 def test_after_a_quarter_of_the_patience_it_is_mended_once_and_after_all_of_it_it_ends() -> None:
@@ -37,6 +38,18 @@ def test_one_that_has_nothing_to_do_or_gets_on_is_left_alone(case: str) -> None:
         applied = 7 if case == "nothing waits" else int(watched.now) // 9
         assert not watched.pulse.watch(applied, behind=case != "nothing waits")
     assert watched.ended == []
+
+
+def test_one_whose_client_is_stuck_begins_anew_but_ends_where_it_was_asked_to_end() -> None:
+    watched = Watched()
+    watched.pulse.again("the client is stuck", asked_to_end=False)
+    assert (watched.began_anew, watched.ended) == (["the client is stuck, starting afresh"], [])
+    watched = Watched()
+    watched.pulse.again("the client is stuck", asked_to_end=True)
+    assert (watched.began_anew, watched.ended) == (
+        [],
+        ["the client is stuck, ending as asked: what was not committed will be done again"],
+    )
 
 
 def test_it_ends_with_a_sentence_and_a_code_that_says_start_me_again() -> None:
