@@ -1,4 +1,9 @@
-"""The engine: joins reader, agents, recovery and commit cycle in one event loop.
+"""The engine: joins reader, agents, take-over and commit cycle in one event loop.
+
+    given       the reader is assigned partitions -> `taking_over` recovers them -> `hand_over` -> the reader reads on
+    working     the reader fetches -> an agent applies slice by slice -> ticks, as time comes -> `_keep` commits a cycle
+    taken away  `let_go`: a take-over is cancelled, what was applied is committed, or dropped where it is too late -> all is closed
+    ended       asked to: the reader leaves the group through `let_go`; on a fault: without committing, with the first reason
 
 One turn at a time: a slice of records, a piece of a tick, a commit or a change of partitions, each under `_turn`, so that a cycle
 never sees half a slice. Whatever blocks (the broker, RocksDB at recovery) runs in a thread while the loop stays alive. The engine
@@ -7,7 +12,6 @@ decides nothing about points; it decides when to keep, when to let go, and when 
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,23 +20,22 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from streams.errors import Stop
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker, Place
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
 from streams.worker.logic import Logic
-from streams.worker.outage import Outage, is_passing
-from streams.worker.partition import Partition, Programs
+from streams.worker.outage import Outage
+from streams.worker.partition import Partition
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Fetched, Reader
-from streams.worker.recovery import CancelledError, Recovery
+from streams.worker.recovery import Recovery
 from streams.worker.settings import WorkerSettings
 from streams.worker.standby import Standby
+from streams.worker.taking_over import Assigned, TakingOver
 from streams.worker.ticks import Ticks, input_ends
 from streams.worker.watch import Unwatched, Watch
-from tables.rocks import StoreLockedError
 
 _log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
@@ -46,7 +49,7 @@ _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor
 
 
 class Engine:
-    """`run` is the life of a worker. All other methods are called by its reader and its agents."""
+    """`run` is the life of a worker. All other methods are called by its reader, its agents and its take-overs."""
 
     def __init__(
         self,
@@ -67,11 +70,12 @@ class Engine:
         self._watch = watch or Unwatched()
         self._programs = programs
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
-        self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
         self._outage = Outage(settings.broker, say)
         self._ticks = Ticks(backfill=settings.backfill)
         self._reader = Reader(settings, self)
         self._standby = Standby(settings, logic, broker, partitions, self._reader.member) if settings.standby_replicas else None
+        recovery = Recovery(settings, logic, broker, partitions, self._watch)
+        self._taking_over = TakingOver(self, recovery, publish, self._outage, self._standby, programs, embedded=settings.embedded)
         self._app, self._channels = build_app(
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )
@@ -79,9 +83,6 @@ class Engine:
         self._assignment = 0
         self._group: Any = None
         self._uncommitted = self._failures = 0
-        self._pause_seconds = 0.0  # before the next recovery
-        self._recovering: asyncio.Task[None] | None = None
-        self._cancelled = threading.Event()
         self._threads = ThreadPoolExecutor(3, "engine")
 
     # life
@@ -244,7 +245,7 @@ class Engine:
             _log.warning("a cycle was not kept and is done again: %s", error)
             self._failures += not error.away
             if error.away:
-                self._pause_seconds = self._outage.because(str(error))
+                self._taking_over.pause_seconds = self._outage.because(str(error))
                 self._reader.assign_again()
             elif self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {error}", kind="cycles-failed")
@@ -284,10 +285,31 @@ class Engine:
     # the group
 
     def assigned(self, assignment: int, numbers: list[int], group: Any) -> None:
-        """Reader's thread: these partitions are ours from now on, once they are recovered."""
+        """Reader's thread: these partitions are ours, once they are taken over."""
         _log.info("assigned partitions %s", numbers)
         self._watch.assigned(numbers)
-        self._loop.call_soon_threadsafe(self._begin_recovery, assignment, numbers, group)
+        self._loop.call_soon_threadsafe(self._taking_over.begin, Assigned(assignment, numbers, group))
+
+    async def make_room(self) -> None:
+        """A take-over begins: nothing may be open."""
+        async with self._turn:
+            self._drop_partitions()
+
+    async def hand_over(self, assigned: Assigned, found: dict[int, Partition]) -> None:
+        """A take-over is done: these partitions are recovered, and are read on from where they stand."""
+        async with self._turn:
+            if self._programs is not None:
+                self._programs.bring_up(found.values())
+            self._partitions, self._assignment, self._group = found, assigned.assignment, assigned.group
+            self._watch.recovered(found)
+        self._reader.start_at(
+            assigned.assignment,
+            [
+                TopicPartition(topic, number, offset)
+                for number, partition in found.items()
+                for topic, offset in partition.position.inputs.items()
+            ],
+        )
 
     def revoked(self, *, lost: bool) -> None:
         """Reader's thread, inside the rebalance: returns when everything is committed, or dropped, and closed."""
@@ -300,99 +322,11 @@ class Engine:
         self._loop.call_soon_threadsafe(self.end, f"reading failed: {told(error)}")
 
     async def let_go(self, *, lost: bool) -> None:
-        self._cancelled.set()
-        if self._recovering is not None:
-            await self._recovering
+        await self._taking_over.cancel()
         async with self._turn:
             if not lost:
                 await self._keep()
             self._drop_partitions()
-
-    def _begin_recovery(self, assignment: int, numbers: list[int], group: Any) -> None:
-        self._cancelled.set()
-        before, self._cancelled = self._recovering, threading.Event()
-        self._recovering = asyncio.create_task(self._recover(before, assignment, numbers, group, self._cancelled))
-
-    async def _recover(
-        self,
-        before: "asyncio.Task[None] | None",
-        assignment: int,
-        numbers: list[int],
-        group: Any,
-        cancelled: threading.Event,
-    ) -> None:
-        """Open what was assigned and have it read on. An earlier recovery must have let go of it first."""
-        if before is not None:
-            await before
-        async with self._turn:
-            self._drop_partitions()
-        try:
-            if self._standby is not None:
-                await self._in_thread(self._standby.let_go, numbers)
-            if not numbers:
-                return
-            found = await self._in_thread(self._recovered, numbers, cancelled)
-            await self._in_thread(self._catch_up, found, group, cancelled)
-            async with self._turn:
-                if self._programs is not None:
-                    self._programs.bring_up(found.values())
-                self._partitions, self._assignment, self._group = found, assignment, group
-                self._watch.recovered(found)
-        except CancelledError:
-            return
-        except (Stop, StoreLockedError) as error:
-            self.end(str(error), Stop.exit_code, "refused")
-            return
-        except Exception as error:  # noqa: BLE001  # told, and the worker ends
-            self.end(f"recovery failed: {told(error)}")
-            return
-        self._reader.start_at(
-            assignment,
-            [
-                TopicPartition(topic, number, offset)
-                for number, partition in found.items()
-                for topic, offset in partition.position.inputs.items()
-            ],
-        )
-
-    def _recovered(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
-        """In a thread: recovery, again and again while the broker is away."""
-        pause_seconds, self._pause_seconds = self._pause_seconds, 0.0
-        while not cancelled.wait(pause_seconds):
-            try:
-                self._publish.renew()
-                return self._recovery.recover(numbers, cancelled)
-            except KafkaException as error:
-                if self._settings.embedded or not is_passing(error.args[0]):
-                    raise
-                pause_seconds = self._outage.because(error.args[0].str())
-        raise CancelledError
-
-    def _catch_up(self, found: dict[int, Partition], group: Any, cancelled: threading.Event) -> None:
-        """In a thread: what must be there before these partitions go on. Where it cannot be had, nothing of them stays open."""
-        try:
-            if self._programs is not None:
-                self._programs.wait_for(found.values(), cancelled)
-            if self._settings.embedded:
-                self._redo(found, group)
-        except BaseException:
-            for partition in found.values():
-                partition.table.close()
-            raise
-
-    def _redo(self, found: dict[int, Partition], group: Any) -> None:
-        """Without transactions: the cycle that was under way is done again, exactly as planned."""
-        for partition in found.values():
-            record = self._recovery.unfinished(partition)
-            if record is not None:
-                if self._programs is not None:
-                    self._programs.run_as_before(partition)
-                self._recovery.redo(partition, record, self._run_by)
-                keep([partition], self._publish, group, planned=True)
-
-    def _run_by(self, partition: Partition, step: Programs) -> None:
-        if self._programs is not None:
-            self._programs.run_by(partition, step)
 
 
 def _slices(fetched: Fetched, size: int) -> Iterator[tuple[int, list[Any]]]:
