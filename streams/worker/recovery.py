@@ -43,11 +43,16 @@ from streams.worker.watch import Unwatched, Watch
 _POLL_RECORDS: Final = 5_000
 _RESTORE_RECORDS: Final = 20_000
 _TELL_SECONDS: Final = 5.0
+_GRACE_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)
 
 
 class CancelledError(Exception):
     """The partitions were taken away again while they were being restored."""
+
+
+class StuckError(Exception):
+    """The broker answers, there is something to read, and none of it comes: a client that is stuck (librdkafka knows such a state)."""
 
 
 class Recovery:
@@ -63,7 +68,7 @@ class Recovery:
     def recover(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
         """Open, restore and position these partitions.
 
-        Raises `CancelledError`, `WrongUsage`, `StoreLockedError`, `OSError` or `KafkaException`; nothing stays open then.
+        Raises `CancelledError`, `WrongUsage`, `StoreLockedError`, `StuckError`, `OSError` or `KafkaException`; nothing stays open then.
         """
         inputs = [(topic, number) for topic in CONSUMED for number in numbers]
         grouped = self._fence(inputs, cancelled)
@@ -125,6 +130,13 @@ class Recovery:
                     raise CancelledError
                 messages = consumer.consume(_POLL_RECORDS, 0.2)
                 self._watch.replaying(left, len(messages))
+                if messages:
+                    progress.heard_at = time.monotonic()
+                elif progress.silent_seconds > self._patience_seconds:
+                    self._broker.ends(list(ends))  # where it is away, this says so
+                    raise StuckError(
+                        f"nothing of the {CHANGELOG} came for {progress.silent_seconds:.0f} s although records wait: ending"
+                    )
                 for message in messages:
                     number = message.partition()
                     error = message.error()
@@ -144,6 +156,12 @@ class Recovery:
         finally:
             consumer.close()
         progress.done(len(wanted))
+
+    @property
+    def _patience_seconds(self) -> float:
+        """The reader has had its quarter of `stuck_ms`; but whoever died in a transaction may hold readers up until that times out."""
+        settings = self._settings
+        return max(settings.stuck_ms * 3 / 4000, settings.transaction_timeout_ms / 1000 + _GRACE_SECONDS)
 
     # where to go on
 
@@ -217,7 +235,11 @@ class _Progress:
     def __init__(self, offsets: int) -> None:
         self.read = 0
         self._offsets = offsets
-        self._began = self._told = time.monotonic()
+        self._began = self._told = self.heard_at = time.monotonic()
+
+    @property
+    def silent_seconds(self) -> float:
+        return time.monotonic() - self.heard_at
 
     def tell(self) -> None:
         if time.monotonic() - self._told > _TELL_SECONDS:

@@ -22,7 +22,7 @@ from streams.worker.outage import Outage, is_passing
 from streams.worker.partition import Partition, Programs
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN
-from streams.worker.recovery import CancelledError, Recovery
+from streams.worker.recovery import CancelledError, Recovery, StuckError
 from streams.worker.standby import Standby
 from tables.rocks import StoreLockedError
 
@@ -106,6 +106,8 @@ class TakingOver:
             return
         except (Stop, StoreLockedError) as error:
             self._owner.end(str(error), Stop.exit_code, "refused")
+        except StuckError as error:
+            self._owner.end(str(error), kind="stuck")
         except Exception as error:  # noqa: BLE001  # told, and the worker ends
             self._owner.end(f"recovery failed: {told(error)}")
 

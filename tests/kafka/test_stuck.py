@@ -1,0 +1,55 @@
+"""A client that polls and gets nothing although records wait: it is replaced, and where that does not help the process ends with a sentence."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.worker.pulse import TRY_AGAIN
+from tests.kafka.between import between
+from tests.kafka.help import new_topics, processes
+from tests.kafka.receipts import applied, expected, records, send
+from tests.kafka.test_worker import PARTITIONS, wait_until, worker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+STUCK_SECONDS = 12
+SETTINGS = ["--stuck-ms", str(STUCK_SECONDS * 1000), "--transaction-timeout-ms", "4000"]
+
+
+def test_a_client_that_gets_no_records_is_replaced_by_a_new_one(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(3_000, seed=71)
+    with between(kafka) as proxy, processes() as everybody:
+        everybody.append(one := worker(proxy.address, tmp_path, "one", *SETTINGS))
+        send(kafka, sent[:1_500])
+        wait_until(kafka, 1_500, one)
+        proxy.keep_back(from_new_ones_too=False)
+        send(kafka, sent[1_500:])
+        wait_until(kafka, len(sent), one)
+        assert proxy.kept_back > 0
+        assert "records wait and none comes: reading by a new client" in one.said()
+        assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
+        assert one.end() == 0, one.said()
+
+
+def test_where_a_new_client_gets_none_either_the_process_ends_in_time(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(3_000, seed=72)
+    with between(kafka) as proxy, processes() as everybody:
+        everybody.append(one := worker(proxy.address, tmp_path, "one", *SETTINGS))
+        send(kafka, sent[:1_500])
+        wait_until(kafka, 1_500, one)
+        proxy.keep_back(from_new_ones_too=True)
+        send(kafka, sent[1_500:])
+        stuck_at = time.monotonic()
+        deadline = time.monotonic() + STUCK_SECONDS * 2
+        while one.ended() is None:
+            assert time.monotonic() < deadline, one.said()
+            time.sleep(0.1)
+        print(f"it ended after {time.monotonic() - stuck_at:.1f} s")
+        assert one.ended() == TRY_AGAIN, one.said()
+        assert "although records wait" in one.said()
+        everybody.append(again := worker(kafka, tmp_path))
+        wait_until(kafka, len(sent), again)
+        assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
+        assert again.end() == 0, again.said()
