@@ -16,6 +16,7 @@ from schemas.messages import Order
 from schemas.topics import CYCLES, REQUESTS
 from streams.brokers import REACH_SECONDS, Broker, client_settings, partitions, reason
 from streams.errors import WrongUsage
+from streams.reading import reading_settings
 
 _POLL_SECONDS: Final = 0.2
 _LOOK_BACK: Final = 1_000
@@ -74,11 +75,7 @@ def _applied(broker: Broker, partition: int, offset: int, seconds: float) -> boo
     consumer = Consumer(
         {
             **client_settings(broker),
-            "group.id": "pointstream-orders",  # the client wants one; nothing is ever joined or committed
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 50,
+            **reading_settings("pointstream-orders", reset="earliest"),
         }
     )
     until = time.monotonic() + seconds

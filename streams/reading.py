@@ -1,5 +1,7 @@
 """Reads one topic from a broker: read committed, without a group, every partition from where the caller has come.
 
+`reading_settings` is what every client is told that reads so; `TopicReader` a whole such reader.
+
 A reader that ends reads what the topic held when it began; one that follows goes on for ever. A broker that is away is waited for, by one that
 follows without end. Knows nothing of what the records mean; imports nothing that the ledger is made of, for the auditor reads by it, too.
 """
@@ -24,6 +26,23 @@ _OURS: Final = {
 }
 
 
+def reading_settings(group: str, *, reset: str = "error", wait_ms: int = 50) -> dict[str, Any]:
+    """For a consumer in no group: it reads what is committed, says where a partition ends, and never joins or commits.
+
+    `group`: the client wants one all the same, and asks where its coordinator is; `reset`: what it does at an offset that is not there;
+    `wait_ms`: how long the broker may keep it waiting where nothing is.
+    """
+    return {
+        "group.id": group,
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": reset,
+        "fetch.wait.max.ms": wait_ms,
+    }
+
+
 class TopicReader:
     """`offsets`: the next one to check, by partition; kept up to date by whoever takes a message."""
 
@@ -38,13 +57,7 @@ class TopicReader:
         self._consumer = Consumer(
             {
                 **client_settings(broker),
-                "group.id": "pointstream-reader",  # the client wants one; nothing is ever joined or committed
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "error",
-                "fetch.wait.max.ms": 50,
+                **reading_settings("pointstream-reader"),
                 "queued.max.messages.kbytes": 4 * 1024,  # a partition
             }
         )

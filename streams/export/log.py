@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.brokers import REACH_SECONDS, Broker, client_settings, reason
 from streams.errors import WrongUsage
+from streams.reading import reading_settings
 
 AWAY_SECONDS: Final = 30.0
 _POLL_RECORDS: Final = 2_000
@@ -33,13 +34,7 @@ class Log:
         self._consumer = Consumer(
             {
                 **client_settings(broker),
-                "group.id": "pointstream-reading",  # the client wants one; nothing is ever joined or committed
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "error",
-                "fetch.wait.max.ms": 50,
+                **reading_settings("pointstream-reading"),
                 "queued.max.messages.kbytes": 16 * 1024,
                 "queued.min.messages": 10_000,
             }

@@ -14,6 +14,7 @@ from streams.brokers import REACH_SECONDS, Broker, client_settings, reason
 from streams.errors import BrokerAway, WrongUsage
 from streams.published.rules import Offer
 from streams.published.versions import Found
+from streams.reading import reading_settings
 
 PARTITION: Final = 0
 _POLL_RECORDS: Final = 500
@@ -34,13 +35,7 @@ class Reader:
         self._consumer = Consumer(
             {
                 **client_settings(broker),
-                "group.id": "pointstream-reading",  # the client wants one; nothing is ever joined or committed
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.auto.offset.store": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 100,
+                **reading_settings("pointstream-reading", reset="earliest", wait_ms=100),
             }
         )
         self._consumer.assign([TopicPartition(PROGRAMS, PARTITION, 0)])

@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas.topics import CHANGELOG, CONSUMED, CYCLES
 from streams.errors import WrongUsage
 from streams.logs import CLIENT
+from streams.reading import reading_settings
 from streams.worker.broker import Broker, Place
 from streams.worker.logic import Logic, Reactions
 from streams.worker.partition import (
@@ -252,17 +253,11 @@ class _Progress:
 
 
 def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
-    """A consumer in no group: reads what is committed, and says where a partition ends."""
+    """A consumer of the worker's own, in no group: `streams.reading`."""
     return Consumer(
         {
             **settings.connection,
-            "group.id": f"{settings.app_id}-recovery",  # the client wants one; nothing is ever joined or committed
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": reset,
-            "fetch.wait.max.ms": 100,
+            **reading_settings(f"{settings.app_id}-recovery", reset=reset, wait_ms=100),
             "log_level": 3,
         },
         logger=CLIENT,

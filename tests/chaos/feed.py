@@ -17,35 +17,10 @@ from confluent_kafka import KafkaError, Producer
 
 from schemas.instants import format_instant, parse_instant
 from schemas.topics import ADJUSTMENTS, PIXELS, PROFILES, PURCHASES, REDEMPTIONS
+from tests.kafka import everything
 
 PROGRAMS: Final = {
-    "club": """\
-program: club
-timezone: Europe/London
-environment: sandbox
-effective_from: 2024-01-01T00:00:00Z
-applications: [pos]
-currency: EUR
-points:
-  - sid: pts
-    ratio: {points: "10", money: "1.00"}
-    activation: 1 day
-    expiration: 20 days
-    returns: allow-debt
-    hold: 2 days
-    initial_balance: "25"
-    limit: {points: "300", per: week}
-    reinstate_expired: 3 days
-    renew_on: [visit]
-tiers:
-  definitions: [{name: Silver, threshold: "60"}, {name: Gold, threshold: "200"}]
-  review: {relative_to: program-join, every: 2 weeks}
-  grace: 2 days
-earning:
-  - {rule: base, rate: {points: "1", per: "1.00"}}
-  - {rule: tea, multiplier: "2", lines: {category: tea}}
-  - {rule: old-friends, fixed: {points: "3", per: receipt}, when: {profile.friend: "true"}}
-""",
+    "club": everything.PROGRAMS["club"],
     "online": """\
 program: online
 timezone: UTC
@@ -136,17 +111,8 @@ class Shop:
         late = random.randint(_DAY_US // 24, 12 * _DAY_US) if random.random() < _LATE else 0
         application = "pos" if random.random() < 0.85 else "web"
         self._receipts.append((f"R{n}", application, who))
-        lines = [
-            {
-                "sku": random.choice("ABC"),
-                "quantity": random.randint(1, 3),
-                "unit_price": f"{random.randint(1, 40)}.{random.randrange(100):02d}",
-                "category": random.choice(("tea", "tools")),
-            }
-            for _ in range(random.randint(1, 3))
-        ]
         sale = {"receipt_id": f"R{n}", "application": application, "profile_id": who, "closed_at": format_instant(at_us - late)}
-        return sale | {"currency": "EUR", "lines": lines}
+        return sale | {"currency": "EUR", "lines": everything.lines(random)}
 
     def _of_a_receipt(self, n: int, kind: str, who: str, at: str) -> dict[str, Any]:
         """Sometimes of one that nobody has sold: it waits a week and is a dead letter then."""

@@ -88,10 +88,10 @@ def _one(
     asked = {"program": random.choice(("club", "club", "stamps")), "requested_at": at}
     if kind == "sale":
         receipts.append((f"R{n}", who))
-        sale = {"receipt_id": f"R{n}", "application": "pos", "closed_at": at, "currency": "EUR", "lines": _lines(random)}
+        sale = {"receipt_id": f"R{n}", "application": "pos", "closed_at": at, "currency": "EUR", "lines": lines(random)}
         return "purchases", sale | random.choice(({}, {}, {"subledger": "cafe"}, {"discount": "1.00"}))
     if kind == "revision":
-        revision = {"revision": random.randint(2, 4), "currency": "EUR", "lines": _lines(random)}
+        revision = {"revision": random.randint(2, 4), "currency": "EUR", "lines": lines(random)}
         return "purchases", of_a_receipt | revision
     if kind == "return":
         back = random.choice(
@@ -138,7 +138,7 @@ _KINDS = (
 _WEIGHTS = (50, 3, 9, 2, 1, 8, 5, 3, 2, 3, 5, 4, 5)
 
 
-def _lines(random: Random) -> list[dict[str, Any]]:
+def lines(random: Random) -> list[dict[str, Any]]:
     return [
         {
             "sku": random.choice("ABC"),
