@@ -46,7 +46,12 @@ if TYPE_CHECKING:
     help="The name that this worker has in its group and keeps over a restart (static membership). No two at a time may have one.",
 )
 @setting("--cycle-ms", default=200, type=click.IntRange(10, 10_000), help="How often what was done is committed.")
-@setting("--cycle-records", default=20_000, type=click.IntRange(1, 1_000_000), help="At most so many records a commit.")
+@setting(
+    "--cycle-records",
+    default=50_000,
+    type=click.IntRange(1, 1_000_000),
+    help="At most so many records a commit, and no more than the memory has room for.",
+)
 @setting("--session-timeout-ms", default=10_000, type=click.IntRange(1_000, 600_000), help="When a silent worker counts as gone.")
 @setting(
     "--transaction-timeout-ms", default=12_000, type=click.IntRange(1_000, 900_000), help="When an open transaction is given up."
@@ -57,7 +62,12 @@ if TYPE_CHECKING:
     type=click.IntRange(1_000, 3_600_000),
     help="End the process if it lags and nothing moves so long.",
 )
-@setting("--memory", default="256MiB", type=Size(), help="What state and caches may take, all partitions and processes together.")
+@setting(
+    "--memory",
+    default="512MiB",
+    type=Size(),
+    help="What state, caches and the running cycle may take, all partitions and processes together.",
+)
 @setting(
     "--standby-replicas",
     default=0,

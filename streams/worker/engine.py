@@ -26,7 +26,7 @@ from streams.worker.broker import Broker, Place
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
-from streams.worker.partition import Partition
+from streams.worker.partition import Partition, weight
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Fetched, Reader
@@ -41,9 +41,9 @@ _log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
 _END_SECONDS: Final = 50.0  # a cycle in doubt and leaving the group, both at their limits; Kubernetes waits 60
 _BEAT_SECONDS: Final = 0.1
-_WHILE_BEHIND: Final = 5
-"""So many times as long a cycle lasts while there is more to read than a cycle can take: nobody waits for it less by that, the lag is longer,
-and a profile that comes several times is written once."""
+_WHILE_BEHIND: Final = 20
+"""So many times as long a cycle lasts while there is more to read than a cycle can take, or until it is as heavy as it may be: nobody waits
+for it less by that, the lag is longer, and a profile that comes several times is written once."""
 _GRACE_SECONDS: Final = 5.0  # a cycle waits for the broker twice, each within the transaction's timeout, and writes
 _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
 
@@ -196,8 +196,8 @@ class Engine:
                         return
                     partition.apply(fetched.topic, messages)
                     self.applied += len(messages)
-                    self._uncommitted += len(messages)
-                    if self._uncommitted >= self._settings.cycle_records:
+                    self._uncommitted += weight(messages)
+                    if self._uncommitted >= self._settings.cycle_weight:
                         await self._keep()
                 await asyncio.sleep(0)
             for number, end in fetched.ends.items():
@@ -216,7 +216,7 @@ class Engine:
     def _tick_what_is_ready(self) -> None:
         for partition in self._partitions.values():
             at = self._ticks.ready(partition)
-            if at is None or self._uncommitted >= self._settings.cycle_records:
+            if at is None or self._uncommitted >= self._settings.cycle_weight:
                 continue
             if partition.tick(at, self._settings.tick_piece):
                 self._ticks.done(partition)

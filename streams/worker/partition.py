@@ -21,6 +21,7 @@ FORMAT: Final = 1
 POSITION_KEY: Final = b"__position__"
 META_POSITION: Final = b"position"
 META_CHANGELOG: Final = b"changelog"
+_SMALL_BYTES: Final = 2048
 
 
 class Position(msgspec.Struct):
@@ -90,6 +91,11 @@ class CycleRecord(msgspec.Struct):
 
 _position_decoder: Final = msgspec.json.Decoder(Position)
 _cycle_decoder: Final = msgspec.json.Decoder(CycleRecord)
+
+
+def weight(messages: Sequence[Any]) -> int:
+    """What these records weigh until they are committed, in small ones: a large one is kept several times over."""
+    return sum([1 + len(message) // _SMALL_BYTES for message in messages])
 
 
 def folder_of(state: Path, number: int, partitions: int) -> Path:

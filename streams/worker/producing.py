@@ -5,6 +5,7 @@ own key (murmur2). Topics with CloudEvents headers go one by
 one (the batch call takes no headers), all others in one call. Nothing here waits for the broker.
 """
 
+import time
 from typing import Any, Final
 
 from confluent_kafka import Producer
@@ -18,8 +19,10 @@ from streams.worker.settings import WorkerSettings
 
 _EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
 _QUEUE_MESSAGES: Final = 200_000
-_QUEUE_KBYTES: Final = 256 * 1024
+_QUEUE_KBYTES: Final = 1024 * 1024  # never reached: a cycle's weight is bounded by the memory that it has
+_AT_ONCE: Final = 10_000  # records, while there is room for as many
 _WAIT_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.05
 PARTITION_UA: Final = -1  # librdkafka's word for: ask the partitioner
 
 
@@ -94,14 +97,20 @@ class Sender:
             self._producer.produce(topic, value, key, partition, **rest)
 
     def _many(self, topic: str, records: list[dict[str, Any]], partition: int) -> None:
-        if not records:
-            return
         rest: dict[str, Any] = {} if self._on_delivery is None else {"on_delivery": self._on_delivery}
-        if self._producer.produce_batch(topic, records, partition, **rest) == len(records):
-            return
-        # Some did not fit into the queue. Which ones is told, but sending those alone would break the order: give the cycle up.
-        wrong = next((record["_error"] for record in records if "_error" in record), "the queue is full")
-        raise CycleFailedError(f"{topic}: not all records of the cycle could be queued: {wrong}")
+        for start in range(0, len(records), _AT_ONCE):
+            some = records[start : start + _AT_ONCE] if len(records) > _AT_ONCE else records
+            self._wait_for_room(len(some))
+            if self._producer.produce_batch(topic, some, partition, **rest) != len(some):
+                # Which ones did not fit is told, but sending those alone would break the order: give the cycle up.
+                wrong = next((record["_error"] for record in some if "_error" in record), "the queue is full")
+                raise CycleFailedError(f"{topic}: not all records of the cycle could be queued: {wrong}")
+
+    def _wait_for_room(self, number: int) -> None:
+        """Until the queue has room for so many records: the broker takes them while we wait."""
+        until = time.monotonic() + _WAIT_SECONDS
+        while len(self._producer) + number > _QUEUE_MESSAGES and time.monotonic() < until:
+            self._producer.poll(_LOOK_SECONDS)
 
 
 def cloud_event(effect: Effect) -> list[tuple[str, str]]:

@@ -11,6 +11,9 @@ from streams.security import NO_SECURITY, Security
 EMBEDDED: Final = "embedded"
 _EMBEDDED_SESSION_MS: Final = 6_000  # librdkafka's mock cluster lets nobody wait longer for a rebalance
 
+_RECORD_BYTES: Final = 8 * 1024  # what one of three lines takes at most, applied and encoded: measured
+_LEAST_RECORDS: Final = 1_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerSettings:
@@ -24,9 +27,9 @@ class WorkerSettings:
     app_id: str = "pointstream"
     backfill: bool = False
     cycle_ms: int = 200
-    # A bound on memory; the period is what ends a cycle. Committed faster than every 100 ms, a transaction would wait for its
+    # A bound; the period is what ends a cycle. Committed faster than every 100 ms, a transaction would wait for its
     # predecessor's markers (KAFKA-5477): 5,000 records at 24 partitions halved the rate.
-    cycle_records: int = 20_000
+    cycle_records: int = 50_000
     slice_records: int = 250
     poll_records: int = 2_000
     tick_ms: int = 1_000
@@ -35,7 +38,7 @@ class WorkerSettings:
     transaction_timeout_ms: int = 12_000
     stuck_ms: int = 60_000
     instance_id: str | None = None
-    memory_bytes: int = 256 * 1024 * 1024
+    memory_bytes: int = 512 * 1024 * 1024
     standby_replicas: int = 0
     log_format: Format = "text"
     metrics_port: int | None = None
@@ -59,6 +62,11 @@ class WorkerSettings:
     def connection(self) -> dict[str, Any]:
         """What every client is told first: where the broker is, and how it is spoken to."""
         return connection(self.cluster)
+
+    @property
+    def cycle_weight(self) -> int:
+        """So many small records may wait to be committed (`partition.weight`): what the memory that caches leave has room for."""
+        return min(self.cycle_records, max(self.memory_bytes * 3 // 8 // _RECORD_BYTES, _LEAST_RECORDS))
 
     @property
     def session_ms(self) -> int:
