@@ -275,6 +275,15 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             ),
         ),
         Panel(
+            "Warm copies",
+            "What taking over would have to replay. Fewer copies than partitions times `--standby-replicas`: some are not kept.",
+            "short",
+            (
+                Query(f"sum(pointstream_standby_partitions{{{JOB}}})", "copies"),
+                Query(f"max by (instance) (pointstream_standby_lag_records{{{JOB}}})", "offsets behind at most, {{instance}}"),
+            ),
+        ),
+        Panel(
             "The group",
             "Changes of partitions, fences, ends by themselves, stops and releases of profiles.",
             "short",

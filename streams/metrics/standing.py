@@ -31,6 +31,7 @@ class Standing(Collector):
         self.partitions: Mapping[int, Partition] = {}
         self.recovered_at = 0.0  # seconds since 1970
         self.recovery_left: Mapping[int, int] = {}
+        self.copies: Mapping[int, int | None] = {}
         self.kept_at: float | None = None
         self.ready = False
         self._lags: dict[Place, Lag] = {}
@@ -78,6 +79,7 @@ class Standing(Collector):
         yield from self._lag()
         yield from self._clocks()
         yield from self._recovery()
+        yield from self._standby()
         yield from self._cache()
         yield from self._tables_at_a_glance()
         yield from self._swept()
@@ -111,6 +113,15 @@ class Standing(Collector):
         for number, count in self.recovery_left.items():
             left.add_metric([str(number)], count)
         yield left
+
+    def _standby(self) -> Iterator[Metric]:
+        copies = self.copies
+        yield _gauge("standby_partitions", "Partitions of other workers of which a copy is kept here.", float(len(copies)))
+        behind = _by("standby_lag_records", "Changelog offsets that a copy is behind.", "partition")
+        for number, count in copies.items():
+            if count is not None:
+                behind.add_metric([str(number)], count)
+        yield behind
 
     def _cache(self) -> Iterator[Metric]:
         lookups, misses = self._read()

@@ -110,6 +110,10 @@ class Watching:
         self.sweep.dropped()
 
     @_safe
+    def copying(self, behind: Mapping[int, int | None]) -> None:
+        self.standing.copies = dict(behind)
+
+    @_safe
     def kept(self, parcels: Sequence[Parcel], seconds: float) -> None:
         now = time.time()
         self.events.kept(parcels, seconds, now)

@@ -73,7 +73,9 @@ class Engine:
         self._outage = Outage(settings.broker, say)
         self._ticks = Ticks(backfill=settings.backfill)
         self._reader = Reader(settings, self)
-        self._standby = Standby(settings, logic, broker, partitions, self._reader.member) if settings.standby_replicas else None
+        self._standby: Standby | None = None
+        if settings.standby_replicas:
+            self._standby = Standby(settings, logic, broker, partitions, self._reader.member, self._watch)
         recovery = Recovery(settings, logic, broker, partitions, self._watch)
         self._taking_over = TakingOver(self, recovery, publish, self._outage, self._standby, programs, embedded=settings.embedded)
         self._app, self._channels = build_app(

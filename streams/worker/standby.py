@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CHANGELOG
 from streams.errors import Stop
@@ -23,6 +23,7 @@ from streams.worker.logic import Logic, Reactions
 from streams.worker.partition import META_CHANGELOG, POSITION_KEY, folder_of
 from streams.worker.recovery import reading_consumer, restore
 from streams.worker.settings import WorkerSettings
+from streams.worker.watch import Watch
 from tables.rocks import StoreLockedError
 
 _log: Final = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _POLL_RECORDS: Final = 2_000
 _POLL_SECONDS: Final = 0.2
 _RESTORE_RECORDS: Final = 20_000
 _LET_GO_SECONDS: Final = 30.0
+_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 
 
 def copies(owners: Mapping[str, Sequence[int]], member: str, replicas: int) -> frozenset[int]:
@@ -48,7 +50,13 @@ class Standby(threading.Thread):
     """`member`: this worker's name in the group, None while it has none."""
 
     def __init__(
-        self, settings: WorkerSettings, logic: Logic, broker: Broker, partitions: int, member: Callable[[], str | None]
+        self,
+        settings: WorkerSettings,
+        logic: Logic,
+        broker: Broker,
+        partitions: int,
+        member: Callable[[], str | None],
+        watch: Watch,
     ) -> None:
         super().__init__(name="standby", daemon=True)
         self._settings = settings
@@ -56,10 +64,12 @@ class Standby(threading.Thread):
         self._broker = broker
         self._partitions = partitions
         self._member = member
+        self._watch = watch
         self._orders: SimpleQueue[tuple[frozenset[int], Future[None]]] = SimpleQueue()
         self._ours: frozenset[int] = frozenset()  # partitions that recovery has, or is about to have
         self._copies: dict[int, Reactions] = {}
         self._pending: dict[int, list[tuple[bytes, bytes | None]]] = {}
+        self._reached: dict[int, int] = {}  # the offset up to which nothing of the log is missing in the copy
         self._consumer: Consumer | None = None
         self._ending = threading.Event()
 
@@ -86,12 +96,14 @@ class Standby(threading.Thread):
                     done.set_result(None)
                 if time.monotonic() >= look_at:
                     self._look()
+                    self._tell()
                     look_at = time.monotonic() + _LOOK_SECONDS
                 self._follow()
         except Exception:  # noqa: BLE001  # whatever is wrong with a copy, the partitions that are owned go on
             _log.exception("standby copies are given up; the worker goes on without them")
         finally:
             self._keep_only(frozenset())
+            self._tell()
             while not self._ending.is_set() or not self._orders.empty():  # nobody may wait for a thread that has given up
                 if self._orders.empty():
                     self._ending.wait(_POLL_SECONDS)
@@ -141,8 +153,19 @@ class Standby(threading.Thread):
             return
         self._pending = {number: [] for number in self._copies}
         self._consumer = reading_consumer(self._settings, "earliest")
-        starts = {number: int(copy.table.meta(META_CHANGELOG) or 0) for number, copy in self._copies.items()}
-        self._consumer.assign([TopicPartition(CHANGELOG, number, start) for number, start in starts.items()])
+        self._reached = {number: int(copy.table.meta(META_CHANGELOG) or 0) for number, copy in self._copies.items()}
+        self._consumer.assign([TopicPartition(CHANGELOG, number, start) for number, start in self._reached.items()])
+
+    def _tell(self) -> None:
+        """How far each copy is behind the end of its log, as the client knows it."""
+        consumer = self._consumer
+        if consumer is None:
+            self._watch.copying({})
+            return
+        ends = {
+            number: consumer.get_watermark_offsets(TopicPartition(CHANGELOG, number), cached=True)[1] for number in self._copies
+        }
+        self._watch.copying({number: max(end - self._reached[number], 0) if end >= 0 else None for number, end in ends.items()})
 
     def _follow(self) -> None:
         """Put what has come into the copies, whole cycles only."""
@@ -150,18 +173,28 @@ class Standby(threading.Thread):
             self._ending.wait(_POLL_SECONDS)
             return
         ends: dict[int, int] = {}
+        read_out: dict[int, int] = {}
         message: Any
         for message in self._consumer.consume(_POLL_RECORDS, _POLL_SECONDS):
-            if message.error() is not None:
-                continue  # the end of a partition, or what librdkafka gets over by itself
-            number = message.partition()
+            number, error = message.partition(), message.error()
+            if error is not None:
+                if error.code() == _EOF:
+                    read_out[number] = message.offset()  # past what is no record: the transactions' markers
+                continue  # all else librdkafka gets over by itself
             self._pending[number].append((message.key(), message.value()))
             if message.key() == POSITION_KEY:
                 ends[number] = message.offset() + 1
                 if len(self._pending[number]) >= _RESTORE_RECORDS:
-                    restore(self._copies[number], self._pending[number], ends.pop(number))
+                    self._restore(number, self._pending[number], ends.pop(number))
         for number, end in ends.items():
             pending = self._pending[number]
             cut = next(place for place in range(len(pending), 0, -1) if pending[place - 1][0] == POSITION_KEY)
             self._pending[number] = pending[cut:]
-            restore(self._copies[number], pending[:cut], end)
+            self._restore(number, pending[:cut], end)
+        for number, offset in read_out.items():
+            if not self._pending[number]:
+                self._reached[number] = max(offset, self._reached[number])
+
+    def _restore(self, number: int, records: list[tuple[bytes, bytes | None]], end: int) -> None:
+        restore(self._copies[number], records, end)
+        self._reached[number] = end

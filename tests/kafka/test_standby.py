@@ -9,9 +9,11 @@ from confluent_kafka import Consumer, TopicPartition
 from schemas.topics import CHANGELOG
 from streams.worker.partition import META_CHANGELOG, folder_of
 from tables.rocks import RocksStore
-from tests.kafka.help import new_topics, processes
+from tests.kafka.help import free_ports, new_topics, processes
 from tests.kafka.receipts import records, send
+from tests.kafka.test_watched import until
 from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
+from tests.unit.metrics.test_ports import get
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -37,19 +39,26 @@ def copied(state: Path) -> dict[int, int]:
     return found
 
 
+def lags(port: int) -> list[float]:
+    """What the metrics say of each copy."""
+    lines = get(port, "/metrics")[1].splitlines()
+    return [float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("pointstream_standby_lag_records{")]
+
+
 def test_a_standby_follows_the_changelog_and_takes_over(kafka: str, tmp_path: Path) -> None:
     new_topics(kafka, PARTITIONS)
     sent = records(9_000, seed=7)
     with processes() as everybody:
         everybody.append(one := worker(kafka, tmp_path, "one", "--standby-replicas", "1"))
-        everybody.append(two := worker(kafka, tmp_path, "two", "--standby-replicas", "1"))
+        port = free_ports()[0]
+        everybody.append(two := worker(kafka, tmp_path, "two", "--standby-replicas", "1", "--metrics-port", str(port)))
         send(kafka, sent[:6_000])
         wait_until(kafka, 6_000, one, two)
+        until(port, "pointstream_standby_partitions", PARTITIONS / 2, two)
         deadline = time.monotonic() + 60
-        while len(list((tmp_path / "two").glob("partition-*"))) < PARTITIONS:
-            assert time.monotonic() < deadline, two.said()
+        while (told := lags(port)) != [0] * (PARTITIONS // 2):
+            assert time.monotonic() < deadline, f"{told} behind: {two.said()}"
             time.sleep(0.2)
-        time.sleep(3)  # a copy is a moment behind
         log = ends(kafka)
         assert two.end() == 0, two.said()
         behind = {number: log[number] - offset for number, offset in copied(tmp_path / "two").items()}
