@@ -113,6 +113,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: ## resolve the lock files anew (needs uv)
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
 	$(LOCK) pyproject.toml --group build --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) benchmarks/quix.in --output-file benchmarks/quix.lock
 
 clean: ## remove what was built; keeps .venv
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,35 +1,61 @@
-"""`make bench`: every benchmark, one table. `--quick` for a look, `--only NAME` for one of them."""
+"""`make bench`: every benchmark, a table each, and below what machine and versions. `--quick` for a look, `--only NAME` for some of them.
+
+A benchmark that fails is told and the others go on; then the exit code is 1. A target that is missed is a line in a table and no failure.
+"""
 
 import argparse
-import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 from benchmarks.bad_records import bad_record_costs
 from benchmarks.flat import flat_costs
-from benchmarks.measure import Row, print_table, say
+from benchmarks.machine import facts
+from benchmarks.measure import Row, as_json, print_facts, print_table, say
 from benchmarks.replay import replay_rates
 from benchmarks.returns import returns_rates
+from benchmarks.stacks.run import ENGINE, LEDGER, stack_rates
 from benchmarks.worker import worker_rates
 
+QUICK_SHARE: Final = 0.3
 
-def main() -> None:
+BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
+    "engine": lambda quick: stack_rates([ENGINE], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
+    "ledger": lambda quick: stack_rates([LEDGER], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
+    "replay": lambda quick: replay_rates(40_000 if quick else 200_000, 1 if quick else 3, say),
+    "returns": lambda quick: returns_rates(1 if quick else 5, say),
+    "flat": lambda quick: flat_costs(1 if quick else 3, say),
+    "bad-records": lambda quick: bad_record_costs(8_000 if quick else 40_000, 1 if quick else 3, say),
+    "worker": lambda quick: worker_rates(60_000 if quick else 240_000, 1 if quick else 3, say),
+}
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=["replay", "returns", "flat", "bad-records", "worker"], help="just this one")
-    parser.add_argument("--quick", action="store_true", help="fewer receipts, one run: a look, not a measurement")
+    parser.add_argument("--only", choices=[*BENCHMARKS], action="append", help="just this one; may be said several times")
+    parser.add_argument("--quick", action="store_true", help="fewer records, one run: a look, not a measurement")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows there, too, unrounded")
     options = parser.parse_args()
-    runs = 1 if options.quick else 3
+    told = facts()
+    print_facts(told)
     rows: list[Row] = []
-    if options.only in {None, "replay"}:
-        rows += replay_rates(40_000 if options.quick else 200_000, runs, say)
-    if options.only in {None, "returns"}:
-        rows += returns_rates(1 if options.quick else 5, say)
-    if options.only in {None, "flat"}:
-        rows += flat_costs(1 if options.quick else 3, say)
-    if options.only in {None, "bad-records"}:
-        rows += bad_record_costs(8_000 if options.quick else 40_000, runs, say)
-    if options.only in {None, "worker"}:
-        rows += worker_rates(60_000 if options.quick else 240_000, runs, say)
-    print_table(rows, f"pointstream benchmarks, Python {platform.python_version()}, {platform.machine()}")
+    failed = False
+    for name in options.only or BENCHMARKS:
+        began = time.monotonic()
+        try:
+            found = BENCHMARKS[name](options.quick)
+        except Exception as error:  # noqa: BLE001  # one that fails costs the others nothing
+            say(f"{name} failed: {error}")
+            failed = True
+            continue
+        rows += found
+        print_table(found, f"{name}, {time.monotonic() - began:.0f} s{', a quick look' * options.quick}")
+        if options.json is not None:
+            options.json.write_text(as_json(rows, told) + "\n", encoding="utf-8")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """What the benchmarks share: rows of the table, medians, a child's time and peak memory, and a Kafka of their own."""
 
+import json
 import os
 import resource
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -16,9 +17,10 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.targets import Target, told
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 PROGRAM: Final = ROOT / "benchmarks" / "program.yaml"
-# Reviews come after a year and are not in force in every version; no benchmark lasts that long.
 Say = Callable[[str], None]
 
 
@@ -29,10 +31,18 @@ class Row(NamedTuple):
     figures: list[float]
     unit: str
     note: str = ""
+    target: Target | None = None
 
     @property
-    def median(self) -> float:
-        return median(self.figures)
+    def median(self) -> float | None:
+        """None: it could not be measured, and the note says why."""
+        return median(self.figures) if self.figures else None
+
+    @property
+    def verdict(self) -> str:
+        if self.target is None:
+            return ""
+        return "not measured" if self.median is None else self.target.verdict(self.median)
 
 
 class Ran(NamedTuple):
@@ -72,6 +82,13 @@ def pointstream(*arguments: str, one_core: bool = False, build: Build = PURE) ->
     return [sys.executable, "-P", "-c", run, *arguments]
 
 
+def module(name: str, *arguments: str, build: Build = PURE, python: Path | None = None) -> list[str]:
+    """A module of the benchmarks as a program, over this build of the product; `python`: in another environment."""
+    here = f"import sys; sys.path[:0] = [{str(build.home)!r}, {str(ROOT)!r}]; "
+    run = here + f"import runpy; runpy.run_module({name!r}, run_name='__main__', alter_sys=True)"
+    return [str(python or sys.executable), "-P", "-c", run, *arguments]
+
+
 def run_child(command: Sequence[str]) -> Ran:
     """Run to the end, from before the process starts to after it has ended; raises where it fails."""
     with tempfile.TemporaryFile() as output:
@@ -94,7 +111,7 @@ def _peak_bytes(usage: resource.struct_rusage) -> int:
 def real_kafka(say: Say) -> Iterator[str]:
     """A real Apache Kafka with a data directory of its own; gives host:port."""
     kafka = ROOT / "deploy" / "kafka" / "kafka"
-    port, controller = _free_ports()
+    port, controller = free_ports()
     with tempfile.TemporaryDirectory(prefix="pointstream-bench-kafka-") as data:
         say("starting Apache Kafka")
         ports = ["--port", str(port), "--controller-port", str(controller)]
@@ -105,7 +122,7 @@ def real_kafka(say: Say) -> Iterator[str]:
             subprocess.run([sys.executable, kafka, "stop", "--data", data], check=True, stdout=subprocess.DEVNULL)
 
 
-def _free_ports() -> tuple[int, int]:
+def free_ports() -> tuple[int, int]:
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
@@ -113,20 +130,39 @@ def _free_ports() -> tuple[int, int]:
 
 
 def print_table(rows: Sequence[Row], title: str) -> None:
-    """Medians, the runs behind them, and notes."""
+    """Medians, the runs behind them, whether the median is what it is meant to be, and notes."""
     table = Table(title=title, title_justify="left")
     table.add_column("measured")
     table.add_column("median", justify="right")
     table.add_column("runs", justify="right")
+    table.add_column("target")
     table.add_column("note")
     for row in rows:
-        runs = " · ".join(_figure(figure) for figure in row.figures)
-        table.add_row(row.what, f"{_figure(row.median)} {row.unit}", runs, row.note)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+        runs = " · ".join(told(figure) for figure in row.figures)
+        table.add_row(row.what, "–" if row.median is None else f"{told(row.median)} {row.unit}", runs, row.verdict, row.note)
+    Console(width=None if sys.stdout.isatty() else 180).print(table)
 
 
-def _figure(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+def print_facts(facts: Mapping[str, str]) -> None:
+    for name, value in facts.items():
+        print(f"{name}: {value}")
+
+
+def as_json(rows: Sequence[Row], facts: Mapping[str, str]) -> str:
+    """Rows for a program to read: what the table says, and nothing rounded."""
+    told_rows = [
+        {
+            "what": row.what,
+            "median": row.median,
+            "runs": row.figures,
+            "unit": row.unit,
+            "note": row.note,
+            "target": None if row.target is None else row.target.wanted,
+            "holds": None if row.target is None or row.median is None else row.target.holds(row.median),
+        }
+        for row in rows
+    ]
+    return json.dumps({"facts": dict(facts), "rows": told_rows}, indent=2, ensure_ascii=False)
 
 
 def say(line: str) -> None:

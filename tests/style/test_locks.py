@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from tests.conftest import ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
+QUIX = "benchmarks/quix.lock"
 PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^ ;\\]+)")
 
 
@@ -34,7 +35,7 @@ def _wanted(lock: str) -> list[str]:
     return wanted if lock == "requirements.lock" else [*wanted, *project["dependency-groups"]["dev"]]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, QUIX])
 def test_every_entry_is_one_version_with_hashes(lock: str) -> None:
     assert _entries(lock)
     assert [entry for entry in _entries(lock) if not PINNED.match(entry) or "--hash=sha256:" not in entry] == []
@@ -50,3 +51,9 @@ def test_the_lock_satisfies_what_the_project_asks_for(lock: str) -> None:
 
 def test_what_is_tested_is_what_runs() -> None:
     assert _pins("requirements.lock").items() <= _pins("requirements-dev.lock").items()
+
+
+def test_another_stack_runs_the_core_on_the_libraries_that_we_run_it_on() -> None:
+    shared = {"jinja2", "msgspec", "mypy-extensions", "pyyaml", "rocksdict", "tzdata"}
+    ours, theirs = _pins("requirements.lock"), _pins(QUIX)
+    assert {name: theirs.get(name) for name in shared} == {name: ours[name] for name in shared}
