@@ -23,7 +23,16 @@ CLIENT: Final = logging.getLogger("librdkafka")
 _AGAIN_SECONDS: Final = 10.0
 _KNOWN_MAX: Final = 1_000
 _SPEAKS_SAFELY: Final = frozenset(
-    {"FencedError", "Stop", "WrongUsage", "RefusedError", "StoreLockedError", "StateFormatError", "MissingProgramError"}
+    {
+        "FencedError",
+        "MissingProgramError",
+        "NewerFormatError",
+        "RefusedError",
+        "StateFormatError",
+        "Stop",
+        "StoreLockedError",
+        "WrongUsage",
+    }
 )
 """Exceptions whose message is a sentence of ours that names no person."""
 

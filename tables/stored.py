@@ -16,7 +16,11 @@ FORMAT: Final = 3
 
 
 class StateFormatError(Exception):
-    """A stored value was written by a newer version of pointstream, or is broken."""
+    """A stored value was written by another version of pointstream, or is broken."""
+
+
+class NewerFormatError(StateFormatError):
+    """It was written by a newer version, which is to go on with it."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -71,7 +75,7 @@ def due_of(stored: bytes | None) -> Instant | None:
 
 def _checked(kind: type[Any], stored: bytes) -> Any:
     if stored[0] not in _READABLE:
-        raise StateFormatError(
+        raise (NewerFormatError if stored[0] > FORMAT else StateFormatError)(
             f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "
             "run the version that wrote it, or a newer one"
         )

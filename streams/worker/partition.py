@@ -16,6 +16,7 @@ from schemas.instants import Instant
 from schemas.topics import MESSAGES
 from streams.errors import WrongUsage
 from streams.worker.logic import PartitionTable, Reactions
+from tables.stored import FORMAT as STATES
 
 FORMAT: Final = 1
 POSITION_KEY: Final = b"__position__"
@@ -28,7 +29,8 @@ class Position(msgspec.Struct):
     """`inputs`: topic to the next offset to apply. `cycle` counts this partition's cycles.
 
     `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied. `forgotten`: of what is
-    remembered, what is older than this may have been swept. `programs`: how far the topic `programs` has been taken.
+    remembered, what is older than this may have been swept. `programs`: how far the topic `programs` has been taken. `states`: no
+    state behind this position is of a newer format, so whoever opens them knows at once, and not by the first that it cannot read.
     """
 
     format: int = FORMAT
@@ -38,6 +40,7 @@ class Position(msgspec.Struct):
     tick: Instant | None = None
     forgotten: Instant | None = None
     programs: int = 0
+    states: int = STATES
 
 
 class Records(msgspec.Struct, tag="records"):
@@ -104,10 +107,14 @@ def folder_of(state: Path, number: int, partitions: int) -> Path:
 
 
 def decode_position(stored: bytes) -> Position:
-    """Raises `WrongUsage` where a newer version has written it."""
+    """Where to go on; what is written from here on is of this version's formats. Raises `WrongUsage` where a newer version has written it."""
     position = _position_decoder.decode(stored)
-    if position.format > FORMAT:
-        raise WrongUsage(f"the state was written by a newer version (format {position.format}, this one knows {FORMAT}): upgrade")
+    if position.format > FORMAT or position.states > STATES:
+        raise WrongUsage(
+            f"the state was written by a newer version of pointstream (format {position.states}, position {position.format}), and this one reads "
+            f"formats up to {STATES}, {FORMAT}: there is no way back, so run that version again, or a newer one"
+        )
+    position.states = STATES
     return position
 
 

@@ -13,7 +13,8 @@ position lies outside its log, the worker stops with a sentence: to guess would 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from streams.worker.partition import (
 )
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Unwatched, Watch
+from tables.stored import NewerFormatError
 
 _POLL_RECORDS: Final = 5_000
 _RESTORE_RECORDS: Final = 20_000
@@ -78,6 +80,8 @@ class Recovery:
         try:
             for number in numbers:
                 opened[number] = self._logic.open(self._path(number), self._partitions)
+                with _told_of(number):
+                    check_readable(opened[number].table.meta(META_POSITION))
             self._replay(opened, ends, cancelled)
             starts, stops = self._broker.starts(inputs), self._broker.ends(inputs)
             found = {}
@@ -145,18 +149,22 @@ class Recovery:
                         progress.read += 1
                         pending[number].append((message.key(), message.value()))
                         if message.key() == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
-                            restore(opened[number], pending[number], message.offset() + 1)
+                            self._restore(number, opened[number], pending[number], message.offset() + 1)
                             left[number] = max(ends[CHANGELOG, number] - message.offset() - 1, 0)
                     elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                         raise KafkaException(error)
                     elif number in waiting and message.offset() >= waiting[number]:
-                        restore(opened[number], pending[number], message.offset())
+                        self._restore(number, opened[number], pending[number], message.offset())
                         del waiting[number]
                         left[number] = 0
                 progress.tell()
         finally:
             consumer.close()
         progress.done(len(wanted))
+
+    def _restore(self, number: int, reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
+        with _told_of(number):
+            restore(reactions, records, end)
 
     @property
     def _patience_seconds(self) -> float:
@@ -264,11 +272,30 @@ def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
     )
 
 
+@contextmanager
+def _told_of(number: int) -> Iterator[None]:
+    """What is refused of a partition says of which."""
+    try:
+        yield
+    except (WrongUsage, NewerFormatError) as error:
+        raise WrongUsage(f"partition {number}: {error}") from None
+
+
+def check_readable(position: bytes | None) -> None:
+    """Raises `WrongUsage` where a newer version has written the states behind a position."""
+    if position is not None:
+        decode_position(position)
+
+
 def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
-    """Up to the last position: without transactions a log can end in a part of a cycle, which the restart does again."""
+    """Up to the last position: without transactions a log can end in a part of a cycle, which the restart does again.
+
+    Raises `WrongUsage` where a newer version has written them; nothing is written then.
+    """
     last = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
     meta = {META_CHANGELOG: b"%d" % end}
     position = records[last][1] if last >= 0 else None
+    check_readable(position)
     if position is not None:
         meta[META_POSITION] = position
     reactions.table.restore(_states(records[: last + 1]), meta)

@@ -25,6 +25,7 @@ from streams.worker.recovery import reading_consumer, restore
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch
 from tables.rocks import StoreLockedError
+from tables.stored import StateFormatError
 
 _log: Final = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 3.0
@@ -70,6 +71,7 @@ class Standby(threading.Thread):
         self._copies: dict[int, Reactions] = {}
         self._pending: dict[int, list[tuple[bytes, bytes | None]]] = {}
         self._reached: dict[int, int] = {}  # the offset up to which nothing of the log is missing in the copy
+        self._unreadable: set[int] = set()
         self._consumer: Consumer | None = None
         self._ending = threading.Event()
 
@@ -92,6 +94,7 @@ class Standby(threading.Thread):
             while not self._ending.is_set():
                 if not self._orders.empty():
                     self._ours, done = self._orders.get()
+                    self._unreadable.clear()
                     self._keep_only(frozenset(self._copies) - self._ours)
                     done.set_result(None)
                 if time.monotonic() >= look_at:
@@ -120,7 +123,7 @@ class Standby(threading.Thread):
             return
         if owners is None or member is None:
             return
-        wanted = copies(owners, member, self._settings.standby_replicas) - self._ours
+        wanted = copies(owners, member, self._settings.standby_replicas) - self._ours - self._unreadable
         if wanted == frozenset(self._copies):
             return
         self._keep_only(wanted)
@@ -194,7 +197,16 @@ class Standby(threading.Thread):
         for number, offset in read_out.items():
             if not self._pending[number]:
                 self._reached[number] = max(offset, self._reached[number])
+        self._keep_only(frozenset(self._copies) - self._unreadable)
 
     def _restore(self, number: int, records: list[tuple[bytes, bytes | None]], end: int) -> None:
-        restore(self._copies[number], records, end)
-        self._reached[number] = end
+        """Where a newer version owns the partition, or nobody can read what its log says, no copy is kept until the group changes."""
+        if number in self._unreadable:
+            return
+        try:
+            restore(self._copies[number], records, end)
+        except (Stop, StateFormatError) as error:
+            _log.warning("no copy of partition %d can be kept: %s", number, error)
+            self._unreadable.add(number)
+        else:
+            self._reached[number] = end
