@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
 
+from schemas.topics import CONSUMED
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker, Place
@@ -310,6 +311,7 @@ class Engine:
                 TopicPartition(topic, number, offset)
                 for number, partition in found.items()
                 for topic, offset in partition.position.inputs.items()
+                if topic in CONSUMED  # a newer version may have read more: that waits for it
             ],
         )
 

@@ -1,14 +1,15 @@
 """The reader: the consumer that owns this worker's partitions, in a thread of its own.
 
 It joins the group, hands whole fetched batches over to the event loop and waits when the loop is behind. It subscribes to all
-inputs with the range assignor, so that equal partition counts give a worker the same partition number of every input. A
+inputs with the range assignor, so that equal partition counts give a worker the same partition number of every input; where the
+members differ in what they subscribe to, one topic decides for all (docs/decisions/0012-one-topic-decides.md). A
 rebalance is told to the engine from inside the consumer's callback: the old generation is still valid there, so what was applied
 can be committed before the partitions are let go. Reading starts only where recovery says.
 """
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol
@@ -16,13 +17,24 @@ from typing import Any, Final, NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
-from streams.logs import CLIENT
+from streams.logs import CLIENT, say
 from streams.worker.cycle import FencedError
 from streams.worker.settings import WorkerSettings
 
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _WAIT_SECONDS: Final = 0.1
 _LEAVE_SECONDS: Final = 30.0
+DECIDES: Final = CONSUMED[0]
+"""Every version reads it. Who has a partition of it has that partition of all inputs."""
+
+
+def owned(places: Iterable[TopicPartition]) -> tuple[list[int], dict[str, list[int]]]:
+    """The partition numbers that are this worker's, and of each input that was spread otherwise, what the group gave us of it."""
+    given: dict[str, list[int]] = {topic: [] for topic in CONSUMED}
+    for place in places:
+        given[place.topic].append(place.partition)
+    numbers = sorted(given[DECIDES])
+    return numbers, {topic: sorted(found) for topic, found in given.items() if sorted(found) != numbers}
 
 
 class Fetched(NamedTuple):
@@ -188,11 +200,14 @@ class Reader(threading.Thread):
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         consumer.assign([])
         self._assignment += 1
-        self._numbers = sorted({place.partition for place in places})
-        uneven = [number for number in self._numbers if sum(place.partition == number for place in places) != len(CONSUMED)]
-        if uneven:
-            raise KafkaException(
-                KafkaError(KafkaError._CONFLICT, f"partition {uneven[0]} was not assigned with all inputs")  # noqa: SLF001
+        self._numbers, otherwise = owned(places)
+        if otherwise:
+            told = ", ".join(f"{numbers} of {topic}" for topic, numbers in otherwise.items())
+            say(
+                "mixed-group",
+                f"the group gave this worker partitions {self._numbers} of {DECIDES}, and {told}: a worker of another version, or a stranger, "
+                f"is in it. {DECIDES} decides: whoever has a partition of it reads that partition of every input, and nobody else does",
+                "warning",
             )
         self._listener.assigned(self._assignment, self._numbers, consumer.consumer_group_metadata())
 
