@@ -12,9 +12,12 @@ from typing import Final
 
 from benchmarks.bad_records import bad_record_costs
 from benchmarks.flat import flat_costs
+from benchmarks.latency import latencies
 from benchmarks.machine import facts
 from benchmarks.measure import Row, as_json, print_facts, print_table, say
+from benchmarks.profiles import profile_rates
 from benchmarks.replay import replay_rates
+from benchmarks.restore import restore_rates
 from benchmarks.returns import returns_rates
 from benchmarks.stacks.run import ENGINE, LEDGER, stack_rates
 from benchmarks.worker import worker_rates
@@ -24,6 +27,9 @@ QUICK_SHARE: Final = 0.3
 BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "engine": lambda quick: stack_rates([ENGINE], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
     "ledger": lambda quick: stack_rates([LEDGER], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
+    "restore": lambda quick: restore_rates(160_000 if quick else 480_000, 1 if quick else 3, say),
+    "latency": lambda quick: latencies(8.0 if quick else 30.0, 1 if quick else 3, say, 60_000 if quick else 150_000),
+    "profiles": lambda quick: profile_rates(*((400_000, 60_000, 6.0, 1) if quick else (2_000_000, 150_000, 12.0, 3)), say),
     "replay": lambda quick: replay_rates(40_000 if quick else 200_000, 1 if quick else 3, say),
     "returns": lambda quick: returns_rates(1 if quick else 5, say),
     "flat": lambda quick: flat_costs(1 if quick else 3, say),

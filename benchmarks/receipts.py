@@ -8,13 +8,16 @@ few seconds from one receipt to the next, so that nothing is late. `python -m be
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from random import Random
 from typing import Any, Final, NamedTuple
 
 FIRST: Final = datetime(2024, 1, 1, 8, 0, tzinfo=UTC)
 SECONDS_APART: Final = 7
+_SCATTER: Final = 1_000_003  # a prime that divides no round number, so that each rank has a number of its own
 _CATEGORIES: Final = ("coffee", "kitchen", "garden", "books", "toys")
 _STORES: Final = ("High Street", "Harbour", "Station", "Market Hall")
 
@@ -32,6 +35,27 @@ def receipts(count: int, profiles: int = 10_000, seed: int = 1) -> Iterator[Sent
     for number in range(count):
         member = f"member-{random.randrange(profiles):07d}"
         yield Sent(member.encode(), json.dumps(_receipt(number, member, random), separators=(",", ":")).encode())
+
+
+def receipts_of(members: Iterable[str], seed: int = 1, first: int = 0) -> Iterator[Sent]:
+    """A sale of three lines to each of these, in order of time, as if `first` had gone before."""
+    random = Random(seed)
+    for number, member in enumerate(members, first):
+        yield Sent(member.encode(), json.dumps(_receipt(number, member, random), separators=(",", ":")).encode())
+
+
+def zipf(count: int, profiles: int, exponent: float, seed: int = 1) -> Iterator[int]:
+    """So many members: the one of rank k comes in proportion to k to the minus exponent; ranks lie scattered over the numbers."""
+    random = Random(seed)
+    sums = [*accumulate(rank**-exponent for rank in range(1, profiles + 1))]
+    for _ in range(count):
+        yield bisect_left(sums, random.random() * sums[-1]) * _SCATTER % profiles
+
+
+def uniform(count: int, profiles: int, seed: int = 1) -> Iterator[int]:
+    random = Random(seed)
+    for _ in range(count):
+        yield random.randrange(profiles)
 
 
 def _receipt(number: int, member: str, random: Random) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Quix Streams with its own exactly-once: a transaction a commit interval, state in RocksDB with its changelog, `to_topic`.
 
 Runs in an environment of its own (`benchmarks.stacks.quix_home`), which has no more of ours than what the ledger's core imports. Its commit
-interval is the worker's cycle. Run by `benchmarks.stacks.run`.
+interval is what the worker's cycle comes to while it is behind. Run by `benchmarks.stacks.run`.
 """
 
 import argparse
@@ -17,13 +17,14 @@ from schemas.topics import PURCHASES
 OUTPUTS = ("ledger-entries", "tier-changes")
 
 
-def build(name: str, broker: str, state: Path, commit_ms: int) -> Any:
+def build(name: str, broker: str, state: Path, commit_ms: int, commit_records: int) -> Any:
     return Application(
         broker_address=broker,
         consumer_group=name,
         state_dir=state,
         processing_guarantee="exactly-once",
         commit_interval=commit_ms / 1000,
+        commit_every=commit_records,
         auto_offset_reset="earliest",
         use_changelog_topics=True,
         loglevel="WARNING",
@@ -87,8 +88,9 @@ def main() -> None:
     parser.add_argument("--workload", choices=["engine", "ledger"], required=True)
     parser.add_argument("--program", type=Path, required=True)
     parser.add_argument("--commit-ms", type=int, required=True)
+    parser.add_argument("--commit-records", type=int, required=True)
     given = parser.parse_args()
-    app = build(given.name, given.broker, given.state, given.commit_ms)
+    app = build(given.name, given.broker, given.state, given.commit_ms, given.commit_records)
     if given.workload == "engine":
         count_receipts(app)
     else:

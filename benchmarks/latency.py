@@ -1,0 +1,239 @@
+"""How long a record waits for the commit of all that it caused, at half of the rate that the worker can do; and a redemption for its decision.
+
+One worker, one real Kafka, several rounds. First it is given a backlog, and how fast it works that off is its top rate. Then receipts come
+at half of that, evenly, with a redemption among every fifty records. Arrival is the broker's own timestamp of the input (LogAppendTime); a
+record counts as committed when a `read_committed` consumer beside has been given the record of `cycles` that tells of it, which is in the same
+transaction as all that the record caused; a decision when that consumer has it. Broker, worker, feeder and consumer share the machine
+and its clock, and the consumer's own waiting is part of every figure.
+"""
+
+import json
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from benchmarks.measure import PROGRAM, Row, Say, builds, pointstream, real_kafka, say
+from benchmarks.receipts import Sent, receipts
+from benchmarks.running import PARTITIONS, Cycles, create_topics, delete, measure, running
+from benchmarks.targets import Target, at_most, percentile
+from schemas.topics import CYCLES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS, TOPICS
+from streams.worker.partition import Records, decode_cycle
+
+BACKLOG: Final = 150_000
+SECONDS: Final = 30.0
+ROUNDS: Final = 3
+CYCLE_MS: Final = 200
+_TO_A_REDEMPTION: Final = 50
+_MOST: Final = 15_000  # receipts a second that are made ready
+_STEP_SECONDS: Final = 0.005
+_LAST_SECONDS: Final = 30.0
+_CLOSED_AT: Final = b'"closed_at":"'
+_CLOSED_BYTES: Final = len("2024-01-01T08:00:00Z")
+
+
+class Round(NamedTuple):
+    """Seconds, sorted; what was fed and the top rate, records a second."""
+
+    top: float
+    fed: float
+    commits: list[float]
+    decisions: list[float]
+
+
+def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, backlog: int = BACKLOG) -> list[Row]:
+    """The rows of the table."""
+    build = builds(tell)[-1]
+    tell("making receipts ready")
+    ready = [*receipts(backlog + int(_MOST * seconds))]
+    found: list[Round] = []
+    with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-") as name:
+        for number in range(rounds):
+            create_topics(address)
+            folder = Path(name)
+            app_id = f"latency-{number}"
+            given = ["--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", app_id]
+            command = pointstream("worker", *given, "--state", str(folder / app_id), "--cycle-ms", str(CYCLE_MS), build=build)
+            found.append(_round(address, command, folder / f"{app_id}.log", ready, backlog, seconds))
+            commits = found[-1].commits
+            tell(
+                f"latency {number + 1} of {rounds}: fed {found[-1].fed:,.0f}/s of {found[-1].top:,.0f}/s, "
+                f"p50 {percentile(commits, 0.5) * 1000:.0f} ms, p99 {percentile(commits, 0.99) * 1000:.0f} ms, most {commits[-1] * 1000:.0f} ms"
+            )
+            delete(address, [topic.name for topic in TOPICS])
+    note = f"{seconds:.0f} s, --cycle-ms {CYCLE_MS}, {len(found[0].commits):,} records in the first round"
+    return [
+        Row(f"top rate, a backlog of {backlog:,} receipts ({build.name})", [it.top for it in found], "receipts/s"),
+        Row("fed: half of that", [it.fed for it in found], "records/s", note),
+        *_rows("arrival to commit", [it.commits for it in found], at_most(500)),
+        *_rows("a redemption's arrival to its decision", [it.decisions for it in found], at_most(1_000)),
+    ]
+
+
+def _rows(what: str, found: Sequence[list[float]], target: Target) -> list[Row]:
+    def row(name: str, share: float, wanted: Target | None = None) -> Row:
+        return Row(f"{what}, {name}", [percentile(delays, share) * 1000 for delays in found], "ms", "", wanted)
+
+    return [row("p50", 0.5), row("p99", 0.99, target), row("maximum", 1.0)]
+
+
+def _round(address: str, command: list[str], log: Path, ready: Sequence[Sent], backlog: int, seconds: float) -> Round:
+    feeder, reader = Feeder(address, ready), Reader(address)
+    feeder.backlog(backlog)
+    meter = Cycles(address)
+    reader.start()
+    try:
+        with running(command, log) as pid:
+            top = measure(pid, meter.done, backlog, None).rate
+            fed = feeder.feed(min(top / 2, _MOST), seconds)
+            total, until = feeder.sent, time.monotonic() + _LAST_SECONDS
+            while meter.done() < total:
+                if time.monotonic() > until:
+                    raise RuntimeError(f"{meter.done():,} of {total:,} records are committed")
+                time.sleep(0.05)
+            time.sleep(1.0)  # the reader has them, too
+    finally:
+        meter.close()
+        reader.end()
+    return Round(top, fed, sorted(reader.commits(feeder.arrivals)), sorted(reader.decisions(feeder.redemptions)))
+
+
+class Feeder:
+    """`arrivals`: the broker's timestamp (ms) of each record that was fed live, by topic, partition and offset; `redemptions`: by id."""
+
+    def __init__(self, address: str, ready: Sequence[Sent]) -> None:
+        self.sent = 0
+        self.arrivals: dict[tuple[str, int], dict[int, int]] = {}
+        self.redemptions: dict[str, int] = {}
+        self._ready = iter(ready)
+        self._producer = Producer(
+            {
+                "bootstrap.servers": address,
+                "partitioner": "murmur2",
+                "linger.ms": 2,
+                "queue.buffering.max.messages": 1_000_000,
+                "enable.idempotence": True,
+            }
+        )
+
+    def backlog(self, count: int) -> None:
+        now = _now()
+        for _, sent in zip(range(count), self._ready, strict=False):
+            self._producer.produce(PURCHASES, _at(sent.value, now), sent.key)
+            self.sent += 1
+        if self._producer.flush(60):
+            raise RuntimeError("the backlog was not confirmed")
+
+    def feed(self, rate: float, seconds: float) -> float:
+        """So many records a second for so long, evenly; how many a second that came to."""
+        producer, number = self._producer, 0
+        began = time.monotonic()
+        for due in _evenly(rate, seconds):
+            now = _now()
+            while number < due:
+                sent = next(self._ready)
+                if number % _TO_A_REDEMPTION == 0:
+                    wanted = {"redemption_id": f"D-{number:09d}", "profile_id": sent.key.decode(), "program": "bench"}
+                    wanted |= {"requested_at": now.decode(), "points": "1"}
+                    producer.produce(REDEMPTIONS, json.dumps(wanted).encode(), sent.key, on_delivery=self._asked)
+                else:
+                    producer.produce(PURCHASES, _at(sent.value, now), sent.key, on_delivery=self._delivered)
+                number += 1
+            producer.poll(0)
+        took = time.monotonic() - began
+        if producer.flush(60):
+            raise RuntimeError("not everything that was fed was confirmed")
+        self.sent += number
+        return number / took
+
+    def _delivered(self, error: Any, message: Any) -> None:
+        if error is not None:
+            raise RuntimeError(error.str())
+        self.arrivals.setdefault((message.topic(), message.partition()), {})[message.offset()] = message.timestamp()[1]
+
+    def _asked(self, error: Any, message: Any) -> None:
+        self._delivered(error, message)
+        self.redemptions[json.loads(message.value())["redemption_id"]] = message.timestamp()[1]
+
+
+def _evenly(rate: float, seconds: float) -> Iterator[int]:
+    """Every few milliseconds: how many are due by now. A feeder that was held up catches up."""
+    began = time.monotonic()
+    while (past := time.monotonic() - began) < seconds:
+        yield int(past * rate)
+        time.sleep(_STEP_SECONDS)
+
+
+def _now() -> bytes:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+
+
+def _at(value: bytes, now: bytes) -> bytes:
+    """The same receipt, closed now."""
+    start = value.index(_CLOSED_AT) + len(_CLOSED_AT)
+    return value[:start] + now + value[start + _CLOSED_BYTES :]
+
+
+class Reader(threading.Thread):
+    """A `read_committed` consumer: what it was given, and when."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(name="reader", daemon=True)
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": address,
+                "group.id": "latency-reader",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "fetch.wait.max.ms": 10,
+            }
+        )
+        topics = (CYCLES, REDEMPTION_DECISIONS)
+        self._consumer.assign([TopicPartition(topic, number, 0) for topic in topics for number in range(PARTITIONS)])
+        self._ending = threading.Event()
+        self._given: list[tuple[float, str, int, bytes]] = []
+
+    def run(self) -> None:
+        message: Any
+        while not self._ending.is_set():
+            first = self._consumer.poll(0.05)
+            for message in [] if first is None else [first, *self._consumer.consume(1_000, 0.0)]:
+                if message.error() is None:
+                    self._given.append((time.time(), message.topic(), message.partition(), message.value()))
+
+    def end(self) -> None:
+        self._ending.set()
+        self.join()
+        self._consumer.close()
+
+    def commits(self, arrivals: dict[tuple[str, int], dict[int, int]]) -> Iterator[float]:
+        """Seconds from arrival to commit of everything that was fed live. Raises where something of it was never committed."""
+        left = sum(map(len, arrivals.values()))
+        for at, topic, partition, value in self._given:
+            if topic != CYCLES:
+                continue
+            for step in decode_cycle(value).steps:
+                if isinstance(step, Records):
+                    arrived = arrivals.get((step.topic, partition), {})
+                    delays = [at - arrived[offset] / 1000 for offset in range(step.start, step.end) if offset in arrived]
+                    left -= len(delays)
+                    yield from delays
+        if left:
+            raise RuntimeError(f"{left:,} records that were fed are in no cycle")
+
+    def decisions(self, asked: dict[str, int]) -> Iterator[float]:
+        """Seconds from a redemption's arrival to its decision. Raises where one has none."""
+        left = set(asked)
+        for at, topic, _, value in self._given:
+            if topic == REDEMPTION_DECISIONS:
+                redemption_id = msgspec.json.decode(value)["redemption_id"]
+                left.discard(redemption_id)
+                yield at - asked[redemption_id] / 1000
+        if left:
+            raise RuntimeError(f"{len(left):,} redemptions were not decided")
