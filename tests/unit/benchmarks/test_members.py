@@ -15,7 +15,7 @@ def test_by_zipf_the_first_comes_about_twice_as_often_as_the_second() -> None:
 
 
 def test_every_rank_has_a_member_of_its_own() -> None:
-    assert len({member for member in zipf(20_000, 50, 0.0)}) == 50
+    assert len(set(zipf(20_000, 50, 0.0))) == 50
 
 
 def test_evenly_is_evenly() -> None:
