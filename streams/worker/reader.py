@@ -29,10 +29,13 @@ DECIDES: Final = CONSUMED[0]
 
 
 def owned(places: Iterable[TopicPartition]) -> tuple[list[int], dict[str, list[int]]]:
-    """The partition numbers that are this worker's, and of each input that was spread otherwise, what the group gave us of it."""
+    """The partition numbers that are this worker's, and of each topic that was spread otherwise, what the group gave us of it.
+
+    It may be a topic that we did not ask for: a named member that is started anew gets what the one before had, whatever its version.
+    """
     given: dict[str, list[int]] = {topic: [] for topic in CONSUMED}
     for place in places:
-        given[place.topic].append(place.partition)
+        given.setdefault(place.topic, []).append(place.partition)
     numbers = sorted(given[DECIDES])
     return numbers, {topic: sorted(found) for topic, found in given.items() if sorted(found) != numbers}
 

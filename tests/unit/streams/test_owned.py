@@ -47,6 +47,13 @@ def test_every_partition_has_one_owner_whatever_versions_the_members_are_of(newe
             id="alone with a new topic: only what it owns is read",
         ),
         pytest.param(
+            [(topic, 1) for topic in (*CONSUMED, "newer")],
+            [1],
+            {},
+            id="a topic of a newer version that had the name before, spread alike",
+        ),
+        pytest.param([*[(topic, 1) for topic in CONSUMED], ("newer", 0)], [1], {"newer": [0]}, id="or unlike: it is told"),
+        pytest.param(
             [(topic, 1) for topic in OLD],
             [1],
             {NEW: []},
