@@ -246,7 +246,7 @@ def _rules_of(
 
 def _is_of(lot: Lot, part: Portion, dates: Dates) -> bool:
     labels = lot.legal_entity == part.legal_entity and lot.description == part.description
-    return labels and Dates(lot.activates_at, lot.expires_at, lot.expiration) == dates
+    return labels and (lot.activates_at, lot.expires_at, lot.expiration) == dates
 
 
 def _born_expired(lot: Lot, at: Instant) -> bool:

@@ -6,7 +6,7 @@ them last longer, are remembered for as long as a record may be late.
 
 from collections.abc import Callable, Iterable, Sequence
 from struct import pack, unpack
-from typing import Final, NamedTuple
+from typing import Final
 
 from agents.programs import Version
 from agents.visit import Visit
@@ -24,12 +24,9 @@ _EVENTS_MAX: Final = 256
 """Events of one kind that are remembered for receipts that may still come late; the newest are kept."""
 
 
-class Dates(NamedTuple):
-    """`activates_at` None: not before an event; `expiration` then is the schedule that counts from it, where one does."""
-
-    activates_at: Instant | None
-    expires_at: Instant | None
-    expiration: str | None = None
+Dates = tuple[Instant | None, Instant | None, str | None]
+"""When points become active and when they expire; activation None: not before an event, and last then comes the schedule of the
+expiration, where that counts from the event."""
 
 
 def dates(
@@ -42,12 +39,12 @@ def dates(
         expires_at = expiration.expires_at(at, zone, leap_day)
         if activates_at is None and event_at is not None and (expires_at is None or event_at < expires_at):
             activates_at = event_at
-        return Dates(activates_at, expires_at)
+        return activates_at, expires_at, None
     activates_at = event_at if activates_at is None else activates_at
     if activates_at is None:
-        return Dates(None, None, str(expiration))
+        return None, None, str(expiration)
     usable_from = max(activates_at, at)  # a date of activation may be past
-    return Dates(activates_at, expiration.expires_at(usable_from, zone, leap_day))
+    return activates_at, expiration.expires_at(usable_from, zone, leap_day), None
 
 
 def dates_by_event(version: Version, lot: Lot, at: Instant) -> tuple[Instant, Instant | None]:

@@ -1,14 +1,13 @@
 """The outbox: what the core has to say, in order, for the caller to carry out. Effects are data; so are errors."""
 
 from collections import Counter
-from typing import NamedTuple
 
 from msgspec import Struct
 
 from schemas.outcomes import PARKED
 
 
-class Effect(NamedTuple):
+class Effect(Struct, gc=False, frozen=True):
     """A record for an output topic, keyed by profile."""
 
     topic: str

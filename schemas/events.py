@@ -250,4 +250,4 @@ def effect_id(stem: str, ordinal: int) -> str:
     `stem` joins program, profile, the cause's values, the type, and the lot or rule; `ordinal` counts the effects of one cause
     that are otherwise alike.
     """
-    return sha256(f"{stem}\x1f{ordinal}".encode()).hexdigest()[:32]
+    return sha256(f"{stem}\x1f{ordinal}".encode(), usedforsecurity=False).digest()[:16].hex()

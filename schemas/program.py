@@ -6,10 +6,9 @@ they were read and named in `Program.not_in_force`.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
-
-from msgspec import Struct
 
 from schemas.conditions import Condition
 from schemas.instants import Instant
@@ -20,7 +19,8 @@ Rounding = Literal["floor", "half-up", "half-even", "ceiling"]
 LeapDay = Literal["feb-28", "mar-1"]
 
 
-class Limit(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Limit:
     """At most so many points (minor) or so many receipts (times) a period; exactly one of the two is set."""
 
     points_minor: int | None = None
@@ -29,7 +29,8 @@ class Limit(Struct, frozen=True, kw_only=True):
     on_cap: Literal["truncate", "refuse"] = "truncate"
 
 
-class Rate(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Rate:
     """`points` for every `per` of the basis; `whole`: full steps only."""
 
     points_nano: int
@@ -37,19 +38,22 @@ class Rate(Struct, frozen=True, kw_only=True):
     steps: Literal["proportional", "whole"] = "proportional"
 
 
-class Fixed(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Fixed:
     points_nano: int
     per: Literal["receipt", "line", "unit"]
 
 
-class Band(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Band:
     """Only the part of the basis between two amounts; an open end is None."""
 
     from_nano: int | None = None
     to_nano: int | None = None
 
 
-class Rule(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Rule:
     """One earning rule. Exactly one of `rate`, `fixed`, `multiplier_nano` is set."""
 
     rule: str
@@ -73,21 +77,24 @@ class Rule(Struct, frozen=True, kw_only=True):
     description: str | None = None
 
 
-class Redeem(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Redeem:
     minimum_minor: int
     multiple_minor: int
     max_share_nano: int
     partial: bool
 
 
-class Ratio(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
     """So many points (minor) are worth so much money (nano)."""
 
     points_minor: int
     money_nano: int
 
 
-class PointType(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class PointType:
     sid: str
     name: str
     scale: int
@@ -113,18 +120,21 @@ class PointType(Struct, frozen=True, kw_only=True):
     description: str | None
 
 
-class TierDefinition(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class TierDefinition:
     name: str
     threshold_minor: int  # of tiers.point; of the currency in nano where the measure is `spend`
 
 
-class Review(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Review:
     relative_to: Literal["program-join", "tier-join", "cycle"]
     every: Schedule
     cycle_start: Instant | None
 
 
-class Tiers(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Tiers:
     """`window` is `review`, `lifetime`, or a schedule of so many days back."""
 
     point: str
@@ -139,13 +149,15 @@ class Tiers(Struct, frozen=True, kw_only=True):
     grace: Schedule
 
 
-class Join(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Join:
     join: Literal["explicit", "on-points-earned", "on-points-activated"]
     consent: str | None
     before_join: Literal["refuse", "park"]
 
 
-class Program(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class Program:
     """One version of one program."""
 
     program: str

@@ -8,41 +8,22 @@ decodes, so that a wrong one names its path, and no number ever passes through a
 import re
 from collections.abc import Callable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from schemas.amounts import INT_END, NANO, parse_decimal, parse_text
-from schemas.instants import Instant, parse_instant
+from schemas.instants import Instant
 from schemas.messages import Order, Reply, Request, read_request
 from schemas.outcomes import Refused
+from schemas.reading import read_scalar
+from schemas.scalars import At, Nano
 from schemas.sections import values
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
 PROFILE_ID_BYTES_MAX: Final = 128
 LINES_MAX: Final = 2_000
 DEPTH_MAX: Final = 32
-
-if TYPE_CHECKING:
-    Nano = int
-    At = Instant
-else:
-
-    class _PlainInt(type):
-        """Fields typed by these names hold plain integers; the names only choose how the JSON value is read.
-
-        What `_read` gives is asked for its type once a field; it gives nothing but integers, so the answer is yes, and quick.
-        """
-
-        __instancecheck__ = type  # called with the value: its type, which is true
-
-    class Nano(metaclass=_PlainInt):
-        """A decimal times 10^9."""
-
-    class At(metaclass=_PlainInt):
-        """An instant in microseconds."""
-
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Text = Annotated[str, Meta(max_length=1024)]
@@ -181,19 +162,8 @@ Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustmen
 Message = Request | Reply | Order
 
 
-def _read(wanted: Any, value: Any) -> Any:
-    """msgspec's hook for `Nano` and `At`; a ValueError from here becomes a fault with its path."""
-    if wanted is Nano:
-        if type(value) is str:
-            return parse_text(value)
-        return value * NANO if type(value) is int and -INT_END < value < INT_END else parse_decimal(value)
-    if type(value) is not str:
-        raise ValueError("must be a time as text, such as 2026-01-31T12:00:00Z")
-    return parse_instant(value)
-
-
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, dec_hook=_read, float_hook=str)
+    return msgspec.json.Decoder(kind, dec_hook=read_scalar, float_hook=str)
 
 
 class _Kind(Struct):

@@ -13,12 +13,11 @@ a common year by whole years: `1 year` from a 29 February, the same move spelled
 
 import re
 from calendar import monthrange
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo
-
-from msgspec import Struct
 
 from schemas.instants import (
     DAY_US,
@@ -38,6 +37,7 @@ from schemas.instants import (
 )
 
 LeapDay = Literal["feb-28", "mar-1"]
+Edge = Literal["", "start", "end"]
 Kind = Literal["immediately", "never", "on event", "after", "date", "every"]
 
 _ELAPSED_US: Final = {"minute": MINUTE_US, "hour": HOUR_US}
@@ -52,13 +52,14 @@ _EVERY: Final = re.compile(r"every +([0-9]{2})-([0-9]{2})")
 _EXAMPLES: Final = "`5 days`, `1 month, end of month`, `2026-12-31`, `every 12-31`"
 
 
-class Schedule(Struct, frozen=True):
+@dataclass(frozen=True)
+class Schedule:
     """One schedule. `str()` gives its canonical text, which parses to an equal one."""
 
     kind: Kind
     count: int = 0
     unit: str = ""  # minute … year, for `after`
-    edge: Literal["", "start", "end"] = ""
+    edge: Edge = ""
     period: Period = "day"  # whose edge
     day: date | None = None  # for `date`
     month_day: tuple[int, int] | None = None  # for `every`
@@ -157,11 +158,11 @@ class Schedule(Struct, frozen=True):
         else:
             plain = plain_day(anchor, zone)
             if plain is not None:
-                start, base = _moved_day(self, count, plain[1], zone, leap_day)
+                start, base = _moved_day(self.unit, count, self.edge, self.period, plain[1], zone, leap_day)
                 if base is not None:
                     return start if self.edge else start + anchor - plain[0]
             local = to_local(anchor, zone)
-            day = _moved(self, count, local.date(), leap_day)
+            day = _moved(self.unit, count, local.date(), leap_day)
             if day == date.max:
                 return LATEST
             local = datetime.combine(day, local.time())
@@ -178,23 +179,25 @@ class Schedule(Struct, frozen=True):
         return in_year(today.year + 1, month, day, leap_day) if today.year < 9999 else date.max
 
 
-def _moved(schedule: Schedule, count: int, day: date, leap_day: LeapDay) -> date:
-    """The date so many of the schedule's units on."""
-    days = _DAYS.get(schedule.unit)
-    return add_months(day, count * _MONTHS[schedule.unit], leap_day) if days is None else add_days(day, count * days)
+def _moved(unit: str, count: int, day: date, leap_day: LeapDay) -> date:
+    """The date so many units on."""
+    days = _DAYS.get(unit)
+    return add_months(day, count * _MONTHS[unit], leap_day) if days is None else add_days(day, count * days)
 
 
 @lru_cache(maxsize=4_096)
-def _moved_day(schedule: Schedule, count: int, day: date, zone: ZoneInfo, leap_day: LeapDay) -> tuple[Instant, date | None]:
+def _moved_day(
+    unit: str, count: int, edge: Edge, period: Period, day: date, zone: ZoneInfo, leap_day: LeapDay
+) -> tuple[Instant, date | None]:
     """Where a day without a change of clocks moves to: the edge, or the first instant of a day that has none either.
 
     The second part is None where the hour matters, or the calendar ends.
     """
-    moved = _moved(schedule, count, day, leap_day)
+    moved = _moved(unit, count, day, leap_day)
     if moved == date.max:
         return LATEST, None
-    if schedule.edge:
-        return (start_of if schedule.edge == "start" else end_of)(schedule.period, moved, zone), moved
+    if edge:
+        return (start_of if edge == "start" else end_of)(period, moved, zone), moved
     start = start_of("day", moved, zone)
     return start, moved if end_of("day", moved, zone) - start == DAY_US else None
 
@@ -210,7 +213,7 @@ def parse_schedule(text: str) -> Schedule:
         return Schedule(cast(Kind, text))
     if found := _AFTER.fullmatch(text):
         count, unit, edge, period = found.groups()
-        return Schedule("after", int(count), unit, cast(Literal["", "start", "end"], edge or ""), cast(Period, period or "day"))
+        return Schedule("after", int(count), unit, cast(Edge, edge or ""), cast(Period, period or "day"))
     if found := _EVERY.fullmatch(text):
         month, day = int(found[1]), int(found[2])
         if not (1 <= month <= 12 and 1 <= day <= monthrange(2000, month)[1]):

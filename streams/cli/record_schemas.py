@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas import events, records
+from schemas import events, records, scalars
 
 Schema = dict[str, Any]
 
@@ -67,9 +67,9 @@ def record_schema(name: str) -> Schema:
 
 def _of_our_own(kind: type) -> Schema:
     """How decimals and times come in."""
-    if kind is records.Nano:
+    if kind is scalars.Nano:
         return {"anyOf": [{"type": "string", "pattern": DECIMAL}, {"type": "number"}]}
-    if kind is records.At:
+    if kind is scalars.At:
         return _TIME
     raise NotImplementedError(f"no schema for {kind}")
 

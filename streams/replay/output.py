@@ -43,8 +43,8 @@ class Output:
     def write(self, effects: Iterable[Effect]) -> None:
         """Records, each to its topic's file, in order."""
         lines = self._lines
-        for topic, _key, record in effects:
-            lines[topic].append(encode(record))
+        for effect in effects:
+            lines[effect.topic].append(encode(effect.record))
         for topic, waiting in lines.items():
             if waiting:
                 waiting.append(b"")
