@@ -35,6 +35,7 @@ from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, R
 from schemas.topics import REPLIES
 from tables.pages import HEAD_MAX, NAMED_MAX
 from tables.state import Profile
+from tables.store import DamagedError
 from tables.stored import StateFormatError
 from tables.table import Table
 
@@ -171,7 +172,9 @@ class Core:
             due_at, profile_id = found
             profile = table.profile(profile_id)
             if profile is None:
-                raise OSError(f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state")
+                raise DamagedError(
+                    f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state"
+                )
             visit = Visit(
                 self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at, at, settle
             )

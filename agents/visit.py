@@ -21,6 +21,7 @@ from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, REQUESTS, TIER_CHANGES
 from tables import pages
 from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot, ledger_key
+from tables.store import DamagedError
 from tables.table import Kept, Table, lot_key, page_key
 
 Settle = Callable[["Visit", Instant], None]
@@ -114,7 +115,7 @@ class Visit:
             stored_at = page_key(self.profile_id, program, key, page.number)
             found = self.find(LotPage, stored_at)
             if found is None:
-                raise OSError(
+                raise DamagedError(
                     f"a page of lots is not there ({program} {key} {page.number}): rebuild the state from the changelog"
                 )
             self.forget(stored_at)

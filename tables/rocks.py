@@ -13,6 +13,7 @@ from typing import Any, Final
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager, WriteOptions
 
 from schemas.instants import Instant
+from tables.store import DamagedError
 
 _DUE: Final = "due"
 _META: Final = "meta"
@@ -39,7 +40,7 @@ class RocksStore:
     def __init__(self, path: Path, shared: RocksShared | None = None, *, kept: bool = True) -> None:
         """Open or create. `kept` False: the directory goes when the process does, so nothing is logged ahead.
 
-        Raises `StoreLockedError`, or `OSError` with what to do about it.
+        Raises `StoreLockedError`, `DamagedError`, or `OSError` with what to do about it.
         """
         shared = shared or RocksShared()
         self._write_options = WriteOptions()
@@ -50,6 +51,8 @@ class RocksStore:
         try:
             self._db = Rdict(str(path), options, column_families=families)
         except Exception as error:
+            if _is_damage(error):  # first: a "block checksum" is no lock
+                raise DamagedError(f"the state directory {path} is damaged: {error}") from error
             if "lock" in str(error).lower():
                 raise StoreLockedError(
                     f"the state directory {path} is in use by another process: stop that one, or give this one a directory of its own"
@@ -120,7 +123,10 @@ class RocksStore:
             start = page[-1] + b"\x00"
 
     def meta(self, name: bytes) -> bytes | None:
-        found: bytes | None = self._meta.get(name)
+        try:
+            found: bytes | None = self._meta.get(name)
+        except Exception as error:
+            raise _broken(error) from error
         return found
 
     def size(self) -> tuple[int, int]:
@@ -142,7 +148,13 @@ class RocksStore:
 
 def _broken(error: Exception) -> OSError:
     """rocksdict raises plain exceptions; to us they are the disk's."""
+    if _is_damage(error):
+        return DamagedError(f"the state is damaged: {error}")
     return OSError(f"the state cannot be read or written: {error}; look at the disk's space and health, then start again")
+
+
+def _is_damage(error: Exception) -> bool:
+    return "Corruption" in str(error) or "No such file or directory" in str(error)
 
 
 def _options(shared: RocksShared) -> Options:

@@ -6,6 +6,10 @@ from typing import Protocol
 from schemas.instants import Instant
 
 
+class DamagedError(OSError):
+    """What is stored cannot be read any more, or lacks what must be there. It is no record's fault; a state is made anew from its log."""
+
+
 class Store(Protocol):
     """States by key, an index of due things in order of instant, and a few named values (positions and the like)."""
 

@@ -258,11 +258,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel(
             "Recovery",
-            "Changelog offsets still to replay.",
+            "Changelog offsets still to replay, and partitions that cannot be continued: see the runbook.",
             "short",
             (
                 Query(f"sum by (instance) (pointstream_recovery_remaining_records{{{JOB}}})", "left, {{instance}}"),
                 Query(rate("pointstream_recovery_records_total", "instance"), "replayed a second, {{instance}}"),
+                Query(f"sum by (partition) (pointstream_poisoned_partitions{{{JOB}}})", "left alone: partition {{partition}}"),
             ),
         ),
         Panel(

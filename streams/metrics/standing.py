@@ -32,6 +32,7 @@ class Standing(Collector):
         self.recovered_at = 0.0  # seconds since 1970
         self.recovery_left: Mapping[int, int] = {}
         self.copies: Mapping[int, int | None] = {}
+        self.poisoned: Mapping[int, str] = {}
         self.kept_at: float | None = None
         self.ready = False
         self._lags: dict[Place, Lag] = {}
@@ -113,6 +114,10 @@ class Standing(Collector):
         for number, count in self.recovery_left.items():
             left.add_metric([str(number)], count)
         yield left
+        poisoned = _by("poisoned_partitions", "1: ours, and it cannot be continued; the others go on.", "partition")
+        for number in self.poisoned:
+            poisoned.add_metric([str(number)], 1)
+        yield poisoned
 
     def _standby(self) -> Iterator[Metric]:
         copies = self.copies

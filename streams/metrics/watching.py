@@ -82,12 +82,14 @@ class Watching:
         else:
             self.health.recovered.set(True, "no partitions: others have them all")
         self.standing.recovery_left = {}
+        self.standing.poisoned = {}
         self._tell_ready()
 
     @_safe
     def revoked(self, *, lost: bool) -> None:
         self.events.rebalanced("lost" if lost else "revoked")
         self.health.recovered.set(False, "the partitions were taken away; waiting for others")
+        self.standing.poisoned = {}
         self._tell_ready()
 
     @_safe
@@ -97,9 +99,14 @@ class Watching:
         self.health.recovered.set(False, f"replaying the changelog: {sum(left.values()):,} offsets left")
 
     @_safe
+    def poisoned(self, why: Mapping[int, str]) -> None:
+        self.standing.poisoned = dict(why)
+
+    @_safe
     def recovered(self, partitions: Mapping[int, Partition]) -> None:
         self.standing.recovered(partitions)
-        self.health.recovered.set(True, f"{len(partitions)} partitions open")
+        alone = "".join([f"; left alone: partition {number}: {why}" for number, why in self.standing.poisoned.items()])
+        self.health.recovered.set(True, f"{len(partitions)} partitions open{alone}")
         if self._began is not None:
             self.events.recovered(time.monotonic() - self._began)
         self._tell_ready()

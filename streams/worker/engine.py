@@ -37,6 +37,8 @@ from streams.worker.standby import Standby
 from streams.worker.taking_over import Assigned, TakingOver
 from streams.worker.ticks import Ticks, input_ends
 from streams.worker.watch import Unwatched, Watch
+from tables.store import DamagedError
+from tables.stored import StateFormatError
 
 _log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
@@ -77,8 +79,10 @@ class Engine:
         self._standby: Standby | None = None
         if settings.standby_replicas:
             self._standby = Standby(settings, logic, broker, partitions, self._reader.member, self._watch)
-        recovery = Recovery(settings, logic, broker, partitions, self._watch)
-        self._taking_over = TakingOver(self, recovery, publish, self._outage, self._standby, programs, embedded=settings.embedded)
+        self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
+        self._taking_over = TakingOver(
+            self, self._recovery, publish, self._outage, self._standby, programs, embedded=settings.embedded
+        )
         self._app, self._channels = build_app(
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )
@@ -191,6 +195,7 @@ class Engine:
 
     async def react(self, fetched: Fetched) -> None:
         """The agents' reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
+        number = -1
         try:
             for number, messages in _slices(fetched, self._settings.slice_records):
                 async with self._turn:
@@ -207,6 +212,8 @@ class Engine:
                 partition = self._owned(fetched, number)
                 if partition is not None:
                     partition.reached[fetched.topic] = max(end, partition.reached.get(fetched.topic, 0))
+        except (DamagedError, StateFormatError) as error:
+            self._distrust(number, error)
         except Exception as error:  # noqa: BLE001  # Faust would restart the agent and go on with the next batch
             self.end(told(error))
 
@@ -221,10 +228,21 @@ class Engine:
             at = self._ticks.ready(partition)
             if at is None or self._uncommitted >= self._settings.cycle_weight:
                 continue
-            if partition.tick(at, self._settings.tick_piece):
+            try:
+                done = partition.tick(at, self._settings.tick_piece)
+            except (DamagedError, StateFormatError) as error:
+                self._distrust(partition.number, error)
+                return
+            if done:
                 self._ticks.done(partition)
             elif partition.dirty:
                 self._uncommitted += self._settings.tick_piece
+
+    def _distrust(self, number: int, error: Exception) -> None:
+        """What lies here of a partition cannot be read: nothing of the cycle counts, and recovery sees to it. Nothing may come between."""
+        self._recovery.distrust.damaged(number, str(error))
+        self._drop_partitions()
+        self._reader.assign_again()
 
     # keeping
 

@@ -114,4 +114,7 @@ class LedgerLogic:
         except made_under.ProgramChangedError as error:
             table.close()
             raise WrongUsage(str(error)) from None
+        except BaseException:
+            table.close()
+            raise
         return LedgerReactions(core, table, self._shown)

@@ -7,6 +7,7 @@ rebalance is told to the engine from inside the consumer's callback: the old gen
 can be committed before the partitions are let go. Reading starts only where recovery says.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ from streams.logs import CLIENT, say
 from streams.worker.cycle import FencedError
 from streams.worker.settings import WorkerSettings
 
+_log: Final = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _WAIT_SECONDS: Final = 0.1
 _LEAVE_SECONDS: Final = 30.0
@@ -160,6 +162,10 @@ class Reader(threading.Thread):
         for message in messages:
             topic = message.topic()
             error = message.error()
+            if error is not None and error.code() in _NOT_THERE:
+                _log.warning("%s partition %d cannot be read on: %s", topic, message.partition(), error.str())
+                self.assign_again()  # recovery knows what to do about it
+                continue
             if error is not None and error.code() != _EOF:
                 self._complain(error)
                 continue
@@ -242,10 +248,9 @@ class Reader(threading.Thread):
 
 _FENCED_BY_NAME: Final = "group.instance.id"  # librdkafka's fatal error names its cause in words alone
 _FATAL: Final = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})  # noqa: SLF001  # its public name
+_NOT_THERE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001  # its public name
 _OURS: Final = frozenset(
     {
-        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
-        KafkaError.OFFSET_OUT_OF_RANGE,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }

@@ -7,7 +7,7 @@
     continue   at the input positions found there, and nowhere else
 
 The group's offsets are for tools to look at; the positions in the changelog decide. Where the two contradict each other, or a
-position lies outside its log, the worker stops with a sentence: to guess would be to lose or to double somebody's points.
+position lies outside its log, the partition is left alone (`distrust`): to guess would be to lose or to double somebody's points.
 """
 
 import logging
@@ -18,14 +18,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CHANGELOG, CONSUMED, CYCLES
 from streams.errors import WrongUsage
-from streams.logs import CLIENT
+from streams.logs import CLIENT, say
 from streams.reading import reading_settings
 from streams.worker.broker import Broker, Place
+from streams.worker.distrust import Distrust, PoisonedError
 from streams.worker.logic import Logic, Reactions
+from streams.worker.outage import Say
 from streams.worker.partition import (
     META_CHANGELOG,
     META_POSITION,
@@ -41,7 +44,8 @@ from streams.worker.partition import (
 )
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Unwatched, Watch
-from tables.stored import NewerFormatError
+from tables.store import DamagedError
+from tables.stored import NewerFormatError, StateFormatError
 
 _POLL_RECORDS: Final = 5_000
 _RESTORE_RECORDS: Final = 20_000
@@ -60,8 +64,15 @@ class StuckError(Exception):
 
 class Recovery:
     def __init__(
-        self, settings: WorkerSettings, logic: Logic, broker: Broker, partitions: int, watch: Watch | None = None
+        self,
+        settings: WorkerSettings,
+        logic: Logic,
+        broker: Broker,
+        partitions: int,
+        watch: Watch | None = None,
+        tell: Say = say,
     ) -> None:
+        self.distrust = Distrust(self._path, tell)
         self._settings = settings
         self._logic = logic
         self._broker = broker
@@ -69,30 +80,74 @@ class Recovery:
         self._watch = watch or Unwatched()
 
     def recover(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
-        """Open, restore and position these partitions.
+        """Open, restore and position these partitions; those that cannot be continued are told, and left out.
 
         Raises `CancelledError`, `WrongUsage`, `StoreLockedError`, `StuckError`, `OSError` or `KafkaException`; nothing stays open then.
         """
+        poisoned = {number: why for number, why in self.distrust.poisoned.items() if number in numbers}
+        found: dict[int, Partition] = {}
+        while healthy := [number for number in numbers if number not in poisoned]:
+            try:
+                found = self._continue(healthy, cancelled)
+                break
+            except PoisonedError as error:
+                poisoned |= error.why
+        if len(poisoned) == self._partitions:
+            raise WrongUsage(f"no partition can be continued; of partition {min(poisoned)}: {poisoned[min(poisoned)]}")
+        self.distrust.left_alone(poisoned)
+        self._watch.poisoned(poisoned)
+        return found
+
+    def _continue(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
+        """All of them. Raises `PoisonedError` for those that cannot be, whose state may be gone then: there is another try without them."""
         inputs = [(topic, number) for topic in CONSUMED for number in numbers]
         grouped = self._fence(inputs, cancelled)
         ends = self._broker.ends([(CHANGELOG, number) for number in numbers], committed=False)
         opened: dict[int, Reactions] = {}
+        poisoned: dict[int, str] = {}
+        found: dict[int, Partition] = {}
         try:
             for number in numbers:
-                opened[number] = self._logic.open(self._path(number), self._partitions)
-                with _told_of(number):
-                    check_readable(opened[number].table.meta(META_POSITION))
+                with self._told_of(number):
+                    self._open(number, opened)
             self._replay(opened, ends, cancelled)
             starts, stops = self._broker.starts(inputs), self._broker.ends(inputs)
-            found = {}
             for number, reactions in opened.items():
-                position = self._position(number, reactions, grouped, starts, stops)
-                found[number] = Partition(number, reactions, position, backfill=self._settings.backfill)
+                try:
+                    position = self._position(number, reactions, grouped, starts, stops)
+                    found[number] = Partition(number, reactions, position, backfill=self._settings.backfill)
+                except PoisonedError as error:
+                    poisoned |= error.why
+            if poisoned:
+                raise PoisonedError(poisoned)
         except BaseException:
             for reactions in opened.values():
                 reactions.table.close()
             raise
         return found
+
+    def _open(self, number: int, opened: dict[int, Reactions]) -> None:
+        self.distrust.clear_away(number)
+        try:
+            opened[number] = self._logic.open(self._path(number), self._partitions)
+            check_readable(opened[number].table.meta(META_POSITION))
+        except msgspec.MsgspecError as error:
+            raise DamagedError(f"{self._path(number)} cannot be read ({error})") from None
+
+    @contextmanager
+    def _told_of(self, number: int) -> Iterator[None]:
+        """Whatever is wrong with a partition says with which; and it is known what is to be done about it."""
+        try:
+            yield
+        except (WrongUsage, NewerFormatError) as error:
+            raise WrongUsage(f"partition {number}: {error}") from None
+        except (DamagedError, StateFormatError) as error:
+            self.distrust.damaged(number, str(error))
+            why = self.distrust.poisoned.get(number)
+            raise PoisonedError({} if why is None else {number: why}) from None
+        except msgspec.MsgspecError as error:
+            why = f"the newest position in its {CHANGELOG} cannot be read ({error}): restore the topic, then start again"
+            raise PoisonedError({number: why}) from None
 
     def _fence(self, inputs: list[Place], cancelled: threading.Event) -> set[int]:
         """Wait until no transaction of an earlier owner can commit any more. Gives the partitions that have group offsets."""
@@ -108,19 +163,22 @@ class Recovery:
 
     def _replay(self, opened: dict[int, Reactions], ends: dict[Place, int], cancelled: threading.Event) -> None:
         waiting: dict[int, int] = {}
-        wanted = []
+        wanted: list[TopicPartition] = []
+        poisoned: dict[int, str] = {}
         for number, reactions in opened.items():
             end = ends[CHANGELOG, number]
             stored = reactions.table.meta(META_CHANGELOG)
             start = 0 if stored is None else int(stored)
             if start > end:
-                raise WrongUsage(
+                poisoned[number] = (
                     f"{self._path(number)} goes on from changelog offset {start}, and the log ends at {end}: "
                     "the topic was made anew; delete this directory to rebuild it from the log"
                 )
-            if start < end:
+            elif start < end:
                 waiting[number] = end
                 wanted.append(TopicPartition(CHANGELOG, number, start))
+        if poisoned:
+            raise PoisonedError(poisoned)
         if not wanted:
             return
         consumer = reading_consumer(self._settings, "earliest")
@@ -163,7 +221,7 @@ class Recovery:
         progress.done(len(wanted))
 
     def _restore(self, number: int, reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
-        with _told_of(number):
+        with self._told_of(number):
             restore(reactions, records, end)
 
     @property
@@ -177,11 +235,14 @@ class Recovery:
     def _position(
         self, number: int, reactions: Reactions, grouped: set[int], starts: dict[Place, int], stops: dict[Place, int]
     ) -> Position:
+        """Raises `PoisonedError` where there is none, or one that cannot be."""
         stored = reactions.table.meta(META_POSITION)
         if stored is None and number in grouped:
-            raise WrongUsage(
-                f"group {self._settings.app_id} has offsets for partition {number}, but the changelog has no position for it: "
-                "its records are gone. Restore the topic, or take another --app-id to begin anew"
+            raise PoisonedError(
+                {
+                    number: f"group {self._settings.app_id} has offsets for it, but the changelog has no position: "
+                    "its records are gone. Restore the topic, or take another --app-id to begin anew"
+                }
             )
         position = Position() if stored is None else decode_position(stored)
         for topic in CONSUMED:
@@ -189,7 +250,7 @@ class Recovery:
             offset = position.inputs.setdefault(topic, start)
             if not start <= offset <= stop:
                 lost = f"its log begins at {start}: records were deleted unread" if offset < start else f"its log ends at {stop}"
-                raise WrongUsage(f"{topic} partition {number} is to go on at offset {offset}, and {lost}")
+                raise PoisonedError({number: f"{topic} is to go on at offset {offset}, and {lost}"})
         return position
 
     # without transactions: the cycle that was under way
@@ -270,15 +331,6 @@ def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
         },
         logger=CLIENT,
     )
-
-
-@contextmanager
-def _told_of(number: int) -> Iterator[None]:
-    """What is refused of a partition says of which."""
-    try:
-        yield
-    except (WrongUsage, NewerFormatError) as error:
-        raise WrongUsage(f"partition {number}: {error}") from None
 
 
 def check_readable(position: bytes | None) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CHANGELOG
@@ -25,6 +26,7 @@ from streams.worker.recovery import reading_consumer, restore
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch
 from tables.rocks import StoreLockedError
+from tables.store import DamagedError
 from tables.stored import StateFormatError
 
 _log: Final = logging.getLogger(__name__)
@@ -205,7 +207,7 @@ class Standby(threading.Thread):
             return
         try:
             restore(self._copies[number], records, end)
-        except (Stop, StateFormatError) as error:
+        except (Stop, StateFormatError, DamagedError, msgspec.MsgspecError) as error:
             _log.warning("no copy of partition %d can be kept: %s", number, error)
             self._unreadable.add(number)
         else:

@@ -32,6 +32,7 @@ def worked(folder: Path) -> Scene:
     scene.watching.clock({("purchases", 0): 5}, 3, 0.0)
     scene.sweep()
     scene.watching.standing.recovery_left = {0: 1}
+    scene.watching.poisoned({1: "its log begins behind its position"})
     scene.watching.copying({1: 7})
     return scene
 

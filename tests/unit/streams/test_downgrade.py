@@ -1,53 +1,19 @@
 """What a newer version has written is refused with a sentence, before anything of it is touched: in a state directory and in a changelog."""
 
-import threading
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
-from schemas.document import read_document
-from schemas.program_file import build_catalog
-from schemas.topics import CHANGELOG
 from streams.errors import WRONG_USAGE, WrongUsage
-from streams.worker.broker import Place
-from streams.worker.logic import LedgerLogic, Reactions
-from streams.worker.partition import META_CHANGELOG, META_POSITION, POSITION_KEY, Position, decode_position, folder_of
-from streams.worker.recovery import Recovery, restore
-from streams.worker.settings import WorkerSettings
+from streams.worker.partition import META_CHANGELOG, META_POSITION, POSITION_KEY, Position, decode_position
+from streams.worker.recovery import restore
 from tables.state import Profile
 from tables.stored import FORMAT, NewerFormatError, encode
 from tables.table import profile_key
-from tests.unit.metrics.scene import PROGRAM
+from tests.unit.streams.recovering import Quiet, opened, recover
 
-PARTITIONS = 2
 WAY_OUT = "run that version again, or a newer one"
-
-
-class Quiet:
-    """A broker on which nothing has happened since the state was written."""
-
-    def committed(self, group: str, places: Iterable[Place], cancelled: threading.Event) -> dict[Place, int | None]:
-        return dict.fromkeys(places)
-
-    def ends(self, places: Iterable[Place], *, committed: bool = True) -> dict[Place, int]:
-        return {(topic, number): 7 if topic == CHANGELOG else 0 for topic, number in places}
-
-    def starts(self, places: Iterable[Place]) -> dict[Place, int]:
-        return dict.fromkeys(places, 0)
-
-
-def opened(folder: Path) -> tuple[LedgerLogic, Reactions]:
-    logic = LedgerLogic(build_catalog([read_document(PROGRAM, "club.yaml")]), 64 * 1024 * 1024)
-    return logic, logic.open(folder_of(folder, 1, PARTITIONS), PARTITIONS)
-
-
-def recover(folder: Path, logic: LedgerLogic) -> dict[int, Any]:
-    broker: Any = Quiet()
-    settings = WorkerSettings(broker="kafka://127.0.0.1:1", state=folder)
-    return dict(Recovery(settings, logic, broker, PARTITIONS).recover([1], threading.Event()))
 
 
 def position(states: int) -> bytes:
@@ -55,21 +21,21 @@ def position(states: int) -> bytes:
 
 
 def test_a_state_directory_of_a_newer_version_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
-    logic, reactions = opened(tmp_path)
+    reactions = opened(tmp_path)
     reactions.table.restore([], {META_CHANGELOG: b"7", META_POSITION: position(FORMAT + 1)})
     reactions.table.close()
     with pytest.raises(WrongUsage, match=f"^partition 1: .*format {FORMAT + 1}.*{WAY_OUT}$") as refused:
-        recover(tmp_path, logic)
+        recover(tmp_path, Quiet(), [1])
     assert refused.value.exit_code == WRONG_USAGE
-    opened(tmp_path)[1].table.close()  # nothing was left open
+    opened(tmp_path).table.close()  # nothing was left open
 
 
 def test_one_of_this_version_and_of_those_before_goes_on(tmp_path: Path) -> None:
     for states in (FORMAT - 1, FORMAT):
-        logic, reactions = opened(tmp_path)
+        reactions = opened(tmp_path)
         reactions.table.restore([], {META_CHANGELOG: b"7", META_POSITION: position(states)})
         reactions.table.close()
-        found = recover(tmp_path, logic)
+        found = recover(tmp_path, Quiet(), [1])
         assert found[1].position.states == FORMAT, "what it writes is of its own format"
         found[1].table.close()
 
@@ -84,7 +50,7 @@ def test_one_of_this_version_and_of_those_before_goes_on(tmp_path: Path) -> None
 def test_a_changelog_of_a_newer_version_is_refused_before_any_of_it_is_written(
     tmp_path: Path, states: list[tuple[bytes, bytes | None]], told: type[Exception]
 ) -> None:
-    _, reactions = opened(tmp_path)
+    reactions = opened(tmp_path)
     before = (profile_key("p0"), encode(Profile(1)))
     with pytest.raises(told, match=WAY_OUT):
         restore(reactions, [before, *states, (POSITION_KEY, position(FORMAT + 1))], 9)
@@ -94,7 +60,7 @@ def test_a_changelog_of_a_newer_version_is_refused_before_any_of_it_is_written(
 
 
 def test_a_single_state_of_a_newer_version_is_refused_too(tmp_path: Path) -> None:
-    _, reactions = opened(tmp_path)
+    reactions = opened(tmp_path)
     states: list[tuple[bytes, bytes | None]] = [(profile_key("p1"), bytes([FORMAT + 1]) + b"?"), (POSITION_KEY, position(FORMAT))]
     with pytest.raises(NewerFormatError, match="or a newer one"):
         restore(reactions, states, 9)

@@ -1,0 +1,130 @@
+"""A partition that cannot be continued is left alone, one that is damaged is rebuilt, and the others go on in either case."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from schemas.topics import CONSUMED
+from streams.errors import WrongUsage
+from streams.worker.distrust import Distrust
+from streams.worker.partition import META_CHANGELOG, META_POSITION, Partition, Position, folder_of
+from tests.unit.streams.recovering import END, PARTITIONS, Quiet, Said, opened, recover, recovery
+
+EVERYBODY = list(range(PARTITIONS))
+
+
+def state(folder: Path, number: int, position: bytes | None = None, at: Mapping[str, int] | None = None) -> None:
+    """A partition's state: at offset 5 of every input, unless it is said where."""
+    inputs = {**dict.fromkeys(CONSUMED, 5), **(at or {})}
+    stored = msgspec.json.encode(Position(cycle=2, inputs=inputs)) if position is None else position
+    reactions = opened(folder, number)
+    reactions.table.restore([], {META_CHANGELOG: b"%d" % END, META_POSITION: stored})
+    reactions.table.close()
+
+
+def close(found: dict[int, Partition]) -> list[int]:
+    for partition in found.values():
+        partition.table.close()
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("at", "why"),
+    [
+        pytest.param(
+            {"pixels": 2},
+            "pixels is to go on at offset 2, and its log begins at 3: records were deleted unread",
+            id="below the log",
+        ),
+        pytest.param({"pixels": 10}, "pixels is to go on at offset 10, and its log ends at 9", id="past its end"),
+    ],
+)
+def test_a_position_outside_its_log_leaves_the_partition_alone_and_the_others_go_on(
+    tmp_path: Path, at: dict[str, int], why: str
+) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number, at=at if number == 1 else {})
+    said = Said()
+    assert close(recover(tmp_path, Quiet(), EVERYBODY, said)) == [0, 2]
+    assert said == [f"poisoned: partition 1 is left alone, and the others go on: {why}"]
+
+
+def test_a_state_that_is_ahead_of_its_changelog_is_left_alone(tmp_path: Path) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number)
+    assert close(recover(tmp_path, Quiet({2: END - 1}), EVERYBODY)) == [0, 1]
+
+
+def test_a_changelog_without_a_position_in_a_group_that_has_offsets_is_left_alone(tmp_path: Path) -> None:
+    for number in (0, 1):
+        state(tmp_path, number)
+    assert close(recover(tmp_path, Quiet({2: 0}), EVERYBODY)) == [0, 1]
+
+
+def test_where_no_partition_at_all_can_be_continued_the_worker_ends(tmp_path: Path) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number, at={"pixels": 1})
+    with pytest.raises(WrongUsage, match="no partition can be continued; of partition 0: pixels is to go on at offset 1"):
+        recover(tmp_path, Quiet(), EVERYBODY)
+
+
+def test_a_worker_that_has_poisoned_ones_alone_does_not_end_for_others_have_the_rest(tmp_path: Path) -> None:
+    state(tmp_path, 1, at={"pixels": 1})
+    assert recover(tmp_path, Quiet(), [1]) == {}
+
+
+@pytest.mark.parametrize("file", ["CURRENT", "MANIFEST-*"])
+def test_a_damaged_directory_is_rebuilt_from_the_changelog(tmp_path: Path, file: str) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number)
+    for found in folder_of(tmp_path, 2, PARTITIONS).glob(file):
+        found.write_bytes(b"garbage") if file == "CURRENT" else found.unlink()
+    said = Said()
+    again = recover(tmp_path, QuietAtFirst(), EVERYBODY, said)
+    assert again[2].table.meta(META_CHANGELOG) is None, "it begins with nothing, and its log holds nothing here"
+    assert close(again) == EVERYBODY
+    assert len(said) == 1
+    assert said[0].startswith("rebuilds: partition 2: the state directory")
+    assert said[0].endswith("what lies here is deleted and rebuilt from the changelog")
+
+
+class QuietAtFirst(Quiet):
+    """The log of partition 2 holds nothing, and the group knows nothing of it."""
+
+    def __init__(self) -> None:
+        super().__init__({2: 0})
+
+    def committed(self, group: str, places: object, cancelled: threading.Event) -> dict[tuple[str, int], int | None]:
+        return {}
+
+
+def test_a_stored_position_that_cannot_be_read_is_damage_and_is_rebuilt(tmp_path: Path) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number, b"[" if number == 2 else None)
+    assert close(recover(tmp_path, QuietAtFirst(), EVERYBODY)) == EVERYBODY
+
+
+def test_what_cannot_be_read_while_it_runs_is_rebuilt_once_and_then_left_alone(tmp_path: Path) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number)
+    recovering = recovery(tmp_path, QuietAtFirst(), Said())
+    recovering.distrust.damaged(2, "a block does not check")
+    assert close(recovering.recover(EVERYBODY, threading.Event())) == EVERYBODY
+    recovering.distrust.damaged(2, "a block does not check")
+    assert close(recovering.recover(EVERYBODY, threading.Event())) == [0, 1]
+    assert "that did not help" in recovering.distrust.poisoned[2]
+
+
+def test_a_disk_that_errs_again_much_later_is_no_poison(tmp_path: Path) -> None:
+    now = 0.0
+    distrust = Distrust(lambda number: tmp_path / str(number), Said(), lambda: now)
+    for _ in range(3):
+        (tmp_path / "1").mkdir()
+        distrust.damaged(1, "a block does not check")
+        distrust.clear_away(1)
+        assert not (tmp_path / "1").exists()
+        now += 4_000.0
+    assert distrust.poisoned == {}
