@@ -26,6 +26,7 @@ _log: Final = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _WAIT_SECONDS: Final = 0.1
 _LEAVE_SECONDS: Final = 30.0
+_LEFT_SECONDS: Final = 3.0
 DECIDES: Final = CONSUMED[0]
 """Every version reads it. Who has a partition of it has that partition of all inputs."""
 
@@ -167,6 +168,11 @@ class Reader(threading.Thread):
             self._consumer.unsubscribe()
             while self._numbers and time.monotonic() < until:
                 self._consumer.consume(1, _WAIT_SECONDS)
+            until = (
+                time.monotonic() + _LEFT_SECONDS
+            )  # letting go is done; the client tells the broker a moment later, and not if it is closed first
+            while self._consumer.memberid() and time.monotonic() < until:
+                self._consumer.consume(1, _WAIT_SECONDS / 10)
         except (KafkaException, RuntimeError):  # fenced, or never joined: there is nothing to leave
             return
 
