@@ -140,7 +140,8 @@ class Reader(threading.Thread):
                     )
                     self._renew()
         except BaseException as error:  # noqa: BLE001  # whatever ends this thread ends the worker
-            self._listener.failed(error)
+            raised = error.__cause__ if isinstance(error, SystemError) else None  # in a callback of the client's
+            self._listener.failed(raised or error)
         finally:
             self._leave()
             self._consumer.close()
@@ -168,9 +169,7 @@ class Reader(threading.Thread):
             self._consumer.unsubscribe()
             while self._numbers and time.monotonic() < until:
                 self._consumer.consume(1, _WAIT_SECONDS)
-            until = (
-                time.monotonic() + _LEFT_SECONDS
-            )  # letting go is done; the client tells the broker a moment later, and not if it is closed first
+            until = time.monotonic() + _LEFT_SECONDS  # the client tells the broker a moment later, and not if it is closed first
             while self._consumer.memberid() and time.monotonic() < until:
                 self._consumer.consume(1, _WAIT_SECONDS / 10)
         except (KafkaException, RuntimeError):  # fenced, or never joined: there is nothing to leave
