@@ -134,7 +134,11 @@ class OwnBroker:
         self._start = ["start", "--port", str(port), "--controller-port", str(controller_port), "--timeout", "120"]
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # asked to end meanwhile: nothing that it has started stays
+            self.__exit__()
+            raise
         return self
 
     def start(self) -> None:
