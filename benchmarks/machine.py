@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measure import ROOT
+from streams.worker.engine import _WHILE_BEHIND
+from streams.worker.settings import WorkerSettings
 
 _PACKAGES: Final = ("faust-streaming", "aiokafka", "confluent-kafka", "rocksdict", "msgspec")
 
@@ -29,10 +31,17 @@ def facts() -> dict[str, str]:
         "load at the start": ", ".join(f"{load:.2f}" for load in os.getloadavg()),
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "Apache Kafka": f"{_kafka()}, one node on the same machine, 512 MiB heap, one copy of each topic",
+        "commit interval": _interval(),
         "librdkafka": libversion()[0],
         **{name: _version(name) for name in _PACKAGES},
         "Quix Streams": _quix(),
     }
+
+
+def _interval() -> str:
+    told = WorkerSettings(broker="", state=Path())
+    behind = f"while behind every {told.cycle_ms * _WHILE_BEHIND} ms or {told.cycle_weight:,} records"
+    return f"worker {told.cycle_ms} ms, {behind}; --memory {told.memory_bytes // 2**20}MiB"
 
 
 def _commit() -> str:

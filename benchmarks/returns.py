@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measure import ROOT, Build, Ran, Row, Say, builds, pointstream, run_child, say
+from benchmarks.targets import at_least
 
 SHARED: Final = ROOT.parent / "shared"
 DATA: Final = SHARED / "data" / "online_retail" / "online_retail_2010-12_2011-07.csv.gz"
@@ -60,7 +61,7 @@ def _rows(build: Build, pairs: list[tuple[Ran, Ran]], count: int) -> list[Row]:
             "records/s",
             "90 days, three tiers",
         ),
-        Row("whole over one rule", [plain.seconds / full.seconds for plain, full in pairs], "×", "meant: at least 0.5"),
+        Row("whole over one rule", [plain.seconds / full.seconds for plain, full in pairs], "×", "", at_least(0.5)),
         Row("the same, by CPU time", [plain.cpu_seconds / full.cpu_seconds for plain, full in pairs], "×"),
     ]
 

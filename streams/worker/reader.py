@@ -25,6 +25,7 @@ from streams.worker.settings import WorkerSettings
 _log: Final = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _WAIT_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.02  # a poll lasts so long wherever less comes than it may bring: each record waits for the end of its own
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
 DECIDES: Final = CONSUMED[0]
@@ -152,7 +153,7 @@ class Reader(threading.Thread):
         while not self._orders.empty():
             self._orders.get()()
         assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
-        messages = self._consumer.consume(self._settings.poll_records, _WAIT_SECONDS)
+        messages = self._consumer.consume(self._settings.poll_records, _POLL_SECONDS)
         self.behind = len(messages) >= self._settings.poll_records
         if assignment != self._assignment:
             self._member = self._consumer.memberid()
