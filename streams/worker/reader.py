@@ -25,7 +25,7 @@ from streams.worker.settings import WorkerSettings
 _log: Final = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _WAIT_SECONDS: Final = 0.1
-_POLL_SECONDS: Final = 0.02  # a poll lasts so long wherever less comes than it may bring: each record waits for the end of its own
+_POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may bring, and what it has brought waits for its end
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
 DECIDES: Final = CONSUMED[0]
