@@ -67,7 +67,7 @@ def of_changelog(broker: Broker, wanted: Sequence[int] | None, advanced: Callabl
         total = sum([high - low for low, high in bounds.values()])
         for number in numbers:
             with tempfile.TemporaryDirectory(prefix="pointstream-state-hash-") as folder:
-                store = RocksStore(Path(folder), RocksShared(64 * _MIB, 64 * _MIB), kept=False)
+                store = RocksStore(Path(folder), RocksShared(64 * _MIB, 64 * _MIB), logged=False)
                 try:
                     position = _fill(store, log, number, *bounds[number], lambda count: advanced(count, total))
                     yield StateHash(str(broker), number, position.cycle, fingerprint(store, position.forgotten))

@@ -37,14 +37,16 @@ class RocksShared:
 
 
 class RocksStore:
-    def __init__(self, path: Path, shared: RocksShared | None = None, *, kept: bool = True) -> None:
-        """Open or create. `kept` False: the directory goes when the process does, so nothing is logged ahead.
+    def __init__(self, path: Path, shared: RocksShared | None = None, *, logged: bool = True) -> None:
+        """Open or create.
 
+        `logged` False: nothing is written ahead. A store that is not closed is then as it was some writes ago, each of them there whole
+        or not at all, in every column family: enough where there is another log to go on from, or where the directory goes anyway.
         Raises `StoreLockedError`, `DamagedError`, or `OSError` with what to do about it.
         """
         shared = shared or RocksShared()
         self._write_options = WriteOptions()
-        self._write_options.disable_wal = not kept  # type: ignore[assignment,method-assign]  # a property; its stub says method
+        self._write_options.disable_wal = not logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
         path.mkdir(parents=True, exist_ok=True)
         options = _options(shared)
         families = {_DUE: _options(shared), _META: _options(shared)}
@@ -172,6 +174,7 @@ def _options(shared: RocksShared) -> Options:
     options.set_memtable_prefix_bloom_ratio(0.1)  # most receipts are asked for once, and are not there
     options.set_memtable_whole_key_filtering(True)
     options.set_max_background_jobs(2)
+    options.set_atomic_flush(True)  # a position is never in a file before the states that it speaks of
     options.set_keep_log_file_num(2)
     return options
 

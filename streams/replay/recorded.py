@@ -279,7 +279,7 @@ class RecordedRun:
         in_force = self._programs_of(number)
         path = folder_of(self._state, number, self._partitions)
         try:
-            store = RocksStore(path, self._shared, kept=self._kept)
+            store = RocksStore(path, self._shared, logged=self._kept)
         except StoreLockedError as error:
             raise WrongUsage(str(error)) from None
         table = Table(store, self._cache_bytes)

@@ -292,7 +292,7 @@ def _open_table(folder: Path, memory_bytes: int, *, kept: bool) -> Table:
     """A quarter of the memory is RocksDB's, three eighths are decoded states'; Python itself, changes and the block in work have the rest."""
     shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
     try:
-        store = RocksStore(folder, shared, kept=kept)
+        store = RocksStore(folder, shared, logged=kept)
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
     return Table(store, memory_bytes * 3 // 8)

@@ -85,13 +85,17 @@ class LedgerReactions:
 
 
 class LedgerLogic:
-    """All partitions of a process share one core, one block cache and one budget of write buffers."""
+    """All partitions of a process share one core, one block cache and one budget of write buffers.
 
-    def __init__(self, catalog: Catalog, memory_bytes: int) -> None:
+    `logged` False: the changelog is the log. What a killed process had not put into a file yet is read from there again, by position.
+    """
+
+    def __init__(self, catalog: Catalog, memory_bytes: int, *, logged: bool = True) -> None:
         self._catalog = catalog
         self._core: Core | None = None
         self._lock = threading.Lock()  # partitions are opened in threads, and programs are taken in the event loop
         self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
+        self._logged = logged
         self._cache_bytes = memory_bytes // 4
         self._shown = ShownLots(memory_bytes // 8)
 
@@ -108,7 +112,7 @@ class LedgerLogic:
 
     def open(self, path: Path, partitions: int) -> Reactions:
         catalog, core = self.core(partitions)
-        table = Table(RocksStore(path, self._shared), self._cache_bytes // max(partitions, 1))
+        table = Table(RocksStore(path, self._shared, logged=self._logged), self._cache_bytes // max(partitions, 1))
         try:
             made_under.check(table, catalog)
         except made_under.ProgramChangedError as error:

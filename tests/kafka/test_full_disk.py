@@ -11,13 +11,14 @@ from tests.kafka.test_worker import COMMAND, PARTITIONS, assert_books, wait_unti
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-_SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000)); "  # no file can grow beyond that
+_SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); "  # no file can grow beyond that
 
 
 def test_a_full_disk_ends_the_worker_with_a_sentence_and_loses_nothing(kafka: str, tmp_path: Path) -> None:
     new_topics(kafka, PARTITIONS)
     sent = records(8_000, seed=41)
     arguments = f"worker --broker kafka://{kafka} --backfill --session-timeout-ms 6000 --program {program_file(tmp_path)}".split()
+    arguments += ["--memory", "16MiB"]  # the less there is, the sooner what was applied goes to the disk
     with processes() as everybody:
         everybody.append(
             full := Process(["-c", _SMALL_DISK + COMMAND, *arguments, "--state", str(tmp_path / "one")], tmp_path / "full.log")

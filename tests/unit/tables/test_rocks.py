@@ -1,0 +1,57 @@
+"""The store of a process that is killed: with a log it has all that was written, without one a beginning of it, and that whole."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tables.rocks import RocksShared, RocksStore
+from tests.conftest import ROOT
+
+WRITES = 400
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tables.rocks import RocksShared, RocksStore
+
+store = RocksStore(Path(sys.argv[1]), RocksShared(1 << 20, 1 << 20), logged=sys.argv[2] == "logged")
+for number in range(int(sys.argv[3])):
+    states = [(b"p%d" % (number % 7), b"%d" % number + os.urandom(9_000)), (b"newest", b"%d" % number)]
+    store.write(states, [(f"p{number}", None, number)], {b"position": b"%d" % number})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def after_a_kill(folder: Path, how: str) -> RocksStore:
+    done = subprocess.run([sys.executable, "-c", KILLED, folder, how, str(WRITES)], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    return RocksStore(folder, RocksShared())
+
+
+def test_with_a_log_nothing_that_was_written_is_lost(tmp_path: Path) -> None:
+    store = after_a_kill(tmp_path, "logged")
+    assert store.meta(b"position") == b"%d" % (WRITES - 1)
+    store.close()
+
+
+def test_without_a_log_it_is_as_it_was_after_one_of_the_writes_in_every_part(tmp_path: Path) -> None:
+    store = after_a_kill(tmp_path, "not logged")
+    position = store.meta(b"position")
+    assert position is not None, "of so much, something has gone to a file before the kill"
+    assert store.get(b"newest") == position
+    assert [at for at, _ in store.due(WRITES, None)] == [*range(int(position) + 1)]
+    store.close()
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_what_is_closed_is_all_there(tmp_path: Path, logged: bool) -> None:
+    store = RocksStore(tmp_path, logged=logged)
+    store.write([(b"p1", os.urandom(100))], [("p1", None, 5)], {b"position": b"7"})
+    store.close()
+    again = RocksStore(tmp_path, logged=logged)
+    assert again.get(b"p1") is not None
+    assert (again.meta(b"position"), [*again.due(9, None)]) == (b"7", [(5, "p1")])
+    again.close()
