@@ -24,7 +24,7 @@ from benchmarks.receipts import Sent, receipts
 from benchmarks.running import PARTITIONS, Cycles, create_topics, delete, measure, running
 from benchmarks.targets import Target, at_most, percentile
 from schemas.topics import CYCLES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS, TOPICS
-from streams.worker.partition import Records, decode_cycle
+from streams.worker.position import Records, decode_cycle
 
 BACKLOG: Final = 150_000
 SECONDS: Final = 30.0

@@ -22,7 +22,7 @@ from benchmarks.states import made_profiles, member
 from benchmarks.targets import Target, at_least, at_most, told
 from schemas.partitioner import partition_of
 from schemas.topics import TOPICS
-from streams.worker.partition import folder_of
+from streams.worker.position import folder_of
 from streams.worker.settings import WorkerSettings
 from tables.table import profile_key
 

@@ -26,7 +26,7 @@ from benchmarks.running import PARTITIONS, create_topics, peak_bytes
 from benchmarks.states import made_profiles, member
 from benchmarks.targets import at_least, at_most, told
 from schemas.topics import CHANGELOG, INPUTS
-from streams.worker.partition import POSITION_KEY, Position
+from streams.worker.position import POSITION_KEY, Position
 from streams.worker.run import _collect_garbage_rarely
 from streams.worker.settings import WorkerSettings
 from tables.table import profile_key

@@ -17,7 +17,7 @@ from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export.log import Log
 from streams.replay.run import stored_forgotten
-from streams.worker.partition import META_POSITION, POSITION_KEY, Position, decode_position
+from streams.worker.position import META_POSITION, POSITION_KEY, Position, decode_position
 from tables.fingerprint import Fingerprint, fingerprint
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
 

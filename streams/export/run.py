@@ -20,7 +20,7 @@ from streams.export import lines
 from streams.export.log import Log
 from streams.published.topic import PARTITION
 from streams.published.versions import Found, Published, Versions
-from streams.worker.partition import CycleRecord, Programs, Records, Tick, decode_cycle
+from streams.worker.position import CycleRecord, Programs, Records, Tick, decode_cycle
 
 STANDARD_OUTPUT: Final = "-"
 _GZIP_LEVEL: Final = 5

@@ -10,7 +10,7 @@ from schemas.topics import CYCLES
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export.log import Log
-from streams.worker.partition import decode_cycle
+from streams.worker.position import decode_cycle
 
 
 def settled(broker: Broker) -> Instant | None:

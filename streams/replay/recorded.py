@@ -27,11 +27,11 @@ from streams.replay.lines import Block
 from streams.replay.output import Output
 from streams.replay.summary import Replayed, Summary
 from streams.worker.logic import LedgerReactions
-from streams.worker.partition import (
+from streams.worker.partition import Partition
+from streams.worker.position import (
     META_CHANGELOG,
     META_POSITION,
     CycleRecord,
-    Partition,
     Position,
     Programs,
     decode_cycle,

@@ -17,7 +17,8 @@ import msgspec
 
 from agents.outbox import Effect
 from schemas.instants import format_instant
-from streams.worker.partition import META_CHANGELOG, META_POSITION, CycleRecord, Partition, Tick
+from streams.worker.partition import Partition
+from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
 
 
 class CycleFailedError(Exception):

@@ -1,71 +1,16 @@
-"""A partition while this worker owns it: its table, how far its inputs have been applied, and what the running cycle has done.
-
-`Position` is the one thing that says where to go on. It stands in the changelog (key `__position__`), in RocksDB beside the
-states, and in `balances`; always in the same transaction or WriteBatch as the states that it belongs to.
-"""
+"""A partition while this worker owns it: its table, how far its inputs have been applied, and what the running cycle has done."""
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
-
-import msgspec
 
 from agents.incoming import Incoming
 from schemas.instants import Instant
 from schemas.topics import MESSAGES
-from streams.errors import WrongUsage
 from streams.worker.logic import PartitionTable, Reactions
-from tables.stored import FORMAT as STATES
+from streams.worker.position import Position, Programs, Records, Step, Tick
 
-FORMAT: Final = 1
-POSITION_KEY: Final = b"__position__"
-META_POSITION: Final = b"position"
-META_CHANGELOG: Final = b"changelog"
 _SMALL_BYTES: Final = 2048
-
-
-class Position(msgspec.Struct):
-    """`inputs`: topic to the next offset to apply. `cycle` counts this partition's cycles.
-
-    `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied. `forgotten`: of what is
-    remembered, what is older than this may have been swept. `programs`: how far the topic `programs` has been taken. `states`: no
-    state behind this position is of a newer format, so whoever opens them knows at once, and not by the first that it cannot read.
-    """
-
-    format: int = FORMAT
-    cycle: int = 0
-    inputs: dict[str, int] = msgspec.field(default_factory=dict)
-    greatest: Instant | None = None
-    tick: Instant | None = None
-    forgotten: Instant | None = None
-    programs: int = 0
-    states: int = STATES
-
-
-class Records(msgspec.Struct, tag="records"):
-    """So many records of an input were applied here: offsets from `start` to before `end`."""
-
-    topic: str
-    start: int
-    end: int
-
-
-class Tick(msgspec.Struct, tag="tick"):
-    """A tick, or a piece of one: at most so many due (instant, profile) pairs up to `at`."""
-
-    at: Instant
-    at_most: int
-
-
-class Programs(msgspec.Struct, tag="programs"):
-    """From here on these programs are in force: the keys of their versions in the topic `programs`, as it stood at `offset`."""
-
-    offset: int
-    versions: list[str]
-
-
-Step = Records | Tick | Programs
 
 
 class Slice(NamedTuple):
@@ -77,49 +22,9 @@ class Slice(NamedTuple):
     last_ms: int
 
 
-class CycleRecord(msgspec.Struct):
-    """A record of `cycles`: what was applied, in which order. Read back by `export`, and by a restart without transactions.
-
-    `outcomes`: of the records that came; `parked`: what became of records that had waited.
-    """
-
-    cycle: int
-    steps: list[Step]
-    outcomes: dict[str, int]
-    position: Position
-    backfill: bool = False
-    tick: str | None = None
-    parked: dict[str, int] = {}
-
-
-_position_decoder: Final = msgspec.json.Decoder(Position)
-_cycle_decoder: Final = msgspec.json.Decoder(CycleRecord)
-
-
 def weight(messages: Sequence[Any]) -> int:
     """What these records weigh until they are committed, in small ones: a large one is kept several times over."""
     return sum([1 + len(message) // _SMALL_BYTES for message in messages])
-
-
-def folder_of(state: Path, number: int, partitions: int) -> Path:
-    """Where a partition's table lies in a state directory."""
-    return state / f"partition-{number:04d}-of-{partitions:04d}"
-
-
-def decode_position(stored: bytes) -> Position:
-    """Where to go on; what is written from here on is of this version's formats. Raises `WrongUsage` where a newer version has written it."""
-    position = _position_decoder.decode(stored)
-    if position.format > FORMAT or position.states > STATES:
-        raise WrongUsage(
-            f"the state was written by a newer version of pointstream (format {position.states}, position {position.format}), and this one reads "
-            f"formats up to {STATES}, {FORMAT}: there is no way back, so run that version again, or a newer one"
-        )
-    position.states = STATES
-    return position
-
-
-def decode_cycle(stored: bytes) -> CycleRecord:
-    return _cycle_decoder.decode(stored)
 
 
 class Partition:

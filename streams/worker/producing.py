@@ -14,7 +14,7 @@ from agents.outbox import Effect
 from schemas.events import encode
 from schemas.topics import BALANCES, CHANGELOG, CYCLES, LEDGER_ENTRIES, NOTIFICATIONS, TIER_CHANGES
 from streams.worker.cycle import CycleFailedError, Parcel
-from streams.worker.partition import POSITION_KEY
+from streams.worker.position import POSITION_KEY
 from streams.worker.settings import WorkerSettings
 
 _EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})

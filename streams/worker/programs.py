@@ -30,7 +30,8 @@ from streams.published.topic import PARTITION, Reader
 from streams.published.versions import Identity, Versions
 from streams.worker.broker import Broker
 from streams.worker.logic import LedgerLogic, LedgerReactions
-from streams.worker.partition import Partition, Programs
+from streams.worker.partition import Partition
+from streams.worker.position import Programs
 from streams.worker.recovery import CancelledError
 from streams.worker.watch import Unwatched, Watch
 

@@ -29,12 +29,12 @@ from streams.worker.broker import Broker, Place
 from streams.worker.distrust import Distrust, PoisonedError
 from streams.worker.logic import Logic, Reactions
 from streams.worker.outage import Say
-from streams.worker.partition import (
+from streams.worker.partition import Partition
+from streams.worker.position import (
     META_CHANGELOG,
     META_POSITION,
     POSITION_KEY,
     CycleRecord,
-    Partition,
     Position,
     Programs,
     Records,

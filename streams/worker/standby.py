@@ -21,7 +21,7 @@ from schemas.topics import CHANGELOG
 from streams.errors import Stop
 from streams.worker.broker import Broker
 from streams.worker.logic import Logic, Reactions
-from streams.worker.partition import META_CHANGELOG, POSITION_KEY, folder_of
+from streams.worker.position import META_CHANGELOG, POSITION_KEY, folder_of
 from streams.worker.recovery import reading_consumer, restore
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch

@@ -19,7 +19,8 @@ from streams.errors import Stop
 from streams.logs import told
 from streams.worker.cycle import Publish, keep
 from streams.worker.outage import Outage, is_passing
-from streams.worker.partition import Partition, Programs
+from streams.worker.partition import Partition
+from streams.worker.position import Programs
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN
 from streams.worker.recovery import CancelledError, Recovery, StuckError

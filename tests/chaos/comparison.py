@@ -21,7 +21,7 @@ from agents.core import Core
 from schemas.events import encode
 from schemas.program_file import load_catalog
 from schemas.topics import BALANCES, CYCLES, DEAD_LETTERS, INPUTS, LEDGER_ENTRIES, OUTPUTS, REDEMPTION_DECISIONS
-from streams.worker.partition import POSITION_KEY, Records, decode_cycle, folder_of
+from streams.worker.position import POSITION_KEY, Records, decode_cycle, folder_of
 from tables.rocks import RocksStore
 from tables.table import Table
 from tests.chaos.faults import COMMAND

@@ -22,7 +22,7 @@ from schemas.events import encode
 from schemas.instants import format_instant, parse_instant
 from schemas.program_file import load_catalog
 from schemas.topics import BALANCES, CYCLES, LEDGER_ENTRIES, PURCHASES
-from streams.worker.partition import POSITION_KEY
+from streams.worker.position import POSITION_KEY
 from tables.memory import MemoryStore
 from tables.table import Table
 from tests.kafka.help import read_all

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.partitioner import partition_of
 from schemas.topics import CHANGELOG, CYCLES, PURCHASES
-from streams.worker.partition import POSITION_KEY, folder_of
+from streams.worker.position import POSITION_KEY, folder_of
 from tests.kafka.help import Process, free_ports, new_topics, processes, read_all
 from tests.kafka.receipts import expected, published, records, send
 from tests.kafka.test_upgrade import until

@@ -17,7 +17,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from schemas.topics import INPUTS, LEDGER_ENTRIES, PURCHASES
-from streams.worker.partition import POSITION_KEY
+from streams.worker.position import POSITION_KEY
 from streams.worker.pulse import TRY_AGAIN
 from tests.kafka.help import Process, new_topics, newest, processes, read_all
 

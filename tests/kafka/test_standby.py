@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from schemas.topics import CHANGELOG
-from streams.worker.partition import META_CHANGELOG, folder_of
+from streams.worker.position import META_CHANGELOG, folder_of
 from tables.rocks import RocksStore
 from tests.kafka.help import free_ports, new_topics, processes
 from tests.kafka.receipts import records, send

@@ -19,7 +19,7 @@ from agents.core import Core
 from schemas.events import encode
 from schemas.program_file import load_catalog
 from schemas.topics import BALANCES, DEAD_LETTERS, LEDGER_ENTRIES, REDEMPTION_DECISIONS, TIER_CHANGES
-from streams.worker.partition import POSITION_KEY, folder_of
+from streams.worker.position import POSITION_KEY, folder_of
 from tables.rocks import RocksStore
 from tables.table import Table
 from tests.conftest import ROOT

@@ -15,7 +15,8 @@ from streams.metrics import sweep
 from streams.metrics.watching import Watching
 from streams.worker.cycle import Parcel, keep
 from streams.worker.logic import LedgerReactions
-from streams.worker.partition import Partition, Position
+from streams.worker.partition import Partition
+from streams.worker.position import Position
 from streams.worker.settings import WorkerSettings
 from tables.memory import MemoryStore
 from tables.store import Store

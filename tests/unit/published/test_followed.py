@@ -21,7 +21,8 @@ from streams.published.run import read
 from streams.published.topic import send
 from streams.worker.broker import Broker
 from streams.worker.logic import LedgerLogic, LedgerReactions
-from streams.worker.partition import Partition, Position, Programs, Step
+from streams.worker.partition import Partition
+from streams.worker.position import Position, Programs, Step
 from streams.worker.programs import FollowedPrograms
 from streams.worker.recovery import CancelledError
 from streams.worker.settings import WorkerSettings

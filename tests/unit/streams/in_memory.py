@@ -26,7 +26,8 @@ from streams.export.run import Exporter
 from streams.published.versions import Found, Published, Versions, identity_of, key_of
 from streams.worker.cycle import pack
 from streams.worker.logic import LedgerReactions
-from streams.worker.partition import META_POSITION, POSITION_KEY, Partition, Position, Programs, decode_position
+from streams.worker.partition import Partition
+from streams.worker.position import META_POSITION, POSITION_KEY, Position, Programs, decode_position
 from tables.memory import MemoryStore
 from tables.table import Table
 

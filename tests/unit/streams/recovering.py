@@ -10,7 +10,8 @@ from schemas.program_file import build_catalog
 from schemas.topics import CHANGELOG
 from streams.worker.broker import Place
 from streams.worker.logic import LedgerLogic, Reactions
-from streams.worker.partition import Partition, folder_of
+from streams.worker.partition import Partition
+from streams.worker.position import folder_of
 from streams.worker.recovery import Recovery
 from streams.worker.settings import WorkerSettings
 from tests.unit.metrics.scene import PROGRAM

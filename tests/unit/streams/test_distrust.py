@@ -10,7 +10,8 @@ import pytest
 from schemas.topics import CONSUMED
 from streams.errors import WrongUsage
 from streams.worker.distrust import Distrust
-from streams.worker.partition import META_CHANGELOG, META_POSITION, Partition, Position, folder_of
+from streams.worker.partition import Partition
+from streams.worker.position import META_CHANGELOG, META_POSITION, Position, folder_of
 from tests.unit.streams.recovering import END, PARTITIONS, Quiet, Said, opened, recover, recovery
 
 EVERYBODY = list(range(PARTITIONS))

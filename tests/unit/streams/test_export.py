@@ -21,7 +21,7 @@ from streams.errors import WrongUsage
 from streams.export import lines
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
-from streams.worker.partition import folder_of
+from streams.worker.position import folder_of
 from tables.fingerprint import fingerprint
 from tables.rocks import RocksStore
 from tables.table import Table

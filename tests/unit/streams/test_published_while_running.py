@@ -16,7 +16,7 @@ from schemas.topics import BALANCES, CYCLES, LEDGER_ENTRIES, PROGRAMS
 from streams.errors import WrongUsage
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
-from streams.worker.partition import POSITION_KEY
+from streams.worker.position import POSITION_KEY
 from tables.fingerprint import fingerprint
 from tests.kafka import everything
 from tests.unit.streams.in_memory import START_MS, NobodyWatches, Worker
