@@ -1,16 +1,18 @@
 """Taking over: everything between being given partitions and reading their first record. One take-over at a time.
 
     make room    the take-over before has ended, nothing is open any more, and copies of these partitions that are kept here are closed
-    recover      `recovery`: from state to position; again and again while the broker is away
+    recover      `recovery`: from state to position
     catch up     the programs that the one before went by are known; without transactions, the cycle that it had begun is finished
     hand over    whoever owns this worker's partitions has them from now on, and reads on from their positions
 
-All that blocks runs in a thread, and ends soon when the partitions are taken away again. Where a take-over fails nothing stays open, and
-the worker ends with the reason. Nothing is applied here but a cycle that was under way.
+All that blocks runs in a thread, ends soon when the partitions are taken away again, and is done again while the broker is away. Where a
+take-over fails nothing stays open, and the worker ends with the reason. Nothing is applied here but a cycle that was under way.
 """
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from confluent_kafka import KafkaException
@@ -95,14 +97,9 @@ class TakingOver:
                 await asyncio.to_thread(self._standby.let_go, assigned.numbers)
             if not assigned.numbers:
                 return
-            found = await asyncio.to_thread(self._recover, assigned.numbers, cancelled)
-            try:
-                await asyncio.to_thread(self._catch_up, found, assigned.group, cancelled)
+            found = await asyncio.to_thread(self._recover, assigned, cancelled)
+            with _closed_on_failure(found):
                 await self._owner.hand_over(assigned, found)
-            except BaseException:
-                for partition in found.values():
-                    partition.table.close()
-                raise
         except CancelledError:
             return
         except (Stop, StoreLockedError) as error:
@@ -112,12 +109,16 @@ class TakingOver:
         except Exception as error:  # noqa: BLE001  # told, and the worker ends
             self._owner.end(f"recovery failed: {told(error)}")
 
-    def _recover(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
+    def _recover(self, assigned: Assigned, cancelled: threading.Event) -> dict[int, Partition]:
+        """Recover and catch up, from the start again and again while the broker is away."""
         pause_seconds, self.pause_seconds = self.pause_seconds, 0.0
         while not cancelled.wait(pause_seconds):
             try:
                 self._publish.renew()
-                return self._recovery.recover(numbers, cancelled)
+                found = self._recovery.recover(assigned.numbers, cancelled)
+                with _closed_on_failure(found):
+                    self._catch_up(found, assigned.group, cancelled)
+                return found
             except KafkaException as error:
                 if self._embedded or not is_passing(error.args[0]):
                     raise
@@ -143,3 +144,13 @@ class TakingOver:
     def _run_by(self, partition: Partition, step: Programs) -> None:
         if self._programs is not None:
             self._programs.run_by(partition, step)
+
+
+@contextmanager
+def _closed_on_failure(found: dict[int, Partition]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for partition in found.values():
+            partition.table.close()
+        raise
