@@ -22,7 +22,7 @@ from benchmarks.returns import returns_rates
 from benchmarks.stacks.run import ENGINE, LEDGER, stack_rates
 from benchmarks.worker import worker_rates
 
-QUICK_SHARE: Final = 0.3
+QUICK_SHARE: Final = 0.5
 
 BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "engine": lambda quick: stack_rates([ENGINE], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),

@@ -1,7 +1,7 @@
 """How long a record waits for the commit of all that it caused, at half of the rate that the worker can do; and a redemption for its decision.
 
 One worker, one real Kafka, several rounds. First it is given a backlog, and how fast it works that off is its top rate. Then receipts come
-at half of that, evenly, with a redemption among every fifty records. Arrival is the broker's own timestamp of the input (LogAppendTime); a
+at half of that, evenly, with a redemption among every fifty records; what comes in the first five seconds of it is not counted. Arrival is the broker's own timestamp of the input (LogAppendTime); a
 record counts as committed when a `read_committed` consumer beside has been given the record of `cycles` that tells of it, which is in the same
 transaction as all that the record caused; a decision when that consumer has it. Broker, worker, feeder and consumer share the machine
 and its clock, and the consumer's own waiting is part of every figure.
@@ -28,6 +28,7 @@ from streams.worker.position import Records, decode_cycle
 
 BACKLOG: Final = 150_000
 SECONDS: Final = 30.0
+WARM_SECONDS: Final = 5.0
 ROUNDS: Final = 3
 CYCLE_MS: Final = 200
 _TO_A_REDEMPTION: Final = 50
@@ -51,7 +52,7 @@ def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, b
     """The rows of the table."""
     build = builds(tell)[-1]
     tell("making receipts ready")
-    ready = [*receipts(backlog + int(_MOST * seconds))]
+    ready = [*receipts(backlog + int(_MOST * (seconds + WARM_SECONDS)))]
     found: list[Round] = []
     with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-") as name:
         for number in range(rounds):
@@ -67,7 +68,7 @@ def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, b
                 f"p50 {percentile(commits, 0.5) * 1000:.0f} ms, p99 {percentile(commits, 0.99) * 1000:.0f} ms, most {commits[-1] * 1000:.0f} ms"
             )
             delete(address, [topic.name for topic in TOPICS])
-    note = f"{seconds:.0f} s, --cycle-ms {CYCLE_MS}, {len(found[0].commits):,} records in the first round"
+    note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {len(found[0].commits):,} records in the first round"
     return [
         Row(f"top rate, a backlog of {backlog:,} receipts ({build.name})", [it.top for it in found], "receipts/s"),
         Row("fed: half of that", [it.fed for it in found], "records/s", note),
@@ -91,6 +92,8 @@ def _round(address: str, command: list[str], log: Path, ready: Sequence[Sent], b
     try:
         with running(command, log) as pid:
             top = measure(pid, meter.done, backlog, None).rate
+            feeder.feed(min(top / 2, _MOST), WARM_SECONDS)
+            feeder.forget()
             fed = feeder.feed(min(top / 2, _MOST), seconds)
             total, until = feeder.sent, time.monotonic() + _LAST_SECONDS
             while meter.done() < total:
@@ -112,6 +115,7 @@ class Feeder:
         self.arrivals: dict[tuple[str, int], dict[int, int]] = {}
         self.redemptions: dict[str, int] = {}
         self._ready = iter(ready)
+        self._number = 0
         self._producer = Producer(
             {
                 "bootstrap.servers": address,
@@ -132,11 +136,11 @@ class Feeder:
 
     def feed(self, rate: float, seconds: float) -> float:
         """So many records a second for so long, evenly; how many a second that came to."""
-        producer, number = self._producer, 0
+        producer, first, number = self._producer, self._number, self._number
         began = time.monotonic()
         for due in _evenly(rate, seconds):
             now = _now()
-            while number < due:
+            while number < first + due:
                 sent = next(self._ready)
                 if number % _TO_A_REDEMPTION == 0:
                     wanted = {"redemption_id": f"D-{number:09d}", "profile_id": sent.key.decode(), "program": "bench"}
@@ -149,8 +153,14 @@ class Feeder:
         took = time.monotonic() - began
         if producer.flush(60):
             raise RuntimeError("not everything that was fed was confirmed")
-        self.sent += number
-        return number / took
+        self._number = number
+        self.sent += number - first
+        return (number - first) / took
+
+    def forget(self) -> None:
+        """What was fed so far is not to be counted."""
+        self.arrivals.clear()
+        self.redemptions.clear()
 
     def _delivered(self, error: Any, message: Any) -> None:
         if error is not None:
@@ -233,7 +243,8 @@ class Reader(threading.Thread):
         for at, topic, _, value in self._given:
             if topic == REDEMPTION_DECISIONS:
                 redemption_id = msgspec.json.decode(value)["redemption_id"]
-                left.discard(redemption_id)
-                yield at - asked[redemption_id] / 1000
+                if redemption_id in left:
+                    left.remove(redemption_id)
+                    yield at - asked[redemption_id] / 1000
         if left:
             raise RuntimeError(f"{len(left):,} redemptions were not decided")

@@ -23,6 +23,7 @@ PARTITIONS: Final = 8
 _FIRST_SECONDS: Final = 60.0
 _STALLED_SECONDS: Final = 20.0
 _LOOK_SECONDS: Final = 0.05
+_COMMITS: Final = 3
 _AGAIN_SECONDS: Final = 30.0
 
 
@@ -112,7 +113,7 @@ class Said:
 
 
 def measure(pid: int, done: Callable[[], int], count: int, seconds: float | None) -> Rate:
-    """From the first that is seen done to the last of so many, or for so long. Raises `RuntimeError` where nothing moves."""
+    """From the first that is seen done to the last of so many, or for so long and three commits more. Raises `RuntimeError` where nothing moves."""
     started = time.monotonic()
     while (first := done()) == 0:
         if time.monotonic() - started > _FIRST_SECONDS:
@@ -121,12 +122,12 @@ def measure(pid: int, done: Callable[[], int], count: int, seconds: float | None
         time.sleep(_LOOK_SECONDS)
     began = moved = time.monotonic()
     cpu = cpu_moved = cpu_seconds(pid)
-    last = first
-    while last < count and (seconds is None or time.monotonic() - began < seconds):
+    last, commits = first, 0
+    while last < count and (seconds is None or commits < _COMMITS or time.monotonic() - began < seconds):
         time.sleep(_LOOK_SECONDS)
         now = done()
         if now > last:
-            last, moved, cpu_moved = now, time.monotonic(), cpu_seconds(pid)
+            last, moved, cpu_moved, commits = now, time.monotonic(), cpu_seconds(pid), commits + 1
         elif time.monotonic() - moved > _STALLED_SECONDS:
             raise RuntimeError(f"stalled at {last:,} of {count:,}")
     if last == first:
