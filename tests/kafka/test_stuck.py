@@ -13,14 +13,15 @@ from tests.kafka.test_worker import PARTITIONS, wait_until, worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 STUCK_SECONDS = 12
-SETTINGS = ["--stuck-ms", str(STUCK_SECONDS * 1000), "--transaction-timeout-ms", "4000"]
+SETTINGS = ["--session-timeout-ms", "20000", "--transaction-timeout-ms", "4000"]
+PATIENT, IMPATIENT = ["--stuck-ms", "28000"], ["--stuck-ms", str(STUCK_SECONDS * 1000)]
 
 
 def test_a_client_that_gets_no_records_is_replaced_by_a_new_one(kafka: str, tmp_path: Path) -> None:
     new_topics(kafka, PARTITIONS)
     sent = records(3_000, seed=71)
     with between(kafka) as proxy, processes() as everybody:
-        everybody.append(one := worker(proxy.address, tmp_path, "one", *SETTINGS))
+        everybody.append(one := worker(proxy.address, tmp_path, "one", *SETTINGS, *PATIENT))
         send(kafka, sent[:1_500])
         wait_until(kafka, 1_500, one)
         proxy.keep_back(from_new_ones_too=False)
@@ -36,13 +37,13 @@ def test_where_a_new_client_gets_none_either_the_process_ends_in_time(kafka: str
     new_topics(kafka, PARTITIONS)
     sent = records(3_000, seed=72)
     with between(kafka) as proxy, processes() as everybody:
-        everybody.append(one := worker(proxy.address, tmp_path, "one", *SETTINGS))
+        everybody.append(one := worker(proxy.address, tmp_path, "one", *SETTINGS, *IMPATIENT))
         send(kafka, sent[:1_500])
         wait_until(kafka, 1_500, one)
         proxy.keep_back(from_new_ones_too=True)
         send(kafka, sent[1_500:])
         stuck_at = time.monotonic()
-        deadline = time.monotonic() + STUCK_SECONDS * 2
+        deadline = time.monotonic() + STUCK_SECONDS * 3
         while one.ended() is None:
             assert time.monotonic() < deadline, one.said()
             time.sleep(0.1)

@@ -10,12 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from schemas.instants import format_instant, parse_instant
@@ -31,26 +31,40 @@ from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 PER_SECOND = 200
+WARM = ("--standby-replicas", "1")  # an older worker can keep no copy of what a newer one writes, and must not mind
 
 
-def worker(servers: str, folder: Path, name: str, *, newer: bool) -> Process:
+def worker(servers: str, folder: Path, name: str, *rest: str, newer: bool) -> Process:
     places = ["--broker", f"kafka://{servers}", "--program", str(program_file(folder)), "--state", str(folder / name)]
     settings = ["--instance-id", name, "--backfill", "--session-timeout-ms", "6000", "--transaction-timeout-ms", "6000"]
     code = ["-m", "tests.kafka.newer"] if newer else ["-c", COMMAND]
-    return Process([*code, "worker", *places, *settings], folder / f"{name}-{'newer' if newer else 'older'}.log")
+    return Process([*code, "worker", *places, *settings, *rest], folder / f"{name}-{'newer' if newer else 'older'}.log")
 
 
 @pytest.fixture
 def topics(kafka: str) -> Iterator[str]:
     """The newer release's topics, as its `pointstream topics` makes them before any of its workers starts."""
-    admin = AdminClient({"bootstrap.servers": kafka})
     new_topics(kafka, PARTITIONS)
+    admin = AdminClient({"bootstrap.servers": kafka})
     config = wanted_config(BY_NAME[ADJUSTMENTS], 1)
-    for made in admin.create_topics([NewTopic(SURVEYS, num_partitions=PARTITIONS, replication_factor=1, config=config)]).values():
-        made.result()
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            _delete(admin)
+            new = NewTopic(SURVEYS, num_partitions=PARTITIONS, replication_factor=1, config=config)
+            admin.create_topics([new], operation_timeout=30)[SURVEYS].result()
+            break
+        except KafkaException:  # the broker goes on deleting after it has answered
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
     yield kafka
-    for gone in admin.delete_topics([SURVEYS], operation_timeout=30).values():
-        gone.result()
+    with suppress(KafkaException):
+        _delete(admin)
+
+
+def _delete(admin: AdminClient) -> None:
+    if SURVEYS in admin.list_topics(timeout=10).topics:
+        admin.delete_topics([SURVEYS], operation_timeout=30)[SURVEYS].result()
 
 
 class Feed:
@@ -145,13 +159,13 @@ def test_a_rolling_upgrade_under_load_loses_nothing_and_doubles_nothing(topics: 
     names = ("w0", "w1", "w2")
     feed = Feed(topics)
     with processes() as everybody:
-        team = {name: worker(topics, tmp_path, name, newer=False) for name in names}
+        team = {name: worker(topics, tmp_path, name, *WARM, newer=False) for name in names}
         everybody += team.values()
         with feed.running():
             until(lambda: all("assigned partitions" in process.said() for process in everybody), *everybody)
             for name in reversed(names):  # as a StatefulSet does: so no partition ever goes back to an older version
                 assert team[name].end() == 0, team[name].said()
-                team[name] = worker(topics, tmp_path, name, newer=True)
+                team[name] = worker(topics, tmp_path, name, *WARM, newer=True)
                 everybody.append(team[name])
                 until(lambda one=team[name]: "assigned partitions [" in one.said(), *team.values())  # type: ignore[misc]
         wait_until(topics, feed.total, *team.values())
