@@ -307,10 +307,10 @@ def _check_programs(table: Table, catalog: Catalog) -> None:
 
 @contextmanager
 def _lazy_garbage_collection() -> Iterator[None]:
-    """Nothing here makes cycles in numbers; looking for them ten times a second would cost a tenth of the speed."""
+    """Nothing here makes circles in numbers, and looking for them would cost a tenth of the speed: a cycle ends before there is a look."""
     before: tuple[int, int, int] = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
+    gc.set_threshold(1_000_000, 20, 100)
     try:
         yield
     finally:
