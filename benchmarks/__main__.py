@@ -29,12 +29,12 @@ BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "ledger": lambda quick: stack_rates([LEDGER], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
     "restore": lambda quick: restore_rates(160_000 if quick else 480_000, 1 if quick else 3, say),
     "latency": lambda quick: latencies(8.0 if quick else 30.0, 1 if quick else 3, say, 60_000 if quick else 150_000),
-    "profiles": lambda quick: profile_rates(*((400_000, 60_000, 6.0, 1) if quick else (2_000_000, 150_000, 12.0, 3)), say),
-    "replay": lambda quick: replay_rates(40_000 if quick else 200_000, 1 if quick else 3, say),
+    "profiles": lambda quick: profile_rates(*((400_000, 60_000, 6.0, 1) if quick else (2_000_000, 150_000, 10.0, 3)), say),
+    "replay": lambda quick: replay_rates(40_000 if quick else 150_000, 1 if quick else 3, say),
     "returns": lambda quick: returns_rates(1 if quick else 5, say),
     "flat": lambda quick: flat_costs(1 if quick else 3, say),
     "bad-records": lambda quick: bad_record_costs(8_000 if quick else 40_000, 1 if quick else 3, say),
-    "worker": lambda quick: worker_rates(60_000 if quick else 240_000, 1 if quick else 3, say),
+    "worker": lambda quick: worker_rates(60_000 if quick else 150_000, 1 if quick else 3, say),
 }
 
 

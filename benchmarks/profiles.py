@@ -29,7 +29,7 @@ from tables.table import profile_key
 FEW: Final = 20_000
 MANY: Final = 2_000_000
 RECEIPTS: Final = 150_000
-SECONDS: Final = 12.0
+SECONDS: Final = 10.0
 ROUNDS: Final = 3
 EXPONENT: Final = 1.1
 _AT_ONCE: Final = 100_000

@@ -11,7 +11,7 @@ from typing import Final
 from benchmarks.measure import PROGRAM, PURE, Build, Ran, Row, Say, builds, pointstream, run_child, say
 from benchmarks.receipts import as_lines, receipts
 
-RECEIPTS: Final = 200_000
+RECEIPTS: Final = 150_000
 RUNS: Final = 3
 MEMORY_BYTES: Final = 512 * 1024 * 1024
 

@@ -18,9 +18,9 @@ from benchmarks.measure import PROGRAM, Build, Row, Say, builds, pointstream, re
 from benchmarks.receipts import produce, receipts
 from benchmarks.running import PARTITIONS, Cycles, Rate, create, create_topics, measure, recreate_outputs, running
 
-RECEIPTS: Final = 240_000
+RECEIPTS: Final = 150_000
 ROUNDS: Final = 3
-_BASELINE_SECONDS: Final = 20.0
+_BASELINE_SECONDS: Final = 12.0
 
 
 def worker_rates(count: int = RECEIPTS, rounds: int = ROUNDS, tell: Say = say) -> list[Row]:

@@ -67,8 +67,8 @@ class Workload(NamedTuple):
     stacks: tuple[str, ...]
 
 
-ENGINE: Final = Workload("engine", small_receipts, 800_000, 10.0, (FAUST, QUIX, OURS, UNSAFE, FLOOR))
-LEDGER: Final = Workload("ledger", receipts, 240_000, 12.0, (FAUST, QUIX, OURS, WATCHED, UNSAFE, FLOOR))
+ENGINE: Final = Workload("engine", small_receipts, 800_000, 8.0, (FAUST, QUIX, OURS, UNSAFE, FLOOR))
+LEDGER: Final = Workload("ledger", receipts, 240_000, 10.0, (FAUST, QUIX, OURS, WATCHED, UNSAFE, FLOOR))
 
 RATIOS: Final[tuple[tuple[str, str, str, Target | None], ...]] = (
     ("engine", OURS, FAUST, at_least(20)),
