@@ -33,7 +33,7 @@ ROUNDS: Final = 3
 CYCLE_MS: Final = 200
 _TO_A_REDEMPTION: Final = 50
 _MOST: Final = 15_000  # receipts a second that are made ready
-_STEP_SECONDS: Final = 0.005
+_STEP_SECONDS: Final = 0.01
 _LAST_SECONDS: Final = 30.0
 _CLOSED_AT: Final = b'"closed_at":"'
 _CLOSED_BYTES: Final = len("2024-01-01T08:00:00Z")
@@ -120,7 +120,7 @@ class Feeder:
             {
                 "bootstrap.servers": address,
                 "partitioner": "murmur2",
-                "linger.ms": 2,
+                "linger.ms": 10,
                 "queue.buffering.max.messages": 1_000_000,
                 "enable.idempotence": True,
             }
@@ -173,7 +173,7 @@ class Feeder:
 
 
 def _evenly(rate: float, seconds: float) -> Iterator[int]:
-    """Every few milliseconds: how many are due by now. A feeder that was held up catches up."""
+    """Every ten milliseconds: how many are due by now. A feeder that was held up catches up."""
     began = time.monotonic()
     while (past := time.monotonic() - began) < seconds:
         yield int(past * rate)
