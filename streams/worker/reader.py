@@ -154,7 +154,8 @@ class Reader(threading.Thread):
             self._orders.get()()
         assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
         messages = self._consumer.consume(self._settings.poll_records, _POLL_SECONDS)
-        self.behind = len(messages) >= self._settings.poll_records
+        if not messages:
+            self.behind = False
         if assignment != self._assignment:
             self._member = self._consumer.memberid()
         if messages:
@@ -200,6 +201,8 @@ class Reader(threading.Thread):
                     fetched.batches[number] = [message]
                 else:
                     batch.append(message)
+        records = sum([len(batch) for fetched in topics.values() for batch in fetched.batches.values()])
+        self.behind = len(messages) >= self._settings.poll_records and records > len(messages) // 2  # the rest tells of ends
         for fetched in topics.values():
             taken = self._listener.fetched(fetched)
             while not self._ending.is_set():
