@@ -131,7 +131,7 @@ def fill(folder: Path, size: int) -> int:
     from streams.worker.logic import LedgerLogic
 
     states = made_profiles(receipts_each=5)
-    logic = LedgerLogic(load_catalog([PROGRAM]), WorkerSettings(broker="", state=folder).memory_bytes)
+    logic = LedgerLogic(load_catalog([PROGRAM]), WorkerSettings(broker="", state=folder).state_bytes)
     tables: list[Any] = [logic.open(folder_of(folder, number, PARTITIONS), PARTITIONS).table for number in range(PARTITIONS)]
     made = 0
     for start in range(0, size, _AT_ONCE):

@@ -184,6 +184,6 @@ def _command(place: Place, workload: str, stack: str, name: str) -> list[str]:
     if workload == "engine":
         cycle = ["--commit-ms", str(CYCLE_MS)]
         return module("benchmarks.stacks.pointstream_stack", "--broker", broker, *whose, *cycle, build=build)
-    given = ["--broker", broker, "--program", str(PROGRAM), "--app-id", name, "--state", state, "--backfill"]
+    given = ["--broker", broker, "--program", str(PROGRAM), "--app-id", name, "--state", state, "--memory", "2GiB", "--backfill"]
     metrics = ["--metrics-port", str(free_ports()[0]), "--metrics-address", "127.0.0.1"] if stack == WATCHED else []
     return pointstream("worker", *given, "--cycle-ms", str(CYCLE_MS), *metrics, build=build)

@@ -64,9 +64,9 @@ if TYPE_CHECKING:
 )
 @setting(
     "--memory",
-    default="512MiB",
+    default="1GiB",
     type=Size(),
-    help="What state, caches and the running cycle may take, all partitions and processes together.",
+    help="What the worker may take, all partitions and processes together.",
 )
 @setting(
     "--standby-replicas",

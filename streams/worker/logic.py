@@ -90,14 +90,14 @@ class LedgerLogic:
     `logged` False: the changelog is the log. What a killed process had not put into a file yet is read from there again, by position.
     """
 
-    def __init__(self, catalog: Catalog, memory_bytes: int, *, logged: bool = True) -> None:
+    def __init__(self, catalog: Catalog, state_bytes: int, *, logged: bool = True) -> None:
         self._catalog = catalog
         self._core: Core | None = None
         self._lock = threading.Lock()  # partitions are opened in threads, and programs are taken in the event loop
-        self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
+        self._shared = RocksShared(state_bytes // 8, state_bytes // 8)
         self._logged = logged
-        self._cache_bytes = memory_bytes // 4
-        self._shown = ShownLots(memory_bytes // 8)
+        self._cache_bytes = state_bytes // 4
+        self._shown = ShownLots(state_bytes // 8)
 
     def take(self, catalog: Catalog) -> None:
         """From now on partitions are opened under these programs. Those that are open keep theirs: see `streams.worker.programs`."""

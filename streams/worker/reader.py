@@ -24,6 +24,7 @@ from streams.worker.settings import WorkerSettings
 
 _log: Final = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
+_BEHIND_POLLS: Final = 6  # a commit that took long makes two or three
 _WAIT_SECONDS: Final = 0.1
 _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may bring, and what it has brought waits for its end
 _LEAVE_SECONDS: Final = 30.0
@@ -65,7 +66,7 @@ class Listener(Protocol):
 class Reader(threading.Thread):
     def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
         super().__init__(name="reader", daemon=True)
-        self.behind = False  # the last poll brought as many records as it may: there are more
+        self._full_polls = 0  # in a row
         self._settings = settings
         self._listener = listener
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -102,6 +103,11 @@ class Reader(threading.Thread):
             | ({"group.instance.id": settings.instance_id} if settings.instance_id else {}),
             logger=CLIENT,
         )
+
+    @property
+    def behind(self) -> bool:
+        """Any thread: there is more to read than a moment's worth, for poll after poll has brought as many records as it may."""
+        return self._full_polls >= _BEHIND_POLLS
 
     def start_at(self, assignment: int, positions: list[TopicPartition]) -> None:
         """Any thread: read from these positions, if the assignment still stands when the reader gets to it."""
@@ -155,7 +161,7 @@ class Reader(threading.Thread):
         assignment = self._assignment  # a rebalance inside `consume` makes what came with it the old assignment's
         messages = self._consumer.consume(self._settings.poll_records, _POLL_SECONDS)
         if not messages:
-            self.behind = False
+            self._full_polls = 0
         if assignment != self._assignment:
             self._member = self._consumer.memberid()
         if messages:
@@ -202,7 +208,8 @@ class Reader(threading.Thread):
                 else:
                     batch.append(message)
         records = sum([len(batch) for fetched in topics.values() for batch in fetched.batches.values()])
-        self.behind = len(messages) >= self._settings.poll_records and records > len(messages) // 2  # the rest tells of ends
+        full = len(messages) >= self._settings.poll_records and records > len(messages) // 2  # the rest tells of ends
+        self._full_polls = self._full_polls + 1 if full else 0
         for fetched in topics.values():
             taken = self._listener.fetched(fetched)
             while not self._ending.is_set():

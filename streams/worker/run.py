@@ -75,7 +75,7 @@ def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) ->
         verify(settings.cluster)
     programs = None
     if logic is None:
-        logic = ledger = LedgerLogic(Catalog([]), settings.memory_bytes, logged=settings.embedded)
+        logic = ledger = LedgerLogic(Catalog([]), settings.state_bytes, logged=settings.embedded)
         if settings.programs:
             _publish(settings)
         programs = FollowedPrograms(settings.cluster, settings.without, ledger, broker, partitions, watch)

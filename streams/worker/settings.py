@@ -11,7 +11,9 @@ from streams.security import NO_SECURITY, Security
 EMBEDDED: Final = "embedded"
 _EMBEDDED_SESSION_MS: Final = 6_000  # librdkafka's mock cluster lets nobody wait longer for a rebalance
 
-_RECORD_BYTES: Final = 8 * 1024  # what one of three lines takes at most, applied and encoded: measured
+_MIB: Final = 1024 * 1024
+_OWN_BYTES: Final = 235 * _MIB  # what a process takes with nothing of the state in it, clients and all: measured
+_RECORD_BYTES: Final = 24 * 1024  # what one of three lines takes at most until it is committed, of a profile of its own: measured
 _LEAST_RECORDS: Final = 1_000
 
 
@@ -38,7 +40,7 @@ class WorkerSettings:
     transaction_timeout_ms: int = 12_000
     stuck_ms: int = 60_000
     instance_id: str | None = None
-    memory_bytes: int = 512 * 1024 * 1024
+    memory_bytes: int = 1024 * _MIB
     standby_replicas: int = 0
     log_format: Format = "text"
     metrics_port: int | None = None
@@ -66,7 +68,12 @@ class WorkerSettings:
     @property
     def cycle_weight(self) -> int:
         """So many small records may wait to be committed (`partition.weight`): what the memory that caches leave has room for."""
-        return min(self.cycle_records, max(self.memory_bytes * 3 // 8 // _RECORD_BYTES, _LEAST_RECORDS))
+        return min(self.cycle_records, max(self.state_bytes * 3 // 8 // _RECORD_BYTES, _LEAST_RECORDS))
+
+    @property
+    def state_bytes(self) -> int:
+        """What is left of the memory for state, caches (five eighths) and the running cycle."""
+        return max(self.memory_bytes - _OWN_BYTES, self.memory_bytes // 4)
 
     @property
     def session_ms(self) -> int:
