@@ -12,7 +12,7 @@ import click
 
 PREFIX: Final = "POINTSTREAM"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_SIZE = re.compile(r"(\d{1,9})\s*(B|KiB|MiB|GiB|KB|MB|GB)?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,15})\s*(B|KiB|MiB|GiB|KB|MB|GB)?", re.IGNORECASE)
 _UNITS: Final = {"b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 

@@ -7,7 +7,7 @@ from streams.brokers import servers
 from streams.errors import WrongUsage
 from streams.settings import Size, Time
 
-SIZES = {"512MiB": 512 * 2**20, "1GiB": 2**30, "300 KB": 300_000, "7": 7, "2mib": 2 * 2**20}
+SIZES = {"512MiB": 512 * 2**20, "1GiB": 2**30, "300 KB": 300_000, "7": 7, "2mib": 2 * 2**20, "2147483648": 2**31}
 
 
 @pytest.mark.parametrize(("text", "size"), SIZES.items())
