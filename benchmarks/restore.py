@@ -150,7 +150,7 @@ def restore(settings: WorkerSettings) -> Callable[[], int]:
     from streams.worker.logic import LedgerLogic
     from streams.worker.recovery import Recovery
 
-    logic = LedgerLogic(load_catalog([PROGRAM]), settings.state_bytes)
+    logic = LedgerLogic(load_catalog([PROGRAM]), settings.state_bytes, logged=False)
     found = Recovery(settings, logic, Broker(settings), PARTITIONS).recover(list(range(PARTITIONS)), threading.Event())
     tables: list[Any] = [partition.table for partition in found.values()]
     return lambda: sum([sum(1 for _ in table.profile_ids(None, 1 << 31)) for table in tables])
