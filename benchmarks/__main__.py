@@ -34,7 +34,7 @@ BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "returns": lambda quick: returns_rates(1 if quick else 5, say),
     "flat": lambda quick: flat_costs(1 if quick else 3, say),
     "bad-records": lambda quick: bad_record_costs(8_000 if quick else 40_000, 1 if quick else 3, say),
-    "worker": lambda quick: worker_rates(60_000 if quick else 150_000, 1 if quick else 3, say),
+    "worker": lambda quick: worker_rates(60_000 if quick else 300_000, 1 if quick else 3, say),
 }
 
 

@@ -18,7 +18,7 @@ from benchmarks.measure import PROGRAM, Build, Row, Say, builds, pointstream, re
 from benchmarks.receipts import produce, receipts
 from benchmarks.running import PARTITIONS, Cycles, Rate, create, create_topics, measure, recreate_outputs, running
 
-RECEIPTS: Final = 150_000
+RECEIPTS: Final = 300_000
 ROUNDS: Final = 3
 _GIB_EACH: Final = 2  # room for long cycles while there is a backlog
 _BASELINE_SECONDS: Final = 12.0
