@@ -45,6 +45,7 @@ class RocksStore:
         Raises `StoreLockedError`, `DamagedError`, or `OSError` with what to do about it.
         """
         shared = shared or RocksShared()
+        self._logged = logged
         self._write_options = WriteOptions()
         self._write_options.disable_wal = not logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
         path.mkdir(parents=True, exist_ok=True)
@@ -138,6 +139,12 @@ class RocksStore:
     def close(self) -> None:
         """Release the directory. The store is unusable afterwards, also where the disk takes no more: then `OSError`."""
         del self._due_handle, self._meta_handle
+        if not self._logged:
+            # All column families at once, or none where the disk takes no more; `Rdict.close` writes them one after another, and a position
+            # that is written before its states are would have them passed over.
+            self._db.cancel_all_background(True)
+            del self._due, self._meta, self._db
+            return
         failed: Exception | None = None
         for part in (self._due, self._meta, self._db):
             try:

@@ -46,6 +46,33 @@ def test_without_a_log_it_is_as_it_was_after_one_of_the_writes_in_every_part(tmp
     store.close()
 
 
+FULL = """
+import os, resource, sys
+from pathlib import Path
+from tables.rocks import RocksStore
+
+store = RocksStore(Path(sys.argv[1]), logged=sys.argv[2] == "logged")
+for number in (1, 2):
+    states = [(b"p%d" % profile, os.urandom(3_000)) for profile in range(50)] + [(b"newest", b"%d" % number)]
+    store.write(states, [(f"p{number}", None, number)], {b"position": b"%d" % number})
+resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+try:
+    store.close()
+except OSError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("how", ["logged", "not logged"])
+def test_a_disk_that_is_full_when_it_is_closed_tears_nothing_apart(tmp_path: Path, how: str) -> None:
+    subprocess.run([sys.executable, "-c", FULL, tmp_path, how], cwd=ROOT, check=True)
+    store = RocksStore(tmp_path)
+    position = store.meta(b"position")
+    assert store.get(b"newest") == position
+    assert [at for at, _ in store.due(9, None)] == [*range(1, int(position or 0) + 1)]
+    store.close()
+
+
 @pytest.mark.parametrize("logged", [True, False])
 def test_what_is_closed_is_all_there(tmp_path: Path, logged: bool) -> None:
     store = RocksStore(tmp_path, logged=logged)
