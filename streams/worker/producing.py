@@ -2,7 +2,7 @@
 
 Records go to the partition that their inputs came from, so no partitioner is asked; a request or a reply goes to the partition of its
 own key (murmur2). Topics with CloudEvents headers go one by
-one (the batch call takes no headers), all others in one call. Nothing here waits for the broker.
+one (the batch call takes no headers), all others many in a call. Nothing here waits for an answer of the broker, only for room in the queue.
 """
 
 import time
