@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from agents import admission, claims, parking, stopped
+from agents import admission, campaigns, claims, parking, stopped
 from agents.adjustments import on_adjustment
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
@@ -248,6 +248,8 @@ class Core:
                 visit.commit(outbox)
             return outcome
         outcome = _REACTIONS[type(record)](visit, record, incoming, versions)
+        if visit.heard is not None:
+            outcome = campaigns.after_record(visit, record, versions, outcome)
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)

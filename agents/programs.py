@@ -39,6 +39,7 @@ class Programs:
         self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)
         self.park_us = max((program.park_us for found in catalog.programs.values() for program in found), default=0)
         self.claims = any(program.receipts == "claimed" for found in catalog.programs.values() for program in found)
+        self.campaigning = any(not program.campaigns.idle for found in catalog.programs.values() for program in found)
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
-from agents import holds, lots, parking, reviews
-from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REVIEW, Due
+from agents import campaigns, holds, lots, parking, reviews
+from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REMINDER, REVIEW, SCENARIO, Due
 from agents.visit import Visit
 from schemas.instants import Instant
 from tables import pages
@@ -32,9 +32,18 @@ _TIMERS: Final = (
     Timers(lots.due, lots.fire),
     Timers(holds.due, holds.fire),
     Timers(reviews.due, reviews.fire),
+    Timers(campaigns.due, campaigns.fire),
     Timers(parking.due, parking.fire),
 )
-_FIRE: Final = {ACTIVATION: lots.fire, HOLD: holds.fire, EXPIRY: lots.fire, REVIEW: reviews.fire, PARKED: parking.fire}
+_FIRE: Final = {
+    ACTIVATION: lots.fire,
+    HOLD: holds.fire,
+    EXPIRY: lots.fire,
+    REVIEW: reviews.fire,
+    SCENARIO: campaigns.fire,
+    REMINDER: campaigns.fire,
+    PARKED: parking.fire,
+}
 
 
 def settle(visit: Visit, until: Instant) -> None:
@@ -55,6 +64,8 @@ def settle(visit: Visit, until: Instant) -> None:
         for brought in _FIRE[due.kind](visit, due):
             if brought[0] <= until:
                 heappush(waiting, brought)
+        if visit.heard:
+            campaigns.after_timer(visit, due.at)
         for brought in visit.brought:
             if brought[0] <= until:
                 heappush(waiting, brought)

@@ -20,6 +20,7 @@ from schemas.messages import Request
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, REQUESTS, TIER_CHANGES
 from tables import pages
+from tables.engagement import Engagement
 from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot, ledger_key
 from tables.store import DamagedError
 from tables.table import Kept, Table, lot_key, page_key
@@ -41,6 +42,7 @@ class Visit:
         "effects",
         "grown",
         "happened_at",
+        "heard",
         "messages",
         "profile",
         "profile_id",
@@ -77,6 +79,9 @@ class Visit:
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
         self.brought: list[Due] = []  # timers that were set while others fired; the queue takes them
         self.messages: list[Effect] = []
+        self.heard: list[LedgerEntry | TierChange] | None = (
+            [] if programs.campaigning else None
+        )  # for scenarios (`agents.campaigns`)
         self.grown = False  # a ledger may hold more open lots than its own record should
         self._table = table
         self._settle = settle
@@ -91,6 +96,15 @@ class Visit:
         if program not in programs:
             programs[program] = Membership()
         return programs[program]
+
+    def engagement(self, program: str) -> Engagement:
+        """What is remembered for the program's scenarios, segments and reminders; changed by putting new values into it."""
+        engagements = self.profile.engagements
+        found = engagements.get(program)
+        if found is None:
+            found = Engagement()
+            self.profile.engagements = engagements | {program: found}
+        return found
 
     def head(self, program: str, point: str, subledger: str) -> Ledger:
         """A ledger as it lies in its profile: what is asked for next, and not what lies in pages."""
@@ -260,6 +274,8 @@ class Visit:
             cause=cause or self.cause,
         )
         self.effects.append(Effect(LEDGER_ENTRIES, self.profile_id, entry))
+        if self.heard is not None:
+            self.heard.append(entry)
 
     def say(
         self,
@@ -284,6 +300,8 @@ class Visit:
         debt_paid: int = 0,
         direction: str | None = None,
         extended: Extended | None = None,
+        promotion: str | None = None,
+        scenario: str | None = None,
     ) -> None:
         """A ledger entry about so many points out of or into these parts of lots, with the balance after it.
 
@@ -314,6 +332,8 @@ class Visit:
             rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
             if not rules_of
             else tuple([RuleView(rule, format_points(part, scale), *rules_of.get(rule, (None, ()))) for rule, part in rules]),
+            promotion=promotion,
+            scenario=scenario,
             legal_entity=legal_entity,
             description=description,
             reason=reason,
@@ -324,6 +344,8 @@ class Visit:
             balance=balance_view(membership.ledgers[ledger_key(point.sid, subledger)], scale),
         )
         self.effects.append(Effect(LEDGER_ENTRIES, self.profile_id, entry))
+        if self.heard is not None:
+            self.heard.append(entry)
 
     def say_tier(
         self,
@@ -366,3 +388,5 @@ class Visit:
             points_to_keep=points_to_keep,
         )
         self.effects.append(Effect(TIER_CHANGES, self.profile_id, change))
+        if self.heard is not None:
+            self.heard.append(change)

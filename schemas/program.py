@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from schemas.campaigns import Campaigns
 from schemas.conditions import Condition
 from schemas.instants import Instant
 from schemas.program_faults import Fault
@@ -186,6 +187,7 @@ class Program:
     subledgers_enabled: bool
     tiers: Tiers
     earning: tuple[Rule, ...]
+    campaigns: Campaigns
     not_in_force: tuple[str, ...]
     warnings: tuple[Fault, ...] = ()
 

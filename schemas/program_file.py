@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from schemas.between_files import FIXED, between_programs, between_versions
+from schemas.campaigns import NO_CAMPAIGNS
 from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
 from schemas.program import Catalog, Program
 from schemas.program_faults import Fault, ProgramFileError
@@ -169,6 +170,12 @@ def _parse(document: Document) -> tuple[Program | None, list[Fault]]:
         for index, key, reason in warn_of(points, earning)
     )
     program = Program(
-        **head, points=points, tiers=tiers, earning=earning, not_in_force=tuple(reading.not_in_force), warnings=warned
+        **head,
+        points=points,
+        tiers=tiers,
+        earning=earning,
+        campaigns=NO_CAMPAIGNS,
+        not_in_force=tuple(reading.not_in_force),
+        warnings=warned,
     )
     return program, reading.faults

@@ -16,6 +16,7 @@ from msgspec import Raw, Struct
 from schemas.events import RedemptionDecision
 from schemas.instants import LATEST, Instant
 from tables import packed_lots
+from tables.engagement import Engagement
 
 
 class Lot(Struct, gc=False, array_like=True, frozen=True):
@@ -220,7 +221,7 @@ TimeLine = tuple[tuple[Instant, Any], ...]
 class Profile(Struct, gc=False, array_like=True):
     """Everything about one profile that an update needs. `due_at`: no thing of it is due before this instant.
 
-    `parked` and `fields` are never changed in place: a change puts a new one there.
+    `parked` and `fields` are never changed in place: a change puts a new one there. `engagements`: by program.
     """
 
     settled_at: Instant
@@ -231,9 +232,12 @@ class Profile(Struct, gc=False, array_like=True):
     fields: dict[str, TimeLine] = {}
     registered_at: TimeLine = ()
     erased_at: Instant | None = None
+    engagements: dict[str, Engagement] = {}
 
     def draft(self) -> "Profile":
         draft = copy(self)
+        if self.engagements:
+            draft.engagements = {name: copy(engagement) for name, engagement in self.engagements.items()}
         draft.programs = {name: membership.draft() for name, membership in self.programs.items()}
         return draft
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from schemas.instants import LATEST, Instant
 from tables.state import Claim, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
 
 
