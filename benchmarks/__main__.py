@@ -15,6 +15,7 @@ from benchmarks.flat import flat_costs
 from benchmarks.latency import latencies
 from benchmarks.machine import facts
 from benchmarks.measure import Row, as_json, print_facts, print_table, say
+from benchmarks.midnight import midnight
 from benchmarks.profiles import profile_rates
 from benchmarks.replay import replay_rates
 from benchmarks.restore import restore_rates
@@ -30,6 +31,7 @@ BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "restore": lambda quick: restore_rates(160_000 if quick else 480_000, 1 if quick else 3, say),
     "latency": lambda quick: latencies(8.0 if quick else 30.0, 1 if quick else 3, say, 60_000 if quick else 150_000),
     "profiles": lambda quick: profile_rates(*((400_000, 60_000, 6.0, 1) if quick else (2_000_000, 150_000, 10.0, 3)), say),
+    "midnight": lambda quick: midnight(100_000 if quick else 1_000_000, say),
     "replay": lambda quick: replay_rates(40_000 if quick else 150_000, 1 if quick else 3, say),
     "returns": lambda quick: returns_rates(1 if quick else 5, say),
     "flat": lambda quick: flat_costs(1 if quick else 3, say),
