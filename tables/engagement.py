@@ -5,7 +5,7 @@ A profile that no scenario, segment or reminder has touched has none. Nothing he
 
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from schemas.instants import Instant
 
@@ -59,4 +59,4 @@ class Engagement(Struct, gc=False, array_like=True):
     segments: dict[str, tuple[tuple[Instant, Any], ...]] = {}
     tags: dict[str, tuple[tuple[Instant, Any], ...]] = {}
     reminded: dict[str, Instant] = {}
-    figures: Figures = field(default_factory=Figures)
+    figures: Figures = Figures()
