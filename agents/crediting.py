@@ -66,14 +66,22 @@ def credit(
     cause: Cause | None = None,
     reason: str | None = None,
     adjusted_by: str | None = None,
+    promotion: str | None = None,
+    scenario: str | None = None,
+    about: str = "",
 ) -> tuple[str, ...]:
     """Accrue, joining first where that joins; by hand where `adjusted_by` names an actor. Returns the ids of the lots.
+
+    `about`: what tells an award of a promotion from others of the same cause.
 
     `lines`: for rules that counted some of the sale's lines, the ids of these; a rule that is not named counted every line.
     """
     program = version.program.program
     kind = "points.accrued" if adjusted_by is None else "points.adjusted"
-    entry_id = visit.effect_id(program, kind, f"{point.sid}:{subledger}:{source}", cause)
+    stem = f"{point.sid}:{subledger}:{source}"
+    if promotion is not None:
+        stem += f":{promotion}:{scenario or ''}:{about}"
+    entry_id = visit.effect_id(program, kind, stem, cause)
     dated = _dated(visit, version, point, portions, at, sale)
     lots = _lots(dated, at, entry_id, sale, lines)
     membership = visit.membership(program)
@@ -105,6 +113,8 @@ def credit(
         direction=None if adjusted_by is None else "credit",
         withheld=withheld,
         debt_paid=accrued.debt_paid,
+        promotion=promotion,
+        scenario=scenario,
     )
     if version.ladder is not None:
         standing.credited(visit, version, point.sid, subledger, accrued.issued, at, source, lots, cause)

@@ -8,7 +8,7 @@ reopened.
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -49,6 +49,29 @@ def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, a
         given = _reduced(given, min(sum(given), max(point.max_balance_minor - held, 0)))
     total = sum(given)
     return Granted(given, total, earned - total, _usage(award, given, program, at))
+
+
+class Room(NamedTuple):
+    """What limits leave of points that no rule gave, and what of them they hold back."""
+
+    points: int
+    withheld: int
+
+
+def room_of(point: PointType, points: int, program: Program, usage: Mapping[str, int], held: int, at: Instant) -> Room:
+    """What the point type's own limit and its maximum balance leave of points that are no receipt's. `held`: as for `grant`."""
+    left = _capped(points, point.limit, usage.get(_point_key(point, program, at), 0))
+    if point.max_balance_minor is not None:
+        left = min(left, max(point.max_balance_minor - held, 0))
+    return Room(left, points - left)
+
+
+def usage_of(point: PointType, points: int, program: Program, at: Instant) -> tuple[tuple[str, int], ...]:
+    """What the counter of the point type's own limit rises by, where it has one that lasts."""
+    limit = point.limit
+    if not points or limit is None or limit.per == "receipt":
+        return ()
+    return ((_point_key(point, program, at), 1 if limit.times is not None else points),)
 
 
 def counters(program: Program, usage: Mapping[str, int], at: Instant) -> dict[str, int]:
@@ -108,10 +131,7 @@ def _usage(award: Award, given: list[int], program: Program, at: Instant) -> tup
     for (rule, _), points in zip(award.rows, given, strict=True):
         if points > 0 and rule.limit is not None and rule.limit.per != "receipt":
             used.append((_rule_key(rule, program, at), 1 if rule.limit.times is not None else points))
-    limit, total = award.point.limit, sum(given)
-    if total > 0 and limit is not None and limit.per != "receipt":
-        used.append((_point_key(award.point, program, at), 1 if limit.times is not None else total))
-    return tuple(used)
+    return (*used, *usage_of(award.point, sum(given), program, at))
 
 
 def _rule_key(rule: Rule, program: Program, at: Instant) -> str:
