@@ -70,7 +70,7 @@ class OnRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class OnLines:
-    """A receipt with a line of one of these items (`sku`) or categories."""
+    """A receipt with a line of one of these items (`sku`) or categories; with none named, of any."""
 
     kind: Literal["item", "category"]
     names: frozenset[str]
@@ -93,9 +93,9 @@ class OnPixel:
 
 @dataclass(frozen=True, kw_only=True)
 class OnEntry:
-    """A ledger entry of this type."""
+    """A ledger entry of one of these types."""
 
-    type: str
+    types: frozenset[str]
     when: Condition | None = None
 
 
@@ -246,7 +246,9 @@ class Wait:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitUntil:
-    """Until a day or instant (`at`), the next time of day (`minute`, in the profile's zone where known), or the date in a profile field."""
+    """One of: until an instant (`at`), the first instant of a day (`day`: `2026-12-24`, `every 12-24`), the next time of day (`minute`, in
+    the profile's zone where known), or the date in a profile field (`field`: without `profile.`).
+    """
 
     at: Instant | None = None
     day: Schedule | None = None
@@ -343,7 +345,7 @@ class Referral:
     points_minor: int
     final_after: Schedule
     minimum_nano: int
-    code: str  # the profile field that holds a profile's own code
+    code: str  # the profile field that holds a profile's own code, without `profile.`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,11 +360,12 @@ class Campaigns:
     rfm: Rfm | None = None
     codes: tuple[Code, ...] = ()
     referral: Referral | None = None
+    figures: frozenset[str] = frozenset()  # derived figures in any condition, of earning rules too, as a lookup gets them
 
     @property
     def idle(self) -> bool:
         """Whether nothing of it ever acts: then no record asks for it."""
-        return not (self.segments or self.scenarios or self.reminders or self.codes or self.referral)
+        return not (self.segments or self.scenarios or self.reminders or self.codes or self.referral or self.figures)
 
 
 NO_CAMPAIGNS: Final = Campaigns(promotions={}, segments={}, scenarios=(), reminders=(), templates={})

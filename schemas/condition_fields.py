@@ -73,7 +73,9 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {  # by field or by kind
 }
 
 
-def waits_for_later(field: str) -> bool:
-    """Whether a field speaks of segments or derived figures, which are not in force yet."""
-    plain = field.partition("[")[0]
-    return plain in DERIVED or plain == "segment"
+SEGMENT: Final = frozenset({"tier", "member", "segment", "tags", *DERIVED})  # what is known of a profile with no record at hand
+
+
+def is_derived(field: str) -> bool:
+    """Whether a field, as a lookup gets it (`purchases.count[within=30 days]`), is a derived figure."""
+    return field.partition("[")[0] in DERIVED

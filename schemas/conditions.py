@@ -25,7 +25,7 @@ from difflib import get_close_matches
 from typing import Final, NamedTuple
 
 from schemas.amounts import is_decimal
-from schemas.condition_fields import DERIVED, FIELDS, FREE_PREFIXES, WORDS, Kind, waits_for_later
+from schemas.condition_fields import DERIVED, FIELDS, FREE_PREFIXES, WORDS, Kind
 from schemas.condition_tests import (
     COMPARE,
     Test,
@@ -93,11 +93,6 @@ class Condition:
         self.mentions = mentions
         self.matches = matches
 
-    @property
-    def waits_for_later(self) -> bool:
-        """Whether it speaks of something that is not in force yet: segments, derived figures."""
-        return any(waits_for_later(field) for field in self.fields)
-
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Condition) and self.source == other.source
 
@@ -108,12 +103,13 @@ class Condition:
         return f"Condition({self.source!r})"
 
 
-def parse_condition(value: object, *, also: Iterable[str] = ()) -> Condition:
-    """A condition from what the program file holds; `also` are fields of its place (`trigger.`: a prefix ends with a dot).
+def parse_condition(value: object, *, also: Iterable[str] = (), only: frozenset[str] | None = None) -> Condition:
+    """A condition from what the program file holds; `also` are fields of its place (`trigger.`: a prefix ends with a dot); `only`:
+    besides `profile.…` no fields but these are known there.
 
     Raises ConditionError with every fault in it.
     """
-    parser = _Parser(tuple(also))
+    parser = _Parser(tuple(also), only)
     matches = parser.mapping(value, (), 0)
     if parser.faults:
         raise ConditionError(parser.faults, parser.mentions)
@@ -123,8 +119,9 @@ def parse_condition(value: object, *, also: Iterable[str] = ()) -> Condition:
 class _Parser:
     """Collects faults, fields and mentions on its way through one condition."""
 
-    def __init__(self, also: tuple[str, ...]) -> None:
+    def __init__(self, also: tuple[str, ...], only: frozenset[str] | None) -> None:
         self.also = also
+        self.only = only
         self.faults: list[ConditionFault] = []
         self.fields: set[str] = set()
         self.mentions: list[Mention] = []
@@ -171,6 +168,9 @@ class _Parser:
         return lambda lookup: test(lookup(looked_up))
 
     def _kind(self, field: str, path: tuple[str, ...]) -> Kind | None:
+        if self.only is not None and field not in self.only and (field in FIELDS or field.startswith("attributes.")):
+            self.fault(path, f"is not known here; there are {', '.join(sorted(self.only))} and profile.…")
+            return None
         if field in FIELDS:
             return FIELDS[field]
         for prefix in FREE_PREFIXES + tuple(name for name in self.also if name.endswith(".")):

@@ -13,16 +13,19 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from schemas.between_files import FIXED, between_programs, between_versions
-from schemas.campaigns import NO_CAMPAIGNS
+from schemas.campaigns import Campaigns
 from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
-from schemas.program import Catalog, Program
+from schemas.program import Catalog, PointType, Program
 from schemas.program_faults import Fault, ProgramFileError
+from schemas.sections.codes import read_codes, read_referral
 from schemas.sections.earning import read_earning
 from schemas.sections.head import read_head
-from schemas.sections.points import read_points, warn_of
-from schemas.sections.promotions import read_promotions, read_reminders, read_segments
+from schemas.sections.points import Calendar, read_points, warn_of
+from schemas.sections.promotions import read_promotions
+from schemas.sections.reminders import read_reminders
 from schemas.sections.scenarios import read_scenarios
 from schemas.sections.section import Reading, Section
+from schemas.sections.segments import read_rfm, read_segments
 from schemas.sections.templates import read_templates
 from schemas.sections.tiers import read_tiers
 
@@ -158,24 +161,33 @@ def _parse(document: Document) -> tuple[Program | None, list[Fault]]:
     points = read_points(top, calendar)
     tiers = read_tiers(top, points, calendar)
     earning = read_earning(top, points, calendar)
-    read_promotions(top, points, calendar)
-    read_segments(top)
-    read_scenarios(top, points)
-    read_reminders(top, points)
-    read_templates(top)
+    campaigns = _read_campaigns(top, points, calendar, subledgers=head["subledgers_enabled"])
     top.done()
     reading.check_names()
-    warned = tuple(
-        Fault(document.file, document.line(("points", str(index), key)), f"points.{index}.{key}", reason)
-        for index, key, reason in warn_of(points, earning)
-    )
+    for index, key, reason in warn_of(points, earning):
+        reading.warn(("points", str(index), key), reason)
     program = Program(
         **head,
         points=points,
         tiers=tiers,
         earning=earning,
-        campaigns=NO_CAMPAIGNS,
+        campaigns=campaigns,
         not_in_force=tuple(reading.not_in_force),
-        warnings=warned,
+        warnings=tuple(reading.warnings),
     )
     return program, reading.faults
+
+
+def _read_campaigns(top: Section, points: tuple[PointType, ...], calendar: Calendar, *, subledgers: bool) -> Campaigns:
+    promotions = read_promotions(top, points, calendar)
+    return Campaigns(
+        promotions={name: promotion for name, (promotion, _) in promotions.items()},
+        segments=read_segments(top),
+        scenarios=read_scenarios(top, points, promotions, subledgers=subledgers),
+        reminders=read_reminders(top, points),
+        templates=read_templates(top),
+        rfm=read_rfm(top),
+        codes=read_codes(top),
+        referral=read_referral(top, promotions),
+        figures=frozenset(top.reading.figures),
+    )

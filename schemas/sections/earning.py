@@ -51,7 +51,6 @@ def _read_rule(section: Section, name: str, points: tuple[PointType, ...], calen
     )
     section.done()
     check_life(section, activation, expiration, point, calendar)
-    _note_later(section, rule)
     return rule
 
 
@@ -108,13 +107,3 @@ def _read_times(section: Section, calendar: Calendar) -> tuple[Instant | None, I
     if starts_at is not None and ends_at is not None and ends_at <= starts_at:
         section.fault("until", "must be later than from")
     return starts_at, ends_at
-
-
-def _note_later(section: Section, rule: Rule) -> None:
-    """A rule that is switched off asks for nothing."""
-    if not rule.enabled:
-        return
-    reading, path = section.reading, section.path
-    for key, condition in (("when", rule.when), ("lines", rule.lines)):
-        if condition is not None and condition.waits_for_later:
-            reading.later((*path, key))

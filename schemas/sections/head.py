@@ -56,7 +56,6 @@ def read_head(top: Section) -> tuple[dict[str, Any], Calendar]:
         "choose": top.choice("choose", "sum", "best", "first"),
         "subledgers_enabled": _read_subledgers(top),
     }
-    _note_later(top, head)
     return head, Calendar(timezone, leap_day, effective_from)
 
 
@@ -110,13 +109,3 @@ def _late(text: str) -> int | None:
     if word != "reject" or not length:
         raise ValueError(f"must be `accept` or like `reject after 30 days`, is {shown_value(text)}")
     return parse_duration(length)
-
-
-def _note_later(top: Section, head: dict[str, Any]) -> None:
-    exclude = head["exclude"]
-    later = {
-        ("exclude",): exclude is not None and exclude.waits_for_later,
-    }
-    for path, says_something in later.items():
-        if says_something:
-            top.reading.later(path)

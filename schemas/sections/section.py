@@ -8,6 +8,7 @@ A section or list that is empty counts as left out; a single value that is `null
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
+from schemas.condition_fields import is_derived
 from schemas.conditions import Condition, ConditionError, parse_condition
 from schemas.document import Document, Path, shown_value
 from schemas.program_faults import Fault, did_you_mean
@@ -26,6 +27,8 @@ class Reading:
         self.document = document
         self.faults: list[Fault] = []
         self.not_in_force: list[str] = []
+        self.warnings: list[Fault] = []
+        self.figures: set[str] = set()
         self._known: dict[str, list[str]] = {}
         self._used: list[tuple[Path, str, str]] = []
 
@@ -33,6 +36,10 @@ class Reading:
         """`line_of`: where to look, if that is a part of what the path names."""
         line = self.document.line(path if line_of is None else line_of)
         self.faults.append(Fault(self.document.file, line, ".".join(path), reason))
+
+    def warn(self, path: Path, reason: str) -> None:
+        """This is right by the rules and hardly meant."""
+        self.warnings.append(Fault(self.document.file, self.document.line(path), ".".join(path), reason))
 
     def later(self, path: Path) -> None:
         """This says something that is valid and not built yet."""
@@ -132,8 +139,17 @@ class Section:
             self.fault(key, f"must be one value, is {shown_value(value)}")
         return default
 
-    def condition(self, key: str, *, also: tuple[str, ...] = (), required: bool = False) -> Condition | None:
-        """A condition, with the names in it noted."""
+    def use(self, key: str, what: str) -> str:
+        """The name of something else in the file."""
+        name = self.required(key, values.name, "")
+        if name:
+            self.reading.use((*self.path, key), what, name)
+        return name
+
+    def condition(
+        self, key: str, *, also: tuple[str, ...] = (), only: frozenset[str] | None = None, required: bool = False
+    ) -> Condition | None:
+        """A condition, with the names and the derived figures in it noted."""
         self._asked.add(key)
         value = self._value.get(key)
         if value is None:
@@ -143,8 +159,9 @@ class Section:
         path = (*self.path, key)
         condition: Condition | None = None
         try:
-            condition = parse_condition(value, also=also)
+            condition = parse_condition(value, also=also, only=only)
             mentions = condition.mentions
+            self.reading.figures.update(filter(is_derived, condition.fields))
         except ConditionError as error:
             mentions = tuple(error.mentions)
             for fault in error.faults:

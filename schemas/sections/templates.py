@@ -37,8 +37,6 @@ def read_templates(top: Section) -> dict[str, str]:
         for reason in faults_of(text):
             section.fault(key, reason)
     top.reading.define("template", section.written())
-    if found:
-        top.reading.later(section.path)
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from schemas.amounts import NANO, POINTS_MINOR_MAX, format_nano, format_points, parse_decimal, to_minor
 from schemas.document import shown_value
-from schemas.instants import zone, zone_names
+from schemas.instants import DAY_US, zone, zone_names
 from schemas.program_faults import did_you_mean
 from schemas.schedules import Schedule, parse_duration, parse_schedule
 
@@ -14,6 +14,7 @@ _PROGRAM: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _SID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 _INTEGER: Final = re.compile(r"-?[0-9]{1,9}")
 _TIME_OF_DAY: Final = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+ToInteger = Callable[[str], int]
 NAME_MAX: Final = 128
 TEXT_MAX: Final = 10_000
 
@@ -53,6 +54,11 @@ def name(text: str) -> str:
     if 1 <= len(text) <= NAME_MAX and text.isprintable() and text == text.strip():
         return text
     raise ValueError(f"must be a name of 1 to {NAME_MAX} printable characters, is {shown_value(text)}")
+
+
+def profile_field(text: str) -> str:
+    """The name of a profile field, with or without `profile.` before it."""
+    return name(text.removeprefix("profile."))
 
 
 def prose(text: str) -> str:
@@ -152,9 +158,37 @@ def wait(text: str) -> Schedule:
     raise ValueError(f"must be a length of time, like `30 minutes` or `7 days`, is {shown_value(text)}")
 
 
-def time_of_day(text: str) -> str:
+def positive_wait(text: str) -> Schedule:
+    """As `wait`, and longer than nothing."""
+    schedule = wait(text)
+    if schedule.count == 0 and schedule.edge != "end":
+        raise ValueError(f"must be longer than nothing, is {shown_value(text)}")
+    return schedule
+
+
+def days(text: str) -> int:
+    """A number of days, `365 days`; weeks are days too."""
+    length = positive_duration(text)
+    if length % DAY_US:
+        raise ValueError(f"must be in whole days, is {shown_value(text)}")
+    return length // DAY_US
+
+
+def part(text: str) -> int:
+    """A part of a whole in nano, more than nothing and less than all: `10%` or `0.1`."""
+    plain = text.removesuffix("%").rstrip() if text.endswith("%") else text
+    amount = parse_decimal(plain)
+    if plain is not text:
+        amount //= 100
+    if 0 < amount < NANO:
+        return amount
+    raise ValueError(f"must be more than 0 and less than 1, like 0.1 or 10%, is {shown_value(text)}")
+
+
+def time_of_day(text: str) -> int:
+    """Minutes since midnight."""
     if _TIME_OF_DAY.fullmatch(text):
-        return text
+        return int(text[:2]) * 60 + int(text[3:])
     raise ValueError(f"must be a time of day like 10:00, is {shown_value(text)}")
 
 

@@ -69,12 +69,3 @@ def test_files_that_are_right_only_together_count_together() -> None:
     changed = [text("2024-05-01", timezone="Europe/Paris"), text("2024-06-01", timezone="Europe/Paris")]
     assert fleet.write(fleet.plan(*changed)) == []
     assert [version.timezone.key for version in fleet.versions.catalog.programs["club"]] == ["Europe/Paris"] * 2
-
-
-def test_what_is_not_built_here_is_named_unless_who_published_it_waived_it() -> None:
-    content = text("2024-06-01", segments="[{segment: all, where: {member: true}}]")
-    waived, plain = Fleet(FIRST), Fleet(FIRST)
-    assert waived.write(waived.plan(content, without=("segments",))) == []
-    plain.take(raw("club/2024-06-01", content))
-    assert (waived.versions.missing(()), plain.versions.missing(())) == ([], ["segments"])
-    assert plain.versions.missing(["segments"]) == []

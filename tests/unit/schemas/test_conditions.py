@@ -169,8 +169,6 @@ def test_a_condition_knows_its_fields_and_what_it_takes_from_elsewhere() -> None
         Mention(("any", "1", "not", "segment"), "segment", "new"),
         Mention(("points_expiring", "point"), "point type", "pts"),
     }
-    assert condition.waits_for_later
-    assert not parse_condition({"tier": "Gold", "attributes.color": "red", "profile.city": "Riga"}).waits_for_later
 
 
 def test_a_derived_figure_is_looked_up_with_its_parameters() -> None:

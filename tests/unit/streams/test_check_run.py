@@ -314,11 +314,6 @@ def test_a_program_file_that_is_wrong_as_it_stands_makes_the_file_wrong(tmp_path
     assert (mended.faults, [result.passed for result in mended.results]) == ([], [True])
 
 
-def test_what_is_not_in_force_yet_is_told_for_the_file(tmp_path: Path) -> None:
-    overlay = '{promotions: [{promotion: gift, action: accrue, points: "1"}]}'
-    assert run(tmp_path, steps(BUY, overlay=overlay)).not_in_force == ["promotions"]
-
-
 def test_lots_of_one_point_type_are_a_list_of_their_own(tmp_path: Path) -> None:
     overlay = (
         "{points: [{sid: pts}, {sid: miles}], earning: "

@@ -224,32 +224,6 @@ def test_replay_ends_with_1_where_a_line_is_no_record_and_with_0_where_a_record_
     assert said.err.splitlines()[-1] == "pointstream: and 5 more lines that are no record; all are in dead-letters.jsonl"
 
 
-NOT_YET = (
-    PROGRAM + "promotions: [{promotion: gift, action: accrue, points: '1'}]\nsegments: [{segment: all, where: {member: true}}]\n"
-)
-
-
-def test_replay_refuses_what_is_not_in_force_unless_it_is_named(say: Caller, tmp_path: Path) -> None:
-    arguments = [
-        "replay",
-        "--program",
-        program(tmp_path, NOT_YET),
-        "--input",
-        write_lines(tmp_path / "in"),
-        "--output",
-        tmp_path / "out",
-    ]
-    said = say(*arguments)
-    assert said.code == 2
-    assert said.err == (
-        "pointstream: not in force yet: promotions, segments; to run without it, add --without promotions --without segments\n"
-    )
-    assert not (tmp_path / "out").exists()
-    assert "promotions" in say(*arguments, "--without", "segments").err
-    assert say(*arguments, "--without", "promotions", "segments").code == 0
-    assert say(*arguments, "--without", "promotions,segments").code == 0
-
-
 def test_a_wrong_program_file_is_refused_with_every_fault(say: Caller, tmp_path: Path) -> None:
     wrong = program(tmp_path, PROGRAM.replace("UTC", "Mars/Base").replace("EUR", "Taler"))
     for arguments in (["replay", "--program", wrong, "--input", "-", "--output", tmp_path / "out"], ["validate", wrong]):
@@ -307,20 +281,14 @@ def test_check_for_a_machine(say: Caller, tmp_path: Path) -> None:
     assert [(test["passed"], "expected" in test["message"]) for test in failed] == [(False, True)]
 
 
-def test_check_tells_in_one_line_a_file_what_is_not_in_force_yet(say: Caller, tmp_path: Path) -> None:
-    file = check_file(tmp_path, "10")
-    program(tmp_path, NOT_YET)
-    assert f"{file}: not in force yet: promotions, segments\n" in say("check", file).out
-
-
 # validate and schema
 
 
 def test_validate_says_what_a_program_does(say: Caller, tmp_path: Path) -> None:
-    said = say("validate", program(tmp_path, NOT_YET))
+    said = say("validate", program(tmp_path))
     assert (said.code, said.err) == (0, "")
     assert "shop" in said.out
-    assert "not in force yet: promotions, segments\n" in said.out
+    assert "not in force yet" not in said.out
     assert "warning: " in said.out
 
 
