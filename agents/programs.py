@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 
+from agents.asked import Asked, Watch
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
 from tables.earning import Rulebook
@@ -15,15 +16,19 @@ class MissingProgramError(Exception):
 
 
 class Version:
-    """One version of one program, sorted for use. `counts_everybody`: it asks for no consent and for no membership first."""
+    """One version of one program, sorted for use. `counts_everybody`: it asks for no consent and for no membership first;
+    `notes_purchases`: some version of its program asks for figures over purchases.
+    """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, asked: Asked) -> None:
         self.program = program
         self.rulebook = Rulebook(program)
         self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
         self.asked_fields = asked_fields(program)
         self.counts_everybody = program.membership.consent is None and program.membership.join != "explicit"
+        self.watch = Watch(program)
+        self.notes_purchases = asked.purchases
 
 
 class Programs:
@@ -34,12 +39,17 @@ class Programs:
     def __init__(self, catalog: Catalog, head_lots: int = HEAD_MAX, named_lots: int = NAMED_MAX) -> None:
         self.head_lots = head_lots
         self.named_lots = named_lots
-        self._versions = {name: tuple(Version(program) for program in programs) for name, programs in catalog.programs.items()}
+        self.asked = {name: Asked(programs) for name, programs in catalog.programs.items()}
+        self._versions = {
+            name: tuple(Version(program, self.asked[name]) for program in programs) for name, programs in catalog.programs.items()
+        }
         self._starts = {name: [version.program.effective_from for version in found] for name, found in self._versions.items()}
         self.remember_us = max((program.remember_us for found in catalog.programs.values() for program in found), default=0)
         self.park_us = max((program.park_us for found in catalog.programs.values() for program in found), default=0)
         self.claims = any(program.receipts == "claimed" for found in catalog.programs.values() for program in found)
-        self.campaigning = any(not program.campaigns.idle for found in catalog.programs.values() for program in found)
+        self.campaigning = any(asked.anything for asked in self.asked.values()) or any(
+            not program.campaigns.idle for found in catalog.programs.values() for program in found
+        )
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):

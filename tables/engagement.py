@@ -31,24 +31,29 @@ class Run(Struct, gc=False, array_like=True, frozen=True):
 
 
 class Figures(Struct, gc=False, array_like=True, frozen=True):
-    """What derived figures are reckoned from. `days`: purchases by local day (days since 1970): how many, and their gross (nano).
+    """What derived figures are reckoned from (`figures.py`), as far as a version of the program asks for it.
 
-    `first_at`: when the first record of the profile happened.
+    `first_at`: when the first record of the profile happened. `purchases`: (when, how many, gross in nano), oldest first, of the
+    longest time that is asked for and the last few; `count` and `total` are those of all times. `visits`: the last one of each of
+    the last days. `pixels`: of each type that is asked for, when the newest was, and what it said.
     """
 
     first_at: Instant | None = None
-    last_purchase_at: Instant | None = None
-    last_visit_at: Instant | None = None
-    days: tuple[tuple[int, int, int], ...] = ()
+    purchases: tuple[tuple[Instant, int, int], ...] = ()
+    count: int = 0
+    total: int = 0
+    visits: tuple[Instant, ...] = ()
+    pixels: dict[str, tuple[Instant, bytes]] = {}
 
 
 class Engagement(Struct, gc=False, array_like=True):
     """None of the mappings is ever changed in place: a change puts a new one there.
 
     `entered`: how often each scenario was entered; `once`: names that were used up; `timers`: when the time triggers of scenarios fire next,
-    by scenario (and what else it needs, after a slash); `years`: the last calendar year in which a yearly date fired, by scenario;
+    by scenario (and what else it needs, after a slash), and (under "") when a segment may change by time alone; `years`: the last calendar
+    year in which a yearly date fired, by scenario; and likewise what is not to fire again of a receipt or of a day's points;
     `segments`: since when the profile is in or out of each, oldest first; `tags`: likewise, by tag; `reminded`: by reminder and group, when
-    it is to be sent, or was.
+    it is to be sent, or was. `planned_by`: by which version of the program the segments were judged and the timers set last.
     """
 
     entered: dict[str, int] = {}
@@ -60,3 +65,4 @@ class Engagement(Struct, gc=False, array_like=True):
     tags: dict[str, tuple[tuple[Instant, Any], ...]] = {}
     reminded: dict[str, Instant] = {}
     figures: Figures = Figures()
+    planned_by: Instant | None = None

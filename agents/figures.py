@@ -1,0 +1,208 @@
+"""Derived figures: what segments and conditions may ask of a profile that no record says by itself, reckoned at an instant.
+
+    days_since_registration            local dates of the program's zone; from `registered_at`, else the first record
+    days_since_last_purchase           likewise; a purchase that came back whole was none
+    days_since_last_visit              likewise; any pixel is a visit
+    purchases.count, purchases.total   of all times, or `within` so long: gross, less what came back
+    balance.active                     of a point type, the first by default, over its subledgers
+    points_expiring                    what of it is active and expires `within` so long
+    rfm.recency, .frequency, .monetary days since the last purchase, number and sum; scores where the program says by which thresholds
+
+Pure. What they are reckoned from (`tables/figures.py`) is noted only where a version of the program asks for it, from then on. Balances
+have no time line: a late record meets those of now.
+"""
+
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+from msgspec import structs
+
+from agents.asked import Figure, figure_of
+from agents.programs import Version
+from agents.visit import Visit
+from schemas.instants import DAY_US, LATEST, Instant
+from schemas.program import PointType
+from schemas.records import Pixel, Record
+from tables import figures
+from tables.engagement import Figures
+from tables.pages import as_renewed
+from tables.state import Ledger, Lot, LotPage, Profile, split_ledger_key
+from tables.table import page_key
+from tables.timelines import value_at
+
+_PIXEL_BYTES_MAX: Final = 2_048
+_figure: Final = lru_cache(maxsize=1_024)(figure_of)
+NOTHING: Final = Figures()
+
+
+def look_up(visit: Visit, version: Version, field: str, at: Instant) -> object:
+    """A derived figure; None where it is none, or nothing is known to reckon it from."""
+    figure = _figure(field)
+    return None if figure is None else value(visit, version, figure, at)
+
+
+def value(visit: Visit, version: Version, figure: Figure, at: Instant) -> object:
+    match figure.name:
+        case "balance.active" | "points_expiring":
+            return _points(visit, version, figure, at)
+        case "purchases.count":
+            return figures.count_of(noted(visit.profile, version), _after(figure.within_us, at), at)
+        case "purchases.total":
+            return _money(figures.total_of(noted(visit.profile, version), _after(figure.within_us, at), at))
+        case "rfm.recency" | "rfm.frequency" | "rfm.monetary":
+            return _rfm(visit, version, figure.name, at)
+        case _:
+            since = since_of(visit, version, figure.name, at)
+            if since is None:
+                return None
+            zone = version.program.timezone
+            return (figures.day_of(at, zone) - figures.day_of(since, zone)).days
+
+
+def since_of(visit: Visit, version: Version, name: str, at: Instant) -> Instant | None:
+    """From when a figure counts its days, as far as that is known at an instant."""
+    if name == "days_since_registration":
+        return registered_at(visit, version, at)
+    known = noted(visit.profile, version)
+    if name == "days_since_last_visit":
+        return figures.last_visit(known, at)
+    return figures.last_purchase(known, at)
+
+
+def registered_at(visit: Visit, version: Version, at: Instant) -> Instant | None:
+    """When the profile registered: what its records say, else its first one that the program knows of."""
+    said: Instant | None = value_at(visit.profile.registered_at, at)
+    if said is not None:
+        return said
+    first = noted(visit.profile, version).first_at
+    return _first_known(visit.profile) if first is None else first
+
+
+def _first_known(profile: Profile) -> Instant | None:
+    """The earliest instant in the state of a profile: for one that was there before its program asked."""
+    joined = [membership.joined_at for membership in profile.programs.values() if membership.joined_at is not None]
+    said = [line[0][0] for line in profile.fields.values() if line]
+    return min([*joined, *said], default=None)
+
+
+def noted(profile: Profile, version: Version) -> Figures:
+    engagement = profile.engagements.get(version.program.program)
+    return NOTHING if engagement is None else engagement.figures
+
+
+def _after(within_us: int | None, at: Instant) -> Instant | None:
+    return None if within_us is None else at - within_us
+
+
+def _money(nano: int) -> Decimal:
+    return Decimal(nano).scaleb(-9)
+
+
+def _rfm(visit: Visit, version: Version, name: str, at: Instant) -> object:
+    """Plain figures, or scores: the worst one for who bought nothing in the time that counts."""
+    rfm = version.program.campaigns.rfm
+    known = noted(visit.profile, version)
+    after = None if rfm is None else at - rfm.within_days * DAY_US
+    if name == "rfm.frequency":
+        count = figures.count_of(known, after, at)
+        return count if rfm is None else figures.score(count, rfm.frequency)
+    if name == "rfm.monetary":
+        total = figures.total_of(known, after, at)
+        return _money(total) if rfm is None else figures.score(total, rfm.monetary_nano)
+    last = figures.last_purchase(known, at)
+    if rfm is None and last is None:
+        return None
+    if last is None or (after is not None and last <= after):
+        return 1
+    zone = version.program.timezone
+    days = (figures.day_of(at, zone) - figures.day_of(last, zone)).days
+    return days if rfm is None else 1 + sum([days <= threshold for threshold in rfm.recency_days])
+
+
+# points
+
+
+def _points(visit: Visit, version: Version, figure: Figure, at: Instant) -> Decimal | None:
+    point = _point(version, figure.point)
+    if point is None:
+        return None
+    if figure.name == "balance.active":
+        minor = sum([held.active for key, held in _ledgers(visit, version) if split_ledger_key(key)[0] == point.sid])
+    else:
+        until = LATEST if figure.within_us is None else at + figure.within_us
+        minor = sum([lot.remaining for lot in expiring(visit, version, point.sid, at, until)])
+    return Decimal(minor).scaleb(-point.scale)
+
+
+def _point(version: Version, sid: str | None) -> PointType | None:
+    return version.program.points[0] if sid is None else version.points.get(sid)
+
+
+def _ledgers(visit: Visit, version: Version) -> Iterable[tuple[str, Ledger]]:
+    membership = visit.profile.programs.get(version.program.program)
+    return () if membership is None else membership.ledgers.items()
+
+
+def expiring(visit: Visit, version: Version, sid: str, after: Instant, until: Instant) -> Iterator[Lot]:
+    """The active lots of a point type that expire after one instant, up to and including another. Opens no page for good."""
+    program = version.program.program
+    for key, held in _ledgers(visit, version):
+        if split_ledger_key(key)[0] != sid or not held.active:
+            continue
+        lots = held.look()
+        for page in held.pages:
+            if page.active and page.first_expiry <= until:
+                stored = visit.find(LotPage, page_key(visit.profile_id, program, key, page.number))
+                lots += as_renewed(page, stored.lots) if stored is not None else ()
+        for lot in lots:
+            if lot.active and lot.remaining and lot.expires_at is not None and after < lot.expires_at <= until:
+                yield lot
+
+
+# noting
+
+
+def note(visit: Visit, version: Version, at: Instant, record: Record) -> None:
+    """A record of the profile has come, that the program counts: its instant, and a visit or an event where it is one."""
+    asked = visit.programs.asked[version.program.program]
+    if not (asked.registration or (isinstance(record, Pixel) and (asked.visits or record.type in asked.pixels))):
+        return
+    engagement = visit.engagement(version.program.program)
+    known = engagement.figures
+    if asked.registration and (known.first_at is None or at < known.first_at):
+        known = structs.replace(known, first_at=at if known.first_at is not None else min(at, _first_known(visit.profile) or at))
+    if isinstance(record, Pixel):
+        if asked.visits:
+            known = figures.visited(known, at, version.program.timezone)
+        before = known.pixels.get(record.type)
+        if record.type in asked.pixels and (before is None or before[0] <= at):
+            told = _told(record) if record.type in asked.told else b""
+            known = structs.replace(known, pixels=known.pixels | {record.type: (at, told)})
+    if known is not engagement.figures:
+        engagement.figures = known
+        visit.touch()
+
+
+def _told(record: Pixel) -> bytes:
+    """What an event said, for who asks when it was not followed up; without its attributes, where these are large."""
+    facts = {"event_id": record.event_id, "type": record.type, "pixel": record.pixel, "application": record.application}
+    told = msgspec.json.encode(facts | {"attributes": record.attributes})
+    return told if len(told) <= _PIXEL_BYTES_MAX else msgspec.json.encode(facts)
+
+
+def bought(visit: Visit, version: Version, nano: int, at: Instant) -> None:
+    """A sale counts for the program, with so much gross (nano)."""
+    asked = visit.programs.asked[version.program.program]
+    engagement = visit.engagement(version.program.program)
+    before = visit.profile.settled_at - asked.keep_us
+    engagement.figures = figures.bought(engagement.figures, at, nano, before, version.program.timezone)
+
+
+def came_back(visit: Visit, version: Version, nano: int, whole: bool, at: Instant) -> None:
+    """So much of the sale of an instant came back; `whole`: nothing is left of it."""
+    engagement = visit.engagement(version.program.program)
+    engagement.figures = figures.came_back(engagement.figures, at, nano, whole, version.program.timezone)
+    visit.touch()
