@@ -11,7 +11,7 @@ import json
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -110,7 +110,7 @@ def _round(address: str, command: list[str], log: Path, ready: Sequence[Sent], b
 class Feeder:
     """`arrivals`: the broker's timestamp (ms) of each record that was fed live, by topic, partition and offset; `redemptions`: by id."""
 
-    def __init__(self, address: str, ready: Sequence[Sent]) -> None:
+    def __init__(self, address: str, ready: Iterable[Sent]) -> None:
         self.sent = 0
         self.arrivals: dict[tuple[str, int], dict[int, int]] = {}
         self.redemptions: dict[str, int] = {}
