@@ -18,6 +18,7 @@ from schemas.document import MAX_BYTES, Document, read_document, read_with_fault
 from schemas.program import Catalog, PointType, Program
 from schemas.program_faults import Fault, ProgramFileError
 from schemas.sections.codes import read_codes, read_referral
+from schemas.sections.doubts import doubts
 from schemas.sections.earning import read_earning
 from schemas.sections.head import read_head
 from schemas.sections.points import Calendar, read_points, warn_of
@@ -166,6 +167,9 @@ def _parse(document: Document) -> tuple[Program | None, list[Fault]]:
     reading.check_names()
     for index, key, reason in warn_of(points, earning):
         reading.warn(("points", str(index), key), reason)
+    if not reading.faults:
+        for path, reason in doubts(campaigns, points):
+            reading.warn(path, reason)
     program = Program(
         **head,
         points=points,

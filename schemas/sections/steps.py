@@ -57,7 +57,7 @@ class Steps:
 
     def read(self, owner: Section, key: str, depth: int = 0) -> tuple[Step, ...]:
         """A list of steps, empty where it was left out."""
-        if depth > MAX_NESTED:
+        if depth > MAX_NESTED and owner.has(key):
             owner.fault(key, f"must not be nested deeper than {MAX_NESTED}")
             return ()
         found: list[Step] = []

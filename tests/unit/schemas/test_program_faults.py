@@ -7,6 +7,11 @@ import pytest
 from schemas.program_file import Document, ProgramFileError, parse_program, read_document
 from tests.unit.schemas.shop import RULE, SCENARIO, SHOP, TIERS, faults
 
+RANGED: dict[str, Any] = {"promotions.0.points": {"min": "100", "max": "500"}, "scenarios": [SCENARIO]}
+NESTED: dict[str, Any] = {"if": {"member": "true"}, "then": ["join"]}
+for _ in range(16):
+    NESTED = {"if": {"member": "true"}, "then": [NESTED]}
+
 WRONG: list[tuple[dict[str, Any], str, str]] = [
     # the top
     ({"program": "Shop"}, "program", "must be 1 to 63 of a-z, 0-9 and -"),
@@ -139,7 +144,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"earning.0.limit": {"points": "0.5", "per": "day"}}, "earning.0.limit.points", "must have whole points"),
     ({"earning.0.priority": "first"}, "earning.0.priority", "must be a whole number"),
     ({"earning.0.exclusive": "maybe"}, "earning.0.exclusive", "must be true or false"),
-    # promotions, segments, scenarios, reminders, templates: not in force, and checked all the same
+    # promotions, segments, scenarios, reminders, templates
     ({"promotions.0.action": "give"}, "promotions.0.action", "must be accrue or redeem"),
     ({"promotions.0.points": {"min": "5", "max": "1"}}, "promotions.0.points.max", "must not be less than min"),
     ({"promotions.0.points": "0"}, "promotions.0.points", "must be more than 0"),
@@ -181,6 +186,59 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"templates.x": "{{ [1, 2] | random }}"}, "templates.x", "no filter is called random"),
     ({"templates.x": "{{ points "}, "templates.x", "must be a Jinja template"),
     ({"templates.x": "{% include 'y' %}"}, "templates.x", "must stand alone"),
+    (RANGED | {"scenarios.0.steps": [{"award": {"promotion": "hello", "points": "501"}}]}, "scenarios.0.steps.0.award.points", "must be 100 to 500, the range of hello, is 501"),
+    (RANGED | {"scenarios.0.steps": [{"award": {"promotion": "hello", "points": "99"}}]}, "scenarios.0.steps.0.award.points", "must be 100 to 500"),
+    (RANGED | {"scenarios.0.steps": [{"award": {"promotion": "hello"}}]}, "scenarios.0.steps.0.award.points", "must be given: hello has a range, 100 to 500"),
+    (RANGED | {"scenarios.0.steps": [{"limit": "5", "else": [{"award": {"promotion": "hello"}}]}]}, "scenarios.0.steps.0.else.0.award.points", "must be given"),
+    ({"scenarios": [SCENARIO | {"steps": [{"award": {"promotion": "hello", "points": "6"}}]}]}, "scenarios.0.steps.0.award.points", "must be 5, the fixed amount of hello, is 6"),
+    ({"scenarios": [SCENARIO | {"steps": [{"award": {"promotion": "hello", "points": "5.5"}}]}]}, "scenarios.0.steps.0.award.points", "must have whole points"),
+    ({"scenarios": [SCENARIO | {"steps": [{"redeem": {"promotion": "hello"}}]}]}, "scenarios.0.steps.0.redeem.promotion", "must be a promotion that can redeem: hello has action: accrue"),
+    ({"promotions.0.action": "redeem", "scenarios": [SCENARIO | {"steps": [{"award": {"promotion": "hello"}}]}]}, "scenarios.0.steps.0.award.promotion", "must be a promotion that can accrue"),
+    ({"promotions.0.action": "redeem", "scenarios": [SCENARIO | {"steps": [{"redeem": {"promotion": "hello", "once": "x"}}]}]}, "scenarios.0.steps.0.redeem.once", "is not a key"),
+    ({"promotions.0.action": "redeem", "promotions.0.expiration": "30 days"}, "promotions.0.expiration", "goes only with action: accrue"),
+    ({"scenarios": [SCENARIO | {"steps": [{"award": {"promotion": "hello", "subledger": "uk"}}]}]}, "scenarios.0.steps.0.award.subledger", "the program has no subledgers"),
+    ({"scenarios": [SCENARIO | {"steps": ["jion"]}]}, "scenarios.0.steps.0", "did you mean join?"),
+    ({"scenarios": [SCENARIO | {"steps": [{"wait": "1 day", "then": ["stop"]}]}]}, "scenarios.0.steps.0.then", "goes only with if and in_segment, not with wait"),
+    ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "noon"}]}]}, "scenarios.0.steps.0.wait_until", "must be a time (10:00)"),
+    ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "24:00"}]}]}, "scenarios.0.steps.0.wait_until", "must be a time of day"),
+    ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "2026-02-30"}]}]}, "scenarios.0.steps.0.wait_until", "must be a date that exists"),
+    ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "2026-12-24T10:00:00"}]}]}, "scenarios.0.steps.0.wait_until", "must have an offset"),
+    ({"scenarios": [SCENARIO | {"steps": [{"tag": []}]}]}, "scenarios.0.steps.0.tag", "must name at least one"),
+    ({"scenarios": [SCENARIO | {"steps": [{"tag": {}}]}]}, "scenarios.0.steps.0.tag", "must have add, remove or both"),
+    ({"scenarios": [SCENARIO | {"steps": [{"tag": {"add": "a", "remove": "a"}}]}]}, "scenarios.0.steps.0.tag.remove", "which add names"),
+    ({"scenarios": [SCENARIO | {"steps": [{"limit": "0"}]}]}, "scenarios.0.steps.0.limit", "must be a whole number, 1 to"),
+    ({"scenarios": [SCENARIO | {"steps": [{"split": []}]}]}, "scenarios.0.steps.0.split", "must list 1 to 100 branches"),
+    ({"scenarios": [SCENARIO | {"steps": [{"split": [{"name": "A"}, {"name": "A"}]}]}]}, "scenarios.0.steps.0.split.1.name", "must be another name"),
+    ({"scenarios": [SCENARIO | {"steps": [{"split": [{"name": "A", "weight": "0"}]}]}]}, "scenarios.0.steps.0.split.0.weight", "must be a whole number, 1 to"),
+    ({"scenarios": [SCENARIO | {"steps": [{"control_group": "100%"}]}]}, "scenarios.0.steps.0.control_group", "must be more than 0 and less than 1"),
+    ({"scenarios": [SCENARIO | {"steps": [{"control_group": "10"}]}]}, "scenarios.0.steps.0.control_group", "must be more than 0 and less than 1"),
+    ({"scenarios": [SCENARIO | {"steps": [{"in_segment": "old"}]}]}, "scenarios.0.steps.0.in_segment", "must be a segment of this program"),
+    ({"scenarios": [SCENARIO | {"steps": [{"in_segment": {"segment": "new"}}]}]}, "scenarios.0.steps.0.in_segment", "must be one value"),
+    ({"scenarios": [SCENARIO | {"steps": [{"notify": {"channel": [], "template": "thanks"}}]}]}, "scenarios.0.steps.0.notify.channel", "must name at least one"),
+    ({"scenarios": [SCENARIO | {"steps": [{"notify": {"channel": "sms", "template": "thanks", "quiet": {"from": "21:00", "until": "21:00"}}}]}]}, "scenarios.0.steps.0.notify.quiet.until", "must be another time than from"),
+    ({"scenarios": [SCENARIO | {"steps": [NESTED]}]}, "scenarios.0.steps" + ".0.then" * 17, "must not be nested deeper than 16"),
+    ({"scenarios": [SCENARIO | {"steps": ["join"] * 1_001}]}, "scenarios.0.steps", "must be at most 1000 steps"),
+    ({"scenarios": [SCENARIO | {"scenario": f"s{n}"} for n in range(201)]}, "scenarios", "must be at most 200 scenarios"),
+    ({"scenarios": [SCENARIO | {"trigger": "pixel"}]}, "scenarios.0.trigger", "which needs more"),
+    ({"scenarios": [SCENARIO | {"trigger": {"date": "receipt.closed_at"}}]}, "scenarios.0.trigger.date", "must be a field of the receipt's own"),
+    ({"scenarios": [SCENARIO | {"trigger": {"date": "12-24"}}]}, "scenarios.0.trigger.date", "must be"),
+    ({"scenarios": [SCENARIO | {"trigger": {"idle": {"since": "visit", "for": "0 days"}}}]}, "scenarios.0.trigger.idle.for", "must be longer than nothing"),
+    ({"scenarios": [SCENARIO | {"trigger": {"milestone": {"at": "0"}}}]}, "scenarios.0.trigger.milestone.at", "must be more than 0"),
+    ({"scenarios": [SCENARIO | {"trigger": {"entry": []}}]}, "scenarios.0.trigger.entry", "must name at least one"),
+    ({"tiers.definitions": TIERS, "scenarios": [SCENARIO | {"trigger": {"tier": "C"}}]}, "scenarios.0.trigger.tier", "must be a tier"),
+    ({"segments.0.where": {"sku": "A"}}, "segments.0.where.sku", "is not known here"),
+    ({"segments.0.where": {"attributes.color": "red"}}, "segments.0.where.attributes.color", "is not known here"),
+    ({"segments.0.where": {"any": [{"segment": "old"}]}}, "segments.0.where.any.0.segment", "must be a segment of this program"),
+    ({"reminders": [{"reminder": "r", "channel": "sms", "template": "thanks", "within": "0 days"}]}, "reminders.0.within", "must be longer than nothing"),
+    ({"reminders": [{"reminder": "r", "channel": "sms", "template": "thanks", "quiet": {"from": "21:00"}}]}, "reminders.0.quiet.until", "must be given"),
+    ({"codes": [{"code": "SPRING"}]}, "codes.0", "must have uses, per_profile or both"),
+    ({"codes": [{"code": "SPRING", "uses": "0"}]}, "codes.0.uses", "must be a whole number, 1 to"),
+    ({"referral": {"promotion": "hallo"}}, "referral.promotion", "must be a promotion of this program"),
+    (RANGED | {"referral": {"promotion": "hello"}}, "referral.points", "must be given"),
+    ({"referral": {"promotion": "hello", "final_after": "never"}}, "referral.final_after", "must be a length of time"),
+    ({"rfm": {"recency": ["90", "30"], "frequency": ["2"], "monetary": ["50"]}}, "rfm.recency", "must rise"),
+    ({"rfm": {"recency": ["90"], "frequency": ["2"]}}, "rfm.monetary", "must be given"),
+    ({"rfm": {"within": "12 hours", "recency": ["90"], "frequency": ["2"], "monetary": ["50"]}}, "rfm.within", "must be in whole days"),
 ]  # fmt: skip
 
 
@@ -201,6 +259,16 @@ def test_what_is_wrong_is_refused_by_path_and_reason_and_nothing_else_is(changes
         ({"tiers.definitions": [*TIERS, {"name": "A", "threshold": "3"}]}, {"tiers.definitions", "tiers.definitions.2.name"}),
         ({"points.1": {"sid": "pts"}}, {"points", "points.1.sid"}),
         ({"earning": [RULE, RULE]}, {"earning", "earning.1.rule"}),
+        ({"scenarios": [SCENARIO, SCENARIO]}, {"scenarios", "scenarios.1.scenario"}),
+        ({"codes": [{"code": "A", "uses": "1"}, {"code": "A", "uses": "2"}]}, {"codes", "codes.1.code"}),
+        (
+            {"segments": [{"segment": "new", "where": {"segment": "old"}}, {"segment": "old", "where": {"segment": "new"}}]},
+            {"segments.0.where", "segments.0.where.segment", "segments.1.where", "segments.1.where.segment"},
+        ),
+        (
+            {"segments": [{"segment": "new", "where": {"all": [{"not": {"segment": "new"}}]}}]},
+            {"segments.0.where", "segments.0.where.all.0.not.segment"},
+        ),
     ],
 )
 def test_a_fault_of_a_whole_list_names_the_list_and_the_item_that_breaks_it(changes: dict[str, Any], paths: set[str]) -> None:

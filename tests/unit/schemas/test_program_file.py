@@ -289,4 +289,4 @@ def test_club_yaml_loads(shared_checks: Path) -> None:
     assert club.points[0].ratio == Ratio(points_minor=100, money_nano=NANO)
     assert club.points[0].expiration == parse_schedule("never")
     assert club.not_in_force == ()
-    assert warnings(club) == []
+    assert [fault.path for fault in warnings(club)] == ["scenarios.0.steps.0.else.0", "scenarios.1.steps.0.else.0"]  # R023
