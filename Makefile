@@ -14,7 +14,7 @@ CHECKS ?= $(shell grep -ls '^tests:' docs/examples/*.yaml tests/checks/*.yaml ..
 COMPILED_TESTS := tests/compiled tests/checks/test_checks.py tests/golden tests/properties/test_state_machine.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-quick check lint types format kafka kafka-stop kafka-test chaos returns compile compiled-test wheel bench golden-update manifests picture lock clean
+.PHONY: help install demo test test-quick seeded-bugs check lint types format kafka kafka-stop kafka-test chaos returns compile compiled-test wheel bench golden-update manifests picture lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,11 +64,14 @@ wheel: $(VENV)/.installed-dev ## likewise as a wheel in dist/, for an image of o
 
 # -- test --------------------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.installed-dev ## all tests but the real-Kafka suite, lint and types included
-	@$(BIN)/python -m pytest -m "not kafka" -n $(JOBS) $(ARGS)
+test: $(VENV)/.installed-dev ## all tests but the real-Kafka suite and the seeded bugs, lint and types included
+	@$(BIN)/python -m pytest -m "not kafka and not seeded" -n $(JOBS) $(ARGS)
 
 test-quick: $(VENV)/.installed-dev ## likewise without the slow ones
-	@$(BIN)/python -m pytest -m "not kafka and not slow" -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -m "not kafka and not seeded and not slow" -n $(JOBS) $(ARGS)
+
+seeded-bugs: $(VENV)/.installed-dev ## the tests of the tests: a product that is slightly wrong must be found out
+	@$(BIN)/python -m pytest -m seeded -n $(JOBS) $(ARGS)
 
 kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, rebalances, exact counts
 	@$(BIN)/python -m pytest -m kafka $(ARGS)

@@ -57,6 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     here = f"which this machine lacks: {', '.join(missing)}" if missing else "which this machine has"
     terminalreporter.section("left out")
     terminalreporter.line(f"The real-Kafka suite. `make kafka-test` runs it; it needs Java 17 and Maven, {here}.")
+    if "not seeded" in str(config.option.markexpr):
+        terminalreporter.line("The seeded bugs, which test these tests. `make seeded-bugs` runs them.")
 
 
 @pytest.fixture(scope="session")

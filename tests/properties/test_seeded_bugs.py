@@ -335,6 +335,7 @@ def seeded(bug: Bug) -> Iterator[None]:
         function.__code__ = right
 
 
+@pytest.mark.seeded
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS, ids=[bug.name for bug in BUGS])
 def test_a_seeded_bug_is_found(bug: Bug) -> None:
