@@ -1,0 +1,126 @@
+"""What is wrong with a template, before it is ever rendered: every name in it that does not exist, and what has no place in a short text.
+
+Other templates, macros, blocks and loops that call themselves have none: with them nobody could say how much a template does. Nor may a
+template give another meaning to one of the variables, or take a whole profile where it wants a field of it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
+
+from schemas.program_faults import did_you_mean
+from schemas.template_sandbox import BOUNDED, Sandbox
+from schemas.templates import EXPIRING, PARTS, Template, path_of
+
+_NEED_A_PART: Final = frozenset({"profile", "trigger", "entry"})
+_HELPERS: Final = frozenset({"range", "dict", "namespace", "joiner", "cycler"})
+_NO_PLACE: Final = (
+    nodes.Include,
+    nodes.Import,
+    nodes.FromImport,
+    nodes.Extends,
+    nodes.Block,
+    nodes.Macro,
+    nodes.CallBlock,
+    nodes.ScopedEvalContextModifier,
+)
+_environment: Final = Sandbox(html=False)
+_FILTERS: Final = frozenset(_environment.filters) - {BOUNDED}
+_TESTS: Final = frozenset(_environment.tests)
+
+
+def faults_of(text: str) -> Iterator[str]:
+    """What is wrong with a template, each as a sentence; with the line of the template, where it has several."""
+    lines = text.count("\n")
+    try:
+        tree = _environment.parse(text)
+    except TemplateSyntaxError as error:
+        yield f"must be a Jinja template: {error.message}{_in(error.lineno, lines)}"
+        return
+    found = False
+    for line, reason in sorted({*_names(tree), *_places(tree), *_variables(tree)}):
+        found = True
+        yield f"{reason}{_in(line, lines)}"
+    if not found:
+        try:
+            Template(text).compile()
+        except TemplateError as error:
+            yield f"must be a Jinja template: {error.message}"
+
+
+def _in(line: int, lines: int) -> str:
+    return f", in its line {line}" if lines else ""
+
+
+def _names(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    known: tuple[tuple[Any, str, frozenset[str]], ...] = ((nodes.Filter, "filter", _FILTERS), (nodes.Test, "test", _TESTS))
+    for kind, what, names in known:
+        for node in list(tree.find_all(kind)):
+            if node.name not in names:
+                yield (
+                    node.lineno,
+                    f"must use filters and tests that there are; no {what} is called {node.name}{did_you_mean(node.name, names)}",
+                )
+                node.name = "string"  # there is a filter and a test of this name: the search for variables wants one
+    for name in meta.find_undeclared_variables(tree) - PARTS.keys() - _HELPERS:
+        line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
+        yield line, f"must use variables that there are; none is called {name}{did_you_mean(name, PARTS)}"
+
+
+def _places(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    for node in tree.find_all(_NO_PLACE):
+        what = "another template" if isinstance(node, _NO_PLACE[:4]) else "a block, a macro or `autoescape`"
+        yield node.lineno, f"must stand alone, takes in {what}"
+    for loop in tree.find_all(nodes.For):
+        if loop.recursive:
+            yield loop.lineno, "must not have a loop that calls itself"
+    for name in tree.find_all(nodes.Name):
+        if name.ctx != "load" and (name.name in PARTS or name.name.startswith("_")):
+            yield name.lineno, f"must not give another meaning to {name.name}"
+    for part in tree.find_all(nodes.Getattr):
+        if part.attr.startswith("_"):
+            yield part.lineno, f"must use what there is; nothing is called {part.attr}"
+
+
+def _variables(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """Parts that a variable does not have, and variables without the part that they need."""
+    inner: set[int] = set()  # what only begins a longer name
+    called = {id(call.node) for call in tree.find_all(nodes.Call)}
+    for node in (each for each in _all(tree) if isinstance(each, (nodes.Getattr, nodes.Getitem, nodes.Name))):
+        if id(node) in inner:
+            continue
+        path = path_of(node)
+        if path is not None:
+            below: nodes.Node = node
+            while isinstance(below, (nodes.Getattr, nodes.Getitem)):
+                below = below.node
+                inner.add(id(below))
+            yield from _of_path(node, path, is_called=id(node) in called)
+
+
+def _of_path(node: nodes.Node, path: str, *, is_called: bool) -> Iterator[tuple[int, str]]:
+    variable, *parts = path.split(".")
+    if is_called and isinstance(node, nodes.Getattr):
+        parts = parts[:-1]  # `points.strip()`: the last is no part of it
+    if variable == EXPIRING:
+        if parts or not is_called:
+            yield node.lineno, f"must call {EXPIRING}(program, point, days, limit, order)"
+        return
+    known = PARTS[variable]
+    if not parts:
+        if variable in _NEED_A_PART:
+            yield node.lineno, f"must say what of {variable} it means, like {variable}.{_EXAMPLES[variable]}"
+    elif known is not None and (parts[0] not in known or parts[1:]):
+        hint = did_you_mean(parts[0], known) or (f"; it has {', '.join(sorted(known))}" if known else "")
+        yield node.lineno, f"must use variables that there are; {variable} has no {'.'.join(parts)}{hint}"
+
+
+_EXAMPLES: Final = {"profile": "first_name", "trigger": "milestone", "entry": "points"}
+
+
+def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Every node, the outer ones first."""
+    for child in node.iter_child_nodes():
+        yield child
+        yield from _all(child)

@@ -1,0 +1,279 @@
+"""Templates: texts for people, in sandboxed Jinja. What is wrong with one, and what one says of what is so.
+
+A template is compiled once for a version of a program. On the way each of the variables of CONTRACT (`profile.first_name`, `tier.name`) becomes
+one question to whoever knows: so a rendering reckons nothing that it does not print, and what it asked for is what it used, word for word.
+A template that fails (`TemplateFailedError`) says so without a word of what it was about.
+
+A text for an e-mail is HTML, and values are escaped in it; every other channel gets plain text. Control characters and line breaks
+inside a value never reach a person. Nothing random is let in: the same facts give the same bytes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from re import compile as pattern
+from typing import Any, Final, Protocol
+
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
+
+from schemas.template_sandbox import BOUNDED, ITEMS_MAX, TEXT_MAX, Nothing, Sandbox, TooMuch, shown
+
+EXPIRING: Final = "loyalty_expiration_points"
+PARTS: Final[dict[str, frozenset[str] | None]] = {
+    "profile": None, "trigger": None, "entry": None, "lots": frozenset(), "points": frozenset(), "expires_at": frozenset(),
+    "expires_on": frozenset(), EXPIRING: frozenset(),
+    "balance": frozenset({
+        "active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid", "debt", "lifetime",
+    }),
+    "tier": frozenset({"name", "qualifying_points", "next_review_at", "points_to_next", "points_to_keep"}),
+    "program": frozenset({"name", "program", "title", "description", "timezone", "environment", "currency"}),
+}  # fmt: skip
+"""Every variable, and its parts where these are known beforehand."""
+_HTML_CHANNELS: Final = frozenset({"email", "e-mail", "mail"})
+_UNSEEN: Final = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSEEN_IN_VALUES: Final = pattern("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+_USE: Final = "_use"
+_plain: Final = Sandbox(html=False)
+_html: Final = Sandbox(html=True)
+
+
+class TemplateFailedError(Exception):
+    """A template that could not be rendered: what went wrong, and nothing of the person."""
+
+
+class Knows(Protocol):
+    """Whoever knows the facts: `part` is what follows the first dot (`first_name`), empty for the variable alone. None: it is not there."""
+
+    def fact(self, variable: str, part: str) -> Any: ...
+
+    def expiring(self, program: str, point: str, days: int, limit: int, order: str) -> Sequence[Mapping[str, Any]]: ...
+
+
+class Rendered:
+    """A text, and the variables that it used, as text, by the names by which it used them."""
+
+    __slots__ = ("text", "variables")
+
+    def __init__(self, text: str, variables: dict[str, str]) -> None:
+        self.text = text
+        self.variables = variables
+
+
+class Template:
+    """One template of one version of a program; it has no faults. Compiled for each kind of channel when it is first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """All that it may ask for, in whichever branch: `points`, `trigger.pixel.attributes.city`."""
+        asked = _Asks(_plain)
+        asked.visit(_plain.parse(self.text))
+        return frozenset(asked.paths)
+
+    def compile(self) -> None:
+        """Raises Jinja's `TemplateError` where it cannot be."""
+        _ = self._as_text
+
+    @cached_property
+    def _as_text(self) -> Any:
+        return _compiled(_plain, self.text)
+
+    @cached_property
+    def _as_html(self) -> Any:
+        return _compiled(_html, self.text)
+
+    def render(self, facts: Knows, channel: str) -> Rendered:
+        """Raises `TemplateFailedError`, and what `facts` raises."""
+        compiled = self._as_html if channel in _HTML_CHANNELS else self._as_text
+        uses = _Uses(facts)
+        pieces: list[str] = []
+        left = TEXT_MAX
+        try:
+            for piece in compiled.root_render_func(compiled.new_context({_USE: uses})):
+                left -= len(piece)
+                if left < 0:
+                    raise TooMuch("the text is longer than 16 KiB")
+                pieces.append(piece)
+        except Exception as error:  # noqa: BLE001  whatever a template does wrong concerns itself alone
+            if uses.failed is not None:
+                raise uses.failed from None  # not the template's fault
+            raise TemplateFailedError(_told(error)) from None
+        if uses.failed is not None:
+            raise uses.failed  # Jinja took it for something that is not there
+        text = _UNSEEN.sub("", "".join(pieces))
+        variables = {name: text_of(value) for name, value in uses.used.items()}
+        if len(text.encode()) + sum([len(value.encode()) for value in variables.values()]) > 2 * TEXT_MAX:
+            raise TemplateFailedError("what it made, with the variables that it used, is longer than 32 KiB")
+        return Rendered(text, variables)
+
+
+def text_of(value: Any) -> str:
+    """A value as `variables` tells it."""
+    return str(shown(value))
+
+
+def _told(error: Exception) -> str:
+    """Never what the exception says: a value of the person may stand in it."""
+    if isinstance(error, TooMuch):
+        return str(error)
+    if isinstance(error, ZeroDivisionError):
+        return "it divides by zero"
+    return f"it failed ({type(error).__name__})"
+
+
+class _Uses:
+    """What one rendering asks for, and its loops as they run."""
+
+    for_templates = True
+
+    def __init__(self, facts: Knows) -> None:
+        self._facts = facts
+        self._left = ITEMS_MAX
+        self.used: dict[str, Any] = {}
+        self.failed: Exception | None = None
+
+    def __getitem__(self, path: str) -> Any:
+        if path in self.used:
+            found = self.used[path]
+        else:
+            variable, _, part = path.partition(".")
+            found = self._ask(variable, part)
+            if variable == "lots":
+                return [_Item(self, f"lots.{number}", item) for number, item in enumerate(found)]
+            self.used[path] = found = _clean(found)
+        return Nothing(name=path) if found is None else found
+
+    def _ask(self, variable: str, part: str) -> Any:
+        try:
+            return self._facts.fact(variable, part)
+        except Exception as error:
+            self.failed = error
+            raise
+
+    def expiring(self, program: Any, point: Any, days: Any, limit: Any = 1, order: Any = "asc") -> "list[_Item]":
+        if order not in ("asc", "desc"):
+            raise ValueError("the order is asc or desc")
+        days, limit = min(max(int(days), 0), 36_500), min(max(int(limit), 0), 100)
+        try:
+            found = self._facts.expiring(str(program), str(point), days, limit, order)
+        except Exception as error:
+            self.failed = error
+            raise
+        return [_Item(self, f"{EXPIRING}.{number}", item) for number, item in enumerate(found)]
+
+    def each(self, values: Any) -> Iterator[Any]:
+        """A loop over the values, counted with all others of the rendering."""
+        for value in values:
+            self._left -= 1
+            if self._left < 0:
+                raise TooMuch("its loops run more than 1,000 times")
+            yield value
+
+
+class _Item:
+    """A lot, as a template sees it; what is asked of it is noted."""
+
+    for_templates = True
+    __slots__ = ("_item", "_path", "_uses")
+
+    def __init__(self, uses: _Uses, path: str, item: Mapping[str, Any]) -> None:
+        self._uses, self._path, self._item = uses, path, item
+
+    def __getitem__(self, part: str) -> Any:
+        part = part.lower() if isinstance(part, str) else part
+        if part not in self._item:
+            raise KeyError(part)
+        found = self._uses.used[f"{self._path}.{part}"] = _clean(self._item[part])
+        return Nothing(name=part) if found is None else found
+
+    def __str__(self) -> str:
+        return str(self["amount"])
+
+
+def _clean(value: Any) -> Any:
+    """A value without what only harms: in a text to a person a line break of a value says something that nobody wrote."""
+    if isinstance(value, str):
+        return value if value.isprintable() else _UNSEEN_IN_VALUES.sub(" ", value).strip()
+    if isinstance(value, dict):
+        return {str(key): _clean(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(inner) for inner in value]
+    return value
+
+
+class _Asks(NodeTransformer):
+    """Puts a question in the place of every variable with its parts, and a count into every loop."""
+
+    def __init__(self, environment: Sandbox) -> None:
+        self._environment = environment
+        self.paths: set[str] = set()
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802  Jinja's own way to name them
+        return self._asked(node) or node
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
+        return self._asked(node) or self.generic_visit(node)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        return self._asked(node) or self.generic_visit(node)
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        called = node.node
+        if isinstance(called, nodes.Name) and called.name == EXPIRING:
+            self.paths.add(EXPIRING)
+            node.node = nodes.Getattr(nodes.Name(_USE, "load", lineno=node.lineno), "expiring", "load", lineno=node.lineno)
+        elif isinstance(called, nodes.Getattr):
+            called.node = self.visit(called.node)  # what is called is no part of the variable
+        node.args = [self.visit(each) for each in node.args]
+        node.kwargs = [self.visit(each) for each in node.kwargs]
+        return node
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        each = nodes.Getattr(nodes.Name(_USE, "load", lineno=node.lineno), "each", "load", lineno=node.lineno)
+        node.iter = nodes.Call(each, [node.iter], [], None, None, lineno=node.lineno)
+        return node
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        return self._bounded(self.generic_visit(node), node.lineno)
+
+    def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.filter = self._bounded(node.filter, node.lineno)
+        return node
+
+    def _bounded(self, node: Any, lineno: int) -> nodes.Filter:
+        return nodes.Filter(node, BOUNDED, [], [], None, None, lineno=lineno, environment=self._environment)
+
+    def _asked(self, node: nodes.Node) -> nodes.Node | None:
+        path = path_of(node)
+        if path is None:
+            return None
+        self.paths.add(path)
+        use = nodes.Name(_USE, "load", lineno=node.lineno)
+        return nodes.Getitem(use, nodes.Const(path, lineno=node.lineno), "load", lineno=node.lineno)
+
+
+def path_of(node: nodes.Node) -> str | None:
+    """`profile.address.city`, also where it is written `profile["address"].city`; None where it is no variable of ours."""
+    parts: list[str] = []
+    while not isinstance(node, nodes.Name):
+        if isinstance(node, nodes.Getattr):
+            parts.append(node.attr)
+        elif isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const) and isinstance(node.arg.value, str):
+            parts.append(node.arg.value)
+        else:
+            return None
+        node = node.node
+    if node.ctx != "load" or node.name not in PARTS:
+        return None
+    return ".".join([node.name, *reversed(parts)])
+
+
+def _compiled(environment: Sandbox, text: str) -> Any:
+    tree = environment.parse(text)
+    _Asks(environment).visit(tree)
+    tree.set_environment(environment)
+    return environment.from_string(tree)
