@@ -181,8 +181,8 @@ class _Item:
     def __init__(self, uses: _Uses, path: str, item: Mapping[str, Any]) -> None:
         self._uses, self._path, self._item = uses, path, item
 
-    def __getitem__(self, part: str) -> Any:
-        part = part.lower() if isinstance(part, str) else part
+    def __getitem__(self, part: object) -> Any:
+        part = str(part).lower()
         if part not in self._item:
             raise KeyError(part)
         found = self._uses.used[f"{self._path}.{part}"] = _clean(self._item[part])
