@@ -23,6 +23,11 @@ def dead_timer(profile_id: str, refused: Refused) -> Effect:
     return Effect(DEAD_LETTERS, profile_id, letter)
 
 
+def failed_template(profile_id: str, message: str) -> Effect:
+    """A text that could not be made for a profile; what it should have told has happened all the same."""
+    return dead_timer(profile_id, Refused("template-failed", message))
+
+
 def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
     value, encoded = incoming.value, []
     truncated = refused.reason == "too-large"

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from agents.asked import Asked, Watch
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
+from schemas.templates import Template
 from tables.earning import Rulebook
 from tables.facts import asked_fields
 from tables.ladder import Ladder
@@ -29,6 +30,11 @@ class Version:
         self.counts_everybody = program.membership.consent is None and program.membership.join != "explicit"
         self.watch = Watch(program)
         self.notes_purchases = asked.purchases
+        self._templates = {name: Template(text) for name, text in program.campaigns.templates.items()}
+
+    def template(self, name: str) -> Template:
+        """One of its templates; each is compiled when it is first rendered."""
+        return self._templates[name]
 
 
 class Programs:

@@ -102,6 +102,19 @@ def open_for_spending(ledger: Ledger, points: int, key: Callable[[Lot], Key], fe
         open_where(ledger, lambda page, first=first: page is first, fetch)  # type: ignore[misc]
 
 
+def open_first(ledger: Ledger, count: int, key: Callable[[Lot], Key], fetch: Fetch) -> None:
+    """Enough pages for the first so many active lots in spending order."""
+    while ledger.pages:
+        pages = [page for page in ledger.pages if page.active]
+        if not pages:
+            return
+        first = min(pages, key=lambda page: _bound(page, key))
+        bound = _bound(first, key)
+        if len([lot for lot in ledger.lots if lot.active and lot.remaining and key(lot) < bound]) >= count:
+            return
+        open_where(ledger, lambda page, first=first: page is first, fetch)  # type: ignore[misc]
+
+
 def _bound(page: PageRef, key: Callable[[Lot], Key]) -> Key:
     """No lot of the page comes before this one in spending order."""
     expires_at = None if page.first_expiry == _NEVER else page.first_expiry
