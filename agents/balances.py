@@ -11,7 +11,8 @@ from schemas.amounts import format_points
 from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
 from schemas.instants import format_instant
 from schemas.program import PointType
-from tables.state import Ledger, Membership, Profile, ledger_key, split_ledger_key
+from tables.ledger_keys import ledger_key, split_ledger_key
+from tables.state import Ledger, Membership, Profile
 from tables.table import Table
 
 

@@ -33,6 +33,7 @@ from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
 from schemas.topics import REPLIES
+from tables.drafts import draft_of
 from tables.pages import HEAD_MAX, NAMED_MAX
 from tables.state import Profile
 from tables.store import DamagedError
@@ -92,7 +93,7 @@ class Core:
             claims.on_request(table, message, arrived_at, self.programs.remember_us, outbox)
         elif isinstance(message, Reply):
             profile = table.profile(message.profile_id)
-            draft = Profile(message.at) if profile is None else profile.draft()
+            draft = Profile(message.at) if profile is None else draft_of(profile)
             cause: Cause = {"topic": REPLIES, "kind": message.kind}
             visit = Visit(self.programs, table, message.profile_id, draft, cause, message.at, arrived_at, settle)
             released = claims.on_reply(visit, message)
@@ -111,7 +112,9 @@ class Core:
                 record = known[2]
             else:
                 record = records.decode(incoming.topic, incoming.value)
-            if isinstance(record, (Request, Reply, Order)):
+            if type(record) is not Sale and isinstance(
+                record, (Request, Reply, Order)
+            ):  # a sale, as most are, is soon told apart
                 if isinstance(record, Order):
                     self._check_route(incoming, record.profile_id)
                 self._on_message(table, record, incoming.arrived_at, outbox)
@@ -176,7 +179,14 @@ class Core:
                     f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state"
                 )
             visit = Visit(
-                self.programs, table, profile_id, profile.draft(), {"timer": "tick", "due_at": format_instant(at)}, at, at, settle
+                self.programs,
+                table,
+                profile_id,
+                draft_of(profile),
+                {"timer": "tick", "due_at": format_instant(at)},
+                at,
+                at,
+                settle,
             )
             try:
                 settle(visit, due_at)
@@ -201,9 +211,9 @@ class Core:
             self._decoded = None
             return None
         self._decoded = (incoming.topic, incoming.value, record)
-        if isinstance(record, Order):
-            return None
-        return record.closed_at if type(record) is Sale else records.event_time(record)
+        if type(record) is Sale:
+            return record.closed_at
+        return None if isinstance(record, Order) else records.event_time(record)
 
     def _check_route(self, incoming: Incoming, profile_id: str) -> None:
         wrong, partition = self._route(profile_id)
@@ -240,7 +250,7 @@ class Core:
             if isinstance(record, ProfileRecord) and record.kind == "erase":
                 return DUPLICATE
             raise Refused("erased", "")  # said in full where it becomes a dead letter
-        profile = Profile(EARLIEST) if known is None else known.draft()  # no record has settled it yet, nor does one that waits
+        profile = Profile(EARLIEST) if known is None else draft_of(known)  # no record has settled it yet, nor does one that waits
         visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), at, incoming.arrived_at, settle)
         if profile.stopped is not None:
             outcome = stopped.wait(visit, record, incoming)
@@ -270,7 +280,7 @@ class Core:
         profile = table.profile(profile_id) if come else None
         if profile is None or not profile.parked:
             return
-        draft = profile.draft()
+        draft = draft_of(profile)
         waiting = parking.take(draft, *come)
         if waiting:
             reckon(draft)  # their deadlines have gone with them
@@ -290,7 +300,7 @@ class Core:
         if order.kind == "stop":
             self._stop(table, order.profile_id, profile.settled_at, outbox, stopped.ORDERED)
             return
-        draft = profile.draft()
+        draft = draft_of(profile)
         waiting = stopped.release(draft)
         table.put_profile(order.profile_id, draft)
         outbox.counts[("profile-released",)] += 1

@@ -19,8 +19,9 @@ from schemas.program import PointType, Rule
 from schemas.records import Sale
 from schemas.schedules import Schedule
 from tables import ledger
+from tables.ledger_keys import ledger_key
 from tables.lots import next_at
-from tables.state import Lot, ledger_key
+from tables.state import Lot
 
 LOT_ID_DIGITS = 16
 
@@ -92,7 +93,7 @@ def credit(
     alike = single or len({(lot.legal_entity, lot.description) for lot in lots}) == 1
     held = membership.ledgers.get(ledger_key(point.sid, subledger)) or visit.head(program, point.sid, subledger)
     accrued = ledger.accrue(held, lots)
-    if held.lots_count > visit.programs.head_lots:
+    if accrued.held > visit.programs.head_lots:
         visit.grown = True
     visit.say(
         program,

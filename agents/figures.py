@@ -28,8 +28,9 @@ from schemas.program import PointType
 from schemas.records import Pixel, Record
 from tables import figures
 from tables.engagement import Figures
+from tables.ledger_keys import split_ledger_key
 from tables.pages import as_renewed
-from tables.state import Ledger, Lot, LotPage, Profile, split_ledger_key
+from tables.state import Ledger, Lot, LotPage, Profile
 from tables.table import page_key
 from tables.timelines import value_at
 

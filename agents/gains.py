@@ -17,8 +17,9 @@ from tables import limits, tiers
 from tables.basis import Basis
 from tables.earning import Award
 from tables.facts import Situation
+from tables.ledger_keys import ledger_key
 from tables.rounding import apportion
-from tables.state import Earned, Saw, ledger_key
+from tables.state import Earned, Saw
 from tables.timelines import fields_at
 
 

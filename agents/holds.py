@@ -15,7 +15,8 @@ from schemas.events import Cause
 from schemas.instants import Instant, format_instant
 from tables import ledger
 from tables.ledger import GivenBack
-from tables.state import Profile, Redemption, ledger_key
+from tables.ledger_keys import ledger_key
+from tables.state import Profile, Redemption
 from tables.table import redemption_key
 
 

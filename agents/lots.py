@@ -13,8 +13,9 @@ from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
 from tables import ledger
+from tables.ledger_keys import split_ledger_key
 from tables.lots import next_at
-from tables.state import Lot, Profile, split_ledger_key
+from tables.state import Lot, Profile
 
 
 def due(profile: Profile) -> Iterator[Due]:

@@ -20,9 +20,9 @@ from schemas.events import Cause, LedgerEntry
 from schemas.instants import Instant
 from schemas.program import PointType
 from tables import ledger, limits, pages
+from tables.ledger_keys import ledger_key
 from tables.limits import Room
 from tables.lots import spending_key
-from tables.state import ledger_key
 
 GIVEN: Final = "given"
 TAKEN: Final = "taken"

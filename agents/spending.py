@@ -17,9 +17,10 @@ from schemas.instants import LATEST, Instant
 from schemas.program import PointType
 from schemas.schedules import parse_duration
 from tables import ledger, pages
+from tables.ledger_keys import ledger_key
 from tables.lots import spending_key
 from tables.spending import Declined, Wanted, points_named, points_taken
-from tables.state import Ledger, Lot, Membership, Redemption, ledger_key
+from tables.state import Ledger, Lot, Membership, Redemption
 
 HOLDS_MAX: Final = 1_000
 """Of one profile in one program at a time: they stand in its record, which must stay small."""

@@ -28,7 +28,8 @@ from schemas.outcomes import Refused
 from tables import tiers
 from tables.basis import Basis
 from tables.ladder import Ladder
-from tables.state import Lot, Membership, TierState, ledger_key
+from tables.ledger_keys import ledger_key
+from tables.state import Lot, Membership, TierState
 
 _LARGE: Final = COUNTED_MAX // 10
 """Of so large amounts at one instant, several may be put together."""

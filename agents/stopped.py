@@ -13,6 +13,7 @@ from agents.visit import Visit
 from schemas.instants import LATEST, Instant
 from schemas.outcomes import Refused
 from schemas.records import Record, fingerprint
+from tables.drafts import draft_of
 from tables.state import Parked, Profile
 
 _WAITS: Final = b"s"
@@ -22,7 +23,7 @@ ORDERED: Final = "ordered"
 
 def stop(profile: Profile | None, at: Instant, why: str) -> Profile:
     """The profile as it was before the exception, or as it is, stopped."""
-    stopped = Profile(at) if profile is None else profile.draft()
+    stopped = Profile(at) if profile is None else draft_of(profile)
     stopped.stopped = why
     return stopped
 

@@ -11,8 +11,9 @@ from agents.visit import Visit
 from schemas.instants import Instant
 from schemas.program import PointType
 from tables import ledger, pages
+from tables.ledger_keys import ledger_key
 from tables.lots import spending_key
-from tables.state import Earned, Ledger, ledger_key
+from tables.state import Earned, Ledger
 
 
 def take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Instant) -> Earned:

@@ -21,7 +21,8 @@ from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, REQUESTS, TIER_CHANGES
 from tables import pages
 from tables.engagement import Engagement
-from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot, ledger_key
+from tables.ledger_keys import ledger_key
+from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot
 from tables.store import DamagedError
 from tables.table import Kept, Table, lot_key, page_key
 

@@ -8,7 +8,6 @@ digits of other scripts) is refused, so that every reader of a record reads the 
 
 import re
 from decimal import Decimal
-from functools import lru_cache
 from typing import Final
 
 from schemas.instants import shown
@@ -27,6 +26,9 @@ _PER_POINT: Final[tuple[int, ...]] = tuple(10**scale for scale in range(10))
 INT_END: Final = 10**12
 _SMALL_END: Final = 4_096
 _SMALL: Final = tuple([str(number) for number in range(_SMALL_END)])
+_TEXTS_MAX: Final = 65_536
+_texts: Final[dict[str, int]] = {}
+"""Decimals that were read lately, in nano."""
 
 
 def parse_decimal(value: object) -> int:
@@ -75,9 +77,13 @@ def format_nano(nano: int, decimals: int = 0) -> str:
     return f"-{text}" if nano < 0 else text
 
 
-@lru_cache(maxsize=65_536)
 def parse_text(text: str) -> int:
-    """Nano of a decimal given as text: the cached heart of `parse_decimal`."""
+    """Nano of a decimal given as text: the heart of `parse_decimal`. Prices come again and again, so what was read is kept for a while."""
+    nano = _texts.get(text)
+    return _read_text(text) if nano is None else nano
+
+
+def _read_text(text: str) -> int:
     found = _DECIMAL.fullmatch(text)
     if found is None:
         raise ValueError(f"must be a decimal like 12.50, is {shown(text)}")
@@ -85,7 +91,12 @@ def parse_text(text: str) -> int:
     nano = int(whole) * NANO
     if fraction is not None:
         nano += int(fraction.ljust(9, "0"))
-    return -nano if sign else nano
+    if sign:
+        nano = -nano
+    if len(_texts) >= _TEXTS_MAX:
+        _texts.clear()
+    _texts[text] = nano
+    return nano
 
 
 def _kind(value: object) -> str:

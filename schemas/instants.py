@@ -35,6 +35,14 @@ _RFC_3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2}))?"
 )
 _TWO_DIGITS: Final = tuple([f"{number:02d}" for number in range(60)])
+_SECOND_TEXTS: Final = tuple([f"{number:02d}Z" for number in range(60)])
+_SECONDS: Final = {text: number * SECOND_US for number, text in enumerate(_SECOND_TEXTS)}
+
+_MINUTES_MAX: Final = 4_096
+_minutes: Final[dict[str, Instant]] = {}
+"""The minutes that were read last, as texts like `2024-10-12T07:20:`: records come roughly in order of time."""
+_minute_texts: Final[dict[int, str]] = {}
+"""Likewise those that were written last, by their number since 1970."""
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
@@ -43,6 +51,9 @@ def parse_instant(text: str) -> Instant:
 
     A leap second (23:59:60 UTC) is the first instant after it, as in POSIX time.
     """
+    known, second_us = _minutes.get(text[:17]), _SECONDS.get(text[17:])
+    if known is not None and second_us is not None:
+        return known + second_us  # what is asked below has been asked of this minute
     if (
         len(text) == 20
         and text[4] == "-"
@@ -54,7 +65,11 @@ def parse_instant(text: str) -> Instant:
     ):
         try:
             since = datetime.fromisoformat(text[:19]) - _EPOCH_NAIVE  # the form that nearly all times have
-            return (since.days * 86_400 + since.seconds) * SECOND_US
+            at = (since.days * 86_400 + since.seconds) * SECOND_US
+            if len(_minutes) >= _MINUTES_MAX:
+                _minutes.clear()
+            _minutes[text[:17]] = at - at % MINUTE_US
+            return at
         except ValueError:
             pass  # a leap second, or something wrong: said below
     found = _RFC_3339.fullmatch(text)
@@ -86,17 +101,27 @@ def parse_instant(text: str) -> Instant:
     return at
 
 
-@lru_cache(maxsize=65_536)
 def format_instant(at: Instant) -> str:
     """RFC 3339 in UTC with `Z`; a fraction only where there is one, without trailing zeros."""
-    day, rest = divmod(at, DAY_US)
-    minute, rest = divmod(rest, MINUTE_US)
-    second, fraction = divmod(rest, SECOND_US)
-    hour, minute = divmod(minute, 60)
-    text = f"{_day_text(day)}{_TWO_DIGITS[hour]}:{_TWO_DIGITS[minute]}:{_TWO_DIGITS[second]}"
-    if fraction:
-        return f"{text}.{fraction:06d}".rstrip("0") + "Z"
-    return text + "Z"
+    rest = at % MINUTE_US
+    minute = at // MINUTE_US
+    text = _minute_texts.get(minute)
+    if text is None:
+        text = _minute_text(minute)
+    fraction = rest % SECOND_US
+    text += _SECOND_TEXTS[rest // SECOND_US]
+    return f"{text[:-1]}.{fraction:06d}".rstrip("0") + "Z" if fraction else text
+
+
+def _minute_text(minute: int) -> str:
+    """A minute since 1970, with the colon before its seconds."""
+    day, rest = divmod(minute, 24 * 60)
+    hour, rest = divmod(rest, 60)
+    text = f"{_day_text(day)}{_TWO_DIGITS[hour]}:{_TWO_DIGITS[rest]}:"
+    if len(_minute_texts) >= _MINUTES_MAX:
+        _minute_texts.clear()
+    _minute_texts[minute] = text
+    return text
 
 
 @lru_cache(maxsize=4_096)

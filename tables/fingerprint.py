@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.instants import Instant
+from tables.drafts import close_ledger, draft_of
 from tables.pages import open_all
 from tables.state import Lot, LotPage, PageRef, Profile
 from tables.store import Store
@@ -67,13 +68,13 @@ def together(fingerprints: Iterable[Fingerprint]) -> Fingerprint:
 
 def _whole(store: Store, profile_id: str, profile: Profile) -> Profile:
     """The profile with the lots of its pages among its own, in one order."""
-    whole = profile.draft()
+    whole = draft_of(profile)
     for name, membership in whole.programs.items():
         for ledger_key, ledger in membership.ledgers.items():
             open_all(ledger, _fetch(store, profile_id, name, ledger_key))
             ledger.lots.sort(key=lambda lot: lot.lot_id)
             ledger.pages_made = 0
-            ledger.close()
+            close_ledger(ledger)
     return whole
 
 

@@ -14,6 +14,7 @@ from schemas.amounts import POINTS_MINOR_MAX
 from schemas.instants import LATEST, Instant
 from schemas.outcomes import Refused
 from tables.books import InvariantViolated, check, check_lots, require
+from tables.drafts import add
 from tables.lots import SpendOrder, spending_order
 from tables.pages import renewed
 from tables.state import Ledger, Lot, PageRef
@@ -23,9 +24,15 @@ Parts = tuple[tuple[Lot, int], ...]
 Move = TypeVar("Move")
 
 
-class Accrued(Struct, gc=False, frozen=True):
-    issued: int
-    debt_paid: int
+class Accrued:
+    """`held`: how many open lots lie in the ledger's own record now."""
+
+    __slots__ = ("debt_paid", "held", "issued")
+
+    def __init__(self, issued: int, debt_paid: int, held: int) -> None:
+        self.issued = issued
+        self.debt_paid = debt_paid
+        self.held = held
 
 
 class Activated(Struct, gc=False, frozen=True):
@@ -72,23 +79,26 @@ def accrue(ledger: Ledger, lots: Sequence[Lot]) -> Accrued:
     Raises `Refused` with `invalid-field` where the ledger would hold more than `POINTS_MINOR_MAX`.
     """
     debt_before, issued_before = ledger.debt, ledger.issued
+    issued_now = issued_before
+    held = 0
     for lot in lots:
         issued = lot.issued
         if issued <= 0 or lot.remaining != issued:
             raise InvariantViolated(f"a new lot holds what it issues: {lot!r}")
-        ledger.issued += issued
-        if ledger.issued > POINTS_MINOR_MAX:
+        issued_now += issued
+        if issued_now > POINTS_MINOR_MAX:
             raise Refused("invalid-field", "these are more points than a ledger can hold", "lines")
+        ledger.issued = issued_now
         if lot.active:
             ledger.active += issued
             if debt_before:
                 lot = _pay_debt(ledger, lot)
         else:
             ledger.pending += issued
-        if lot.remaining:
-            ledger.add(lot)
+        if not debt_before or lot.remaining:
+            held = add(ledger, lot)
     check(ledger)
-    return Accrued(ledger.issued - issued_before, debt_before - ledger.debt)
+    return Accrued(issued_now - issued_before, debt_before - ledger.debt if debt_before else 0, held)
 
 
 def activate(ledger: Ledger, lot: Lot) -> Activated:

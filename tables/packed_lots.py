@@ -30,13 +30,15 @@ def elements(packed: Raw) -> bytes:
     return bytes(view[_header_bytes(view[0]) :])
 
 
-def added(packed: Raw, element: bytes) -> Raw:
-    """The same with one element more."""
-    view = memoryview(packed)
-    first = view[0]
+def added(packed: Raw, element: bytes) -> tuple[int, Raw]:
+    """The same with one element more, and how many there are then."""
+    stored = bytes(packed)
+    first = stored[0]
     if _SHORT <= first < _SHORT | _SHORT_MAX:
-        return Raw(b"".join((_SHORT_HEADERS[first - _SHORT + 1], view[1:], element)))
-    return Raw(b"".join((_header(count(packed) + 1), elements(packed), element)))
+        number = first - _SHORT + 1
+        return number, Raw(_SHORT_HEADERS[number] + stored[1:] + element)
+    number = count(packed) + 1
+    return number, Raw(_header(number) + stored[_header_bytes(first) :] + element)
 
 
 def listed(number: int, rest: bytes) -> bytes:

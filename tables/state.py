@@ -4,10 +4,9 @@ Pure values; how they are stored is `stored.py`. A profile record holds only wha
 lots that are used up live under keys of their own, so the hot record stays small. Nothing here decides anything: how a balance
 may change is `ledger.py`.
 
-Whoever changes a profile works on a `draft` and puts it back whole, so that an exception half-way changes nothing.
+Whoever changes a profile works on a draft (`drafts.py`) and puts it back whole, so that an exception half-way changes nothing.
 """
 
-from copy import copy
 from typing import Any, Final
 
 import msgspec
@@ -44,7 +43,6 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
     line_id: str | None = None
 
 
-_ENCODER: Final = msgspec.msgpack.Encoder()
 _LOT_LISTS: Final = msgspec.msgpack.Decoder(list[Lot])
 
 
@@ -79,8 +77,8 @@ class Ledger(Struct, gc=False, array_like=True):
     A ledger of few open lots has no pages. `pages` and `renewed` are never changed in place; `renewed` are the times in which
     something renewed it again and again (sliding expiry, `timelines.py`).
 
-    The lots lie here as they are stored (`packed`) until somebody looks at them: most records only add one, and that costs the
-    same whatever lies there already. `opened` are the lots of a draft that somebody has looked at; a table holds none of these.
+    The lots lie here as they are stored (`packed`) until somebody looks at them: most records only add one (`drafts.add`), and that
+    costs the same whatever lies there already. `opened` are the lots of a draft that somebody has looked at; a table holds none of these.
     """
 
     active: int = 0
@@ -118,24 +116,6 @@ class Ledger(Struct, gc=False, array_like=True):
     def look(self) -> list[Lot]:
         """The open lots, for those who change nothing."""
         return _LOT_LISTS.decode(self.packed) if self.opened is None else self.opened.copy()
-
-    def add(self, lot: Lot) -> None:
-        """One more open lot, behind the others."""
-        if self.opened is None:
-            self.packed = packed_lots.added(self.packed, _ENCODER.encode(lot))
-        else:
-            self.opened.append(lot)
-
-    def close(self) -> None:
-        """Put the lots back as they are stored."""
-        if self.opened is not None:
-            self.packed, self.opened = Raw(_ENCODER.encode(self.opened)), None
-
-    def draft(self) -> "Ledger":
-        draft = copy(self)
-        if draft.opened is not None:
-            draft.opened = draft.opened.copy()
-        return draft
 
 
 class Past(Struct, gc=False, array_like=True, frozen=True):
@@ -188,13 +168,6 @@ class Membership(Struct, gc=False, array_like=True):
     usage: dict[str, int] = {}
     holds: dict[str, Instant] = {}
 
-    def draft(self) -> "Membership":
-        draft = copy(self)
-        draft.ledgers = {key: ledger.draft() for key, ledger in self.ledgers.items()}
-        draft.tiers = self.tiers.copy()
-        draft.usage = self.usage.copy()
-        return draft
-
 
 class Parked(Struct, gc=False, array_like=True, frozen=True):
     """A record that waits, as it came, until `until`, for `waits_for` (a receipt's key, or what its reaction says).
@@ -233,19 +206,6 @@ class Profile(Struct, gc=False, array_like=True):
     registered_at: TimeLine = ()
     erased_at: Instant | None = None
     engagements: dict[str, Engagement] = {}
-
-    def draft(self) -> "Profile":
-        draft = copy(self)
-        if self.engagements:
-            draft.engagements = {name: copy(engagement) for name, engagement in self.engagements.items()}
-        draft.programs = {name: membership.draft() for name, membership in self.programs.items()}
-        return draft
-
-    def close(self) -> None:
-        """Nobody looks at the lots any more: they lie in their ledgers as they are stored."""
-        for membership in self.programs.values():
-            for ledger in membership.ledgers.values():
-                ledger.close()
 
 
 class Earned(Struct, gc=False, array_like=True, frozen=True):
@@ -368,13 +328,3 @@ class Redemption(Struct, gc=False, array_like=True, frozen=True):
 
 Remembered = Receipt | LotPage | UsedLot | Seen | Redemption | Claim
 """What has a key of its own beside the profile."""
-
-
-def ledger_key(point: str, subledger: str) -> str:
-    return f"{point}/{subledger}" if subledger else point
-
-
-def split_ledger_key(key: str) -> tuple[str, str]:
-    """(point, subledger); a point's sid never holds a slash."""
-    point, _, subledger = key.partition("/")
-    return point, subledger

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
+from tables.drafts import close
 from tables.pages import as_renewed
 from tables.state import (
     Claim,
@@ -184,7 +185,7 @@ class Table:
         first = profile_id not in self._due_now  # from now on the store's index is not asked about this profile
         if first:
             self._due_stored[profile_id] = _due_at(self.profile(profile_id))
-        profile.close()
+        close(profile)
         self._profiles[profile_id] = profile
         due_at = _due_at(profile)
         if first or due_at != self._due_now[profile_id]:

@@ -17,7 +17,8 @@ from schemas.instants import DAY_US, Instant
 from schemas.program import Catalog
 from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
-from tables.state import Ledger, Lot, Profile, split_ledger_key
+from tables.ledger_keys import split_ledger_key
+from tables.state import Ledger, Lot, Profile
 from tables.table import Table
 
 PROFILES_A_LOOK: Final = 100

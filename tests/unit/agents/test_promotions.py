@@ -13,6 +13,7 @@ from schemas.campaigns import Promotion
 from schemas.events import LedgerEntry
 from schemas.instants import parse_instant
 from schemas.schedules import parse_schedule
+from tables.drafts import draft_of
 from tables.state import Profile
 from tests.unit.agents.scene import Scene, moment
 
@@ -30,7 +31,7 @@ class Giving:
     def step(self, day: float, points: int, promotion: Promotion = GIFT, about: str = "1", **more: Any) -> promotions.Result:
         at = parse_instant(moment(day))
         known = self.scene.table.profile("p1")
-        profile = Profile(at) if known is None else known.draft()
+        profile = Profile(at) if known is None else draft_of(known)
         visit = Visit(self.scene.core.programs, self.scene.table, "p1", profile, {"kind": "test"}, at, at, settle)
         version = self.scene.core.programs.version("club", at)
         assert version is not None

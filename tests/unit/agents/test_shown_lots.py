@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from agents.shown_lots import ShownLots
 from schemas.program import PointType
 from schemas.program_file import build_catalog, read_document
+from tables.drafts import add, close_ledger, draft_of_ledger
 from tables.state import Ledger, Lot
 
 PLACE = ("p1", "club", "pts")
@@ -47,22 +48,22 @@ CHANGES = st.lists(
 def test_it_is_told_as_if_afresh(changes: list[tuple[str, Lot, int]]) -> None:
     shown, ledger = ShownLots(), Ledger()
     for what, lot, number in changes:
-        ledger = ledger.draft()
+        ledger = draft_of_ledger(ledger)
         if what == "add":
-            ledger.add(lot)
+            add(ledger, lot)
         elif what == "drop" and ledger.lots:
             ledger.lots.pop(0)
         elif what == "use" and ledger.lots:
             ledger.lots[-1] = msgspec.structs.replace(ledger.lots[-1], remaining=5)
-        ledger.close()
+        close_ledger(ledger)
         assert shown.show(PLACE, ledger, POINTS[number]) == ShownLots().show(PLACE, ledger, POINTS[number])
 
 
 def test_what_it_keeps_is_bounded() -> None:
     shown, ledger = ShownLots(at_most_bytes=10_000), Ledger()
     for number in range(500):
-        ledger = ledger.draft()
-        ledger.add(Lot(f"{number:04d}", 10, 10, True, number, None, None))
+        ledger = draft_of_ledger(ledger)
+        add(ledger, Lot(f"{number:04d}", 10, 10, True, number, None, None))
         shown.show(("p", "club", str(number)), ledger, POINTS[0])
     kept = [*shown._young.values(), *shown._old.values()]
     assert len(kept) < 100

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tables.drafts import add
 from tables.fingerprint import Fingerprint, fingerprint, together
 from tables.memory import MemoryStore
 from tables.rocks import RocksStore
@@ -118,6 +119,6 @@ def test_a_page_that_is_missing_is_said() -> None:
 def test_a_lot_is_part_of_it() -> None:
     lot = Lot("L1", 5, 5, True, 7, None, None)
     ledger = Ledger(active=5, issued=5)
-    ledger.add(lot)
+    add(ledger, lot)
     with_lot = encode(Profile(7, None, None, {"club": Membership(7, 1, 1, {"pts": ledger})}))
     assert of(STATES | {b"pann": with_lot}) != of(STATES)

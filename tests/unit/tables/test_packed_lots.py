@@ -5,6 +5,7 @@ import pytest
 from msgspec import Raw
 
 from tables import packed_lots
+from tables.drafts import add, close_ledger, draft_of_ledger
 from tables.state import Ledger, Lot
 
 BORDERS = [0, 1, 14, 15, 16, 17, 65_534, 65_535, 65_536]
@@ -14,7 +15,8 @@ BORDERS = [0, 1, 14, 15, 16, 17, 65_534, 65_535, 65_536]
 def test_one_more_reads_as_if_encoded_whole(length: int) -> None:
     packed = Raw(msgspec.msgpack.encode([7] * length))
     assert packed_lots.count(packed) == length
-    longer = packed_lots.added(packed, msgspec.msgpack.encode(8))
+    number, longer = packed_lots.added(packed, msgspec.msgpack.encode(8))
+    assert number == packed_lots.count(longer) == length + 1
     assert bytes(longer) == msgspec.msgpack.encode([7] * length + [8])
 
 
@@ -25,23 +27,23 @@ def lot(number: int) -> Lot:
 def test_a_lot_is_added_without_a_look_at_the_others_and_with_one_alike() -> None:
     unseen, seen = Ledger(), Ledger()
     for number in range(40):
-        unseen.add(lot(number))
+        add(unseen, lot(number))
         assert seen.lots == seen.lots
-        seen.add(lot(number))
+        assert add(seen, lot(number)) == number + 1
     assert unseen.opened is None
     assert unseen.lots_count == seen.lots_count == 40
-    seen.close()
+    close_ledger(seen)
     assert bytes(seen.packed) == bytes(unseen.packed)
     assert seen == unseen
 
 
 def test_a_look_opens_nothing_and_a_draft_is_apart() -> None:
     ledger = Ledger()
-    ledger.add(lot(1))
+    add(ledger, lot(1))
     assert ledger.look() == [lot(1)]
     assert ledger.opened is None
-    draft = ledger.draft()
+    draft = draft_of_ledger(ledger)
     draft.lots.append(lot(2))
-    again = draft.draft()
+    again = draft_of_ledger(draft)
     again.lots.pop()
     assert (ledger.lots_count, draft.lots_count, again.lots_count) == (1, 2, 1)
