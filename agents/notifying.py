@@ -8,7 +8,6 @@ is a dead letter of its own, without a word of the person; whatever else happens
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,7 @@ from agents.template_facts import Occasion, TemplateFacts
 from agents.visit import Visit
 from schemas.campaigns import Notify, Quiet, Reminder
 from schemas.events import Cause, Notification
-from schemas.instants import Instant, add_days, format_instant, from_local, to_local, zone
+from schemas.instants import Instant, format_instant, next_time_of_day, to_local, zone
 from schemas.templates import TemplateFailedError
 from schemas.topics import NOTIFICATIONS
 from tables.state import Profile
@@ -142,21 +141,3 @@ def quiet_until(quiet: Quiet, at: Instant, place: ZoneInfo) -> Instant | None:
     elif quiet.until_minute <= minute < quiet.from_minute:
         return None
     return next_time_of_day(quiet.until_minute, at + 1, place)
-
-
-def next_time_of_day(minute: int, at: Instant, place: ZoneInfo) -> Instant:
-    """The first instant from `at` on at which the clocks of a place show so many minutes since midnight.
-
-    Where a clock change skips that time, it is as long after the change; where it comes twice, the first.
-    """
-    day = to_local(at, place).date()
-    found = _shown_on(day, minute, place)
-    for ahead in (1, 2):  # where it has passed, or the place leaves a day out
-        if found >= at:
-            break
-        found = _shown_on(add_days(day, ahead), minute, place)
-    return found
-
-
-def _shown_on(day: date, minute: int, place: ZoneInfo) -> Instant:
-    return from_local(datetime(day.year, day.month, day.day, minute // 60, minute % 60), place)

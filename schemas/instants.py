@@ -289,6 +289,24 @@ def days_before(at: Instant, zone: ZoneInfo, days: int) -> Instant:
     return from_local(datetime.combine(add_days(local.date(), -days), local.time()), zone)
 
 
+def next_time_of_day(minute: int, at: Instant, place: ZoneInfo) -> Instant:
+    """The first instant from `at` on at which the clocks of a place show so many minutes since midnight.
+
+    Where a clock change skips that time, it is as long after the change; where it comes twice, the first.
+    """
+    day = to_local(at, place).date()
+    found = _shown_on(day, minute, place)
+    for ahead in (1, 2):  # where it has passed, or the place leaves a day out
+        if found >= at:
+            break
+        found = _shown_on(add_days(day, ahead), minute, place)
+    return found
+
+
+def _shown_on(day: date, minute: int, place: ZoneInfo) -> Instant:
+    return from_local(datetime(day.year, day.month, day.day, minute // 60, minute % 60), place)
+
+
 @lru_cache(maxsize=4_096)
 def _plain_start(day: date, zone: ZoneInfo) -> Instant | None:
     """The first instant of a day in which no clock is changed; None for any other."""
