@@ -16,8 +16,9 @@ from schemas.instants import Instant, days_before, format_instant, to_local
 from schemas.program import PointType
 from schemas.template_sandbox import Amount
 from tables import pages
+from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import spending_key
-from tables.state import Ledger, Lot, Membership, ledger_key, split_ledger_key
+from tables.state import Ledger, Lot, Membership
 from tables.timelines import field_at, value_at
 
 LOTS_MAX: Final = 100
