@@ -1,7 +1,7 @@
 """The engine: joins reader, agents, take-over and commit cycle in one event loop.
 
     given       the reader is assigned partitions -> `taking_over` recovers them -> `hand_over` -> the reader reads on
-    working     the reader fetches -> an agent applies slice by slice -> ticks, as time comes -> `_keep` commits a cycle
+    working     the reader fetches -> an agent applies slice by slice, ticks piece by piece between -> `_keep` commits a cycle
     taken away  `let_go`: a take-over is cancelled, what was applied is committed, or dropped where it is too late -> all is closed
     ended       asked to: the reader leaves the group through `let_go`; on a fault: without committing, with the first reason
 
@@ -90,6 +90,7 @@ class Engine:
         self._assignment = 0
         self._group: Any = None
         self._uncommitted = self._failures = 0
+        self._tick_goes_on = False
         self._threads = ThreadPoolExecutor(3, "engine")
 
     # life
@@ -103,7 +104,7 @@ class Engine:
         self._reader.start()
         if self._standby is not None:
             self._standby.start()
-        timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._clock, self._looks)]
+        timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._ticking, self._clock, self._looks)]
         await self._ended.wait()
         self._loop.call_later(
             _END_SECONDS, self._pulse.end, "stuck", f"the broker was not left within {_END_SECONDS:.0f} s: ending"
@@ -139,15 +140,35 @@ class Engine:
             started = time.monotonic()
             try:
                 async with self._turn:
-                    self._tick_what_is_ready()
                     await self._keep()
                     if self._programs is not None and self._programs.newer and self.said is None:
                         self._programs.bring_up(self._partitions.values())
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
             await asyncio.sleep(max(period - (time.monotonic() - started), 0.005))
-            while self._reader.behind and time.monotonic() - started < period * _WHILE_BEHIND:  # noqa: ASYNC110  # it is a length of time
+            while self._is_long(time.monotonic() - started, period):  # noqa: ASYNC110  # it is a length of time
                 await asyncio.sleep(period / 4)
+
+    def _is_long(self, seconds: float, period: float) -> bool:
+        """Whether this cycle is to go on: not where a long tick goes beside, for whose sake records should not wait."""
+        return self._reader.behind and not self._tick_goes_on and seconds < period * _WHILE_BEHIND
+
+    async def _ticking(self) -> None:
+        """The ticks that are ready, a piece of one partition's after the other, each in a turn of its own: whatever is due at one
+        instant, records come in between.
+        """
+        while True:
+            goes_on = False
+            try:
+                for number in [*self._partitions]:
+                    async with self._turn:
+                        goes_on |= self._tick_a_piece(number)
+                    await asyncio.sleep(0)
+            except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
+                self.end(told(error))
+            self._tick_goes_on = goes_on
+            if not goes_on or self._is_full:
+                await asyncio.sleep(self._settings.cycle_ms / 4_000)
 
     async def _clock(self) -> None:
         """Notes ends for ticks, and watches that things get on."""
@@ -205,7 +226,7 @@ class Engine:
                     partition.apply(fetched.topic, messages)
                     self.applied += len(messages)
                     self._uncommitted += weight(messages)
-                    if self._uncommitted >= self._settings.cycle_weight:
+                    if self._is_full:
                         await self._keep()
                 await asyncio.sleep(0)
             for number, end in fetched.ends.items():
@@ -223,20 +244,27 @@ class Engine:
             return None
         return self._partitions.get(number)
 
-    def _tick_what_is_ready(self) -> None:
-        for partition in self._partitions.values():
-            at = self._ticks.ready(partition)
-            if at is None or self._uncommitted >= self._settings.cycle_weight:
-                continue
-            try:
-                done = partition.tick(at, self._settings.tick_piece)
-            except (DamagedError, StateFormatError) as error:
-                self._distrust(partition.number, error)
-                return
-            if done:
-                self._ticks.done(partition)
-            elif partition.dirty:
-                self._uncommitted += self._settings.tick_piece
+    def _tick_a_piece(self, number: int) -> bool:
+        """Whether the tick of that partition goes on after this."""
+        partition = self._partitions.get(number)
+        at = None if partition is None or self._is_full or self.said is not None else self._ticks.ready(partition)
+        if partition is None or at is None:
+            return self._tick_goes_on and self._is_full
+        try:
+            done = partition.tick(at, self._settings.tick_piece)
+        except (DamagedError, StateFormatError) as error:
+            self._distrust(number, error)
+            return False
+        if done:
+            self._ticks.done(partition)
+        elif partition.dirty:
+            self._uncommitted += self._settings.tick_piece
+        return not done
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether the cycle weighs as much as it may."""
+        return self._uncommitted >= self._settings.cycle_weight
 
     def _distrust(self, number: int, error: Exception) -> None:
         """What lies here of a partition cannot be read: nothing of the cycle counts, and recovery sees to it. Nothing may come between."""

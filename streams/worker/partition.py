@@ -96,7 +96,11 @@ class Partition:
         if not self.reactions.is_due(at):
             self.position.tick = at
             return True
-        self.steps.append(Tick(at, at_most))
+        last = self.steps[-1] if self.steps else None
+        if isinstance(last, Tick) and last.at == at:
+            last.at_most += at_most  # one piece of so many
+        else:
+            self.steps.append(Tick(at, at_most))
         done = self.reactions.tick(at, at_most)
         self.applied += at_most
         if done:

@@ -35,7 +35,7 @@ class WorkerSettings:
     slice_records: int = 250
     poll_records: int = 2_000
     tick_ms: int = 1_000
-    tick_piece: int = 500
+    tick_piece: int = 100
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 12_000
     stuck_ms: int = 60_000
