@@ -1,32 +1,113 @@
 """Campaigns: where scenarios, segments and reminders meet everything else that happens at a profile. The seam, and nothing else.
 
 `after_record` is called after the reaction to a record, `after_timer` after a timer that said something, `due` and `fire` are their timers.
-Each costs one comparison where no program has any of them. The rules are in `scenarios`, `segments` and `reminders`.
+Each costs one comparison where no program has any of them. The order is that of decision 0014: a record's own effect, then the record as a
+happening, then each entry and tier change in order of `sequence`, those included that scenarios make; then what all of it has changed.
 """
 
 from collections.abc import Iterable, Iterator
 
+from agents import runs, triggers
 from agents.due import Due
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.instants import Instant
-from schemas.records import Record
+from schemas.events import LedgerEntry
+from schemas.instants import Instant, parse_instant
+from schemas.outcomes import APPLIED, NOT_A_MEMBER
+from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
 from tables.state import Profile
+
+_SETS_OFF = frozenset({APPLIED, NOT_A_MEMBER})
 
 
 def after_record(visit: Visit, record: Record, versions: list[Version], outcome: str) -> str:
     """What the record sets off, and what the entries that it made set off; the outcome of the record after that."""
+    if isinstance(record, ProfileRecord) and record.kind == "erase":
+        if visit.heard:
+            visit.heard.clear()  # what the erasure says sets nothing off
+        return outcome
+    if outcome in _SETS_OFF and isinstance(record, (Sale, Cancel, Pixel, ProfileRecord)) and _of_record(visit, record, versions):
+        outcome = APPLIED
+    _listen(visit)
     return outcome
 
 
 def after_timer(visit: Visit, at: Instant) -> None:
     """What the entries of a timer set off."""
+    _listen(visit)
+
+
+def answered(visit: Visit, program: str, asked: str, granted: int) -> bool:
+    """The key that owns a count has answered what a run has asked: `granted` is how much it gets. False: no run waits for that."""
+    if not runs.answered(visit, program, asked, granted):
+        return False
+    _listen(visit)
+    visit.settle_to(visit.profile.settled_at)
+    return True
 
 
 def due(profile: Profile) -> Iterator[Due]:
     """Runs that wake, time triggers, reminders."""
-    return iter(())
+    if profile.engagements:
+        yield from runs.due(profile)
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
+    """One of them. What falls due by it is found by the queue itself."""
+    if due.key == runs.KEY:
+        runs.wake(visit, due)
     return ()
+
+
+def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, versions: list[Version]) -> bool:
+    """The record itself, for the programs that it counts for, in order of name. Returns whether anybody entered."""
+    entered, hearing = False, visit.hearing
+    if hearing is None:
+        return False
+    if isinstance(record, ProfileRecord):
+        for version in _of_profile(visit, record):
+            entered = triggers.of_fields(visit, version, record.updated_at) or entered
+        return entered
+    for version in versions:
+        name = version.program.program
+        if not version.playbook.waiting or not hearing.sets_off_in(name):
+            continue
+        if isinstance(record, Sale):
+            entered = triggers.of_sale(visit, version, record) or entered
+        elif isinstance(record, Cancel):
+            entered = triggers.of_cancel(visit, version, record) or entered
+        else:
+            entered = triggers.of_pixel(visit, version, record) or entered
+            entered = triggers.of_fields(visit, version, record.occurred_at) or entered
+    return entered
+
+
+def _of_profile(visit: Visit, record: ProfileRecord) -> Iterator[Version]:
+    """A profile is of no program: its record is heard by those that count its application, or by all (live) ones."""
+    programs = visit.programs
+    for name in programs.of_nobody() if record.application is None else programs.of_application(record.application):
+        version = programs.version(name, record.updated_at)
+        if version is not None:
+            yield version
+
+
+def _listen(visit: Visit) -> None:
+    """Each entry and tier change in its order; what scenarios make by it comes behind."""
+    hearing, heard = visit.hearing, visit.heard
+    if hearing is None or not heard:
+        return
+    programs = visit.programs
+    for said in heard:  # it grows meanwhile
+        name = said.program
+        if name not in programs.listening:
+            continue
+        before = hearing.active_before(said) if isinstance(said, LedgerEntry) and name in programs.with_milestones else 0
+        version = programs.version(name, parse_instant(said.occurred_at))
+        if version is None or not version.playbook.waiting:
+            continue
+        maker, depth = hearing.maker_of(said)
+        if isinstance(said, LedgerEntry):
+            triggers.of_entry(visit, version, said, before, maker, depth)
+        else:
+            triggers.of_tier(visit, version, said, maker, depth)
+    heard.clear()

@@ -58,6 +58,8 @@ def wait(visit: Visit, version: Version, incoming: Incoming, key: bytes, content
     until = incoming.arrived_at + program.park_us
     name = waits_for(program.program)
     park(visit, incoming, name, until, b"%b\x00%b" % (name, key), content)
+    if visit.hearing is not None:
+        visit.hearing.held_back = (*visit.hearing.held_back, program.program)
     return True
 
 

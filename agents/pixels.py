@@ -52,7 +52,7 @@ def on_pixel(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Ver
 
 def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Version]) -> str:
     """A pixel that waited for its profile to join, or to consent; one that has not waited is a duplicate. It may have to wait on."""
-    outcome = DUPLICATE
+    counted: list[str] = []
     for version in versions:
         key = _waiting_key(visit, record, version)
         waits = visit.find(Seen, key)
@@ -62,10 +62,12 @@ def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list
             visit.settle_to(record.occurred_at)
             visit.forget(key)
             _act(visit, record, version)
-            outcome = APPLIED
+            counted.append(version.program.program)
         else:
             consent.wait(visit, version, incoming, _identity(visit, record), fingerprint(record))
-    return outcome
+    if visit.hearing is not None:
+        visit.hearing.sets_off = counted
+    return APPLIED if counted else DUPLICATE
 
 
 def _identity(visit: Visit, record: Pixel) -> bytes:

@@ -124,6 +124,10 @@ def _erase(visit: Visit, record: ProfileRecord) -> str:
     profile.fields = {}
     profile.registered_at = ()
     profile.parked = ()
+    for program, engagement in sorted(profile.engagements.items()):
+        for run in engagement.runs:
+            visit.count(("scenario", program, run.scenario, _ERASED))
+    profile.engagements = {}
     profile.erased_at = at
     visit.touch()
     visit.due_by(at)  # nothing is due any more: reckoned anew

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 
 from agents.asked import Asked, Watch
+from agents.plans import playbook_of
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
 from schemas.templates import Template
@@ -27,6 +28,7 @@ class Version:
         self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
         self.asked_fields = asked_fields(program)
+        self.playbook = playbook_of(program)
         self.counts_everybody = program.membership.consent is None and program.membership.join != "explicit"
         self.watch = Watch(program)
         self.notes_purchases = asked.purchases
@@ -55,6 +57,12 @@ class Programs:
         self.claims = any(program.receipts == "claimed" for found in catalog.programs.values() for program in found)
         self.campaigning = any(asked.anything for asked in self.asked.values()) or any(
             not program.campaigns.idle for found in catalog.programs.values() for program in found
+        )
+        self.listening = frozenset(
+            [name for name, found in self._versions.items() if any(version.playbook.waiting for version in found)]
+        )
+        self.with_milestones = frozenset(
+            [name for name, found in self._versions.items() if any(version.playbook.milestones for version in found)]
         )
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():

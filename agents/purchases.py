@@ -40,6 +40,9 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     if known is not None:
         _check_same_place(sale, known)
     visit.settle_to(sale.closed_at)
+    if known is not None and visit.hearing is not None:  # it set scenarios off when it was closed first, where it counted
+        waited = [version for version in versions if consent.waiting_mark(version, known.revision) in known.seen]
+        visit.hearing.sets_off = [version.program.program for version in waited]
     kept = {} if known is None else take_all_back(visit, known, sale)
     earned: list[Earned] = []
     saw: list[Saw] = []
@@ -83,6 +86,8 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
     if not waited:
         return DUPLICATE
     visit.settle_to(sale.closed_at)
+    if visit.hearing is not None:
+        visit.hearing.sets_off = [version.program.program for version in waited]
     judged = _bases(sale, waited)
     rest = sale
     if known.returned:

@@ -35,6 +35,7 @@ _TIMERS: Final = (
     Timers(campaigns.due, campaigns.fire),
     Timers(parking.due, parking.fire),
 )
+_CAMPAIGNS: Final = frozenset({SCENARIO, REMINDER})
 _FIRE: Final = {
     ACTIVATION: lots.fire,
     HOLD: holds.fire,
@@ -55,22 +56,35 @@ def settle(visit: Visit, until: Instant) -> None:
         for key, held in membership.ledgers.items():
             if held.pages:
                 pages.open_due(held, until, visit.fetch(program, key))
-    waiting = [due for due in _all_due(profile) if due.at <= until]
-    heapify(waiting)
+    waiting = _due_by(profile, until)
     visit.brought.clear()  # what stands there is in the profile already
     while waiting:
         due = heappop(waiting)
         profile.settled_at = max(profile.settled_at, due.at)
+        said = -1
+        if due.kind in _CAMPAIGNS:
+            said, profile.due_at = len(visit.effects), None
         for brought in _FIRE[due.kind](visit, due):
             if brought[0] <= until:
                 heappush(waiting, brought)
-        if visit.heard:
+        if visit.heard or said >= 0:
+            if said < 0:
+                said, profile.due_at = len(visit.effects), None
             campaigns.after_timer(visit, due.at)
+            if len(visit.effects) > said or (profile.due_at is not None and profile.due_at <= until):
+                waiting = _due_by(profile, until)  # a campaign may have moved anything, and brought anything
+                visit.brought.clear()
         for brought in visit.brought:
             if brought[0] <= until:
                 heappush(waiting, brought)
         visit.brought.clear()
     reckon(profile)
+
+
+def _due_by(profile: Profile, until: Instant) -> list[Due]:
+    waiting = [due for due in _all_due(profile) if due.at <= until]
+    heapify(waiting)
+    return waiting
 
 
 def reckon(profile: Profile) -> None:

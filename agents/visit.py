@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from agents.due import Due
 from agents.entry_views import balance_view, cause_text, lot_view
+from agents.hearing import Hearing
 from agents.outbox import Effect, Outbox
 from agents.programs import Programs, Version
 from schemas.amounts import format_points
@@ -44,6 +45,7 @@ class Visit:
         "grown",
         "happened_at",
         "heard",
+        "hearing",
         "messages",
         "profile",
         "profile_id",
@@ -80,9 +82,8 @@ class Visit:
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
         self.brought: list[Due] = []  # timers that were set while others fired; the queue takes them
         self.messages: list[Effect] = []
-        self.heard: list[LedgerEntry | TierChange] | None = (
-            [] if programs.campaigning else None
-        )  # for scenarios (`agents.campaigns`)
+        self.hearing = Hearing(profile, table.profile(profile_id)) if programs.campaigning else None  # for `agents.campaigns`
+        self.heard = None if self.hearing is None else self.hearing.heard
         self.grown = False  # a ledger may hold more open lots than its own record should
         self._table = table
         self._settle = settle

@@ -61,6 +61,11 @@ def to_minor(nano: int, scale: int) -> int:
     return minor
 
 
+def minor_of(text: str) -> int:
+    """What `format_points` made of minor units, back again."""
+    return int(text.replace(".", ""))
+
+
 def format_points(minor: int, scale: int) -> str:
     """Points as text with exactly `scale` decimals and no exponent: 254 at scale 2 is `2.54`."""
     if scale == 0:

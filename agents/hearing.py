@@ -1,0 +1,53 @@
+"""Hearing: what scenarios need to know of a visit beside the entries that it says: who made which, and what was there before.
+
+One a visit, and none where no program campaigns. It decides nothing.
+"""
+
+from schemas.amounts import minor_of
+from schemas.events import LedgerEntry, TierChange
+from tables.state import Profile, TimeLine, ledger_key
+
+
+class Hearing:
+    """`fields`, `registered_at`: as they were when the visit began; `stored`: the profile as it was, None where it is new.
+
+    `heard`: the visit's own list of what it says. `sets_off`: the programs for which the record sets scenarios off, None for all that count
+    it; `held_back`: those for which it waits.
+    """
+
+    __slots__ = ("fields", "heard", "held_back", "registered_at", "sets_off", "stored", "_actives", "_made")
+
+    def __init__(self, profile: Profile, stored: Profile | None) -> None:
+        self.fields: dict[str, TimeLine] = profile.fields
+        self.registered_at: TimeLine = profile.registered_at
+        self.heard: list[LedgerEntry | TierChange] = []
+        self.sets_off: list[str] | None = None
+        self.held_back: tuple[str, ...] = ()
+        self.stored = stored
+        self._actives: dict[tuple[str, str], int] = {}
+        self._made: dict[tuple[str, int], tuple[str, int]] = {}
+
+    def sets_off_in(self, program: str) -> bool:
+        return program not in self.held_back and (self.sets_off is None or program in self.sets_off)
+
+    def mark(self, begun: int, scenario: str, depth: int) -> None:
+        """What has been heard from a place on was made by a scenario, so deep in what others set off."""
+        for entry in self.heard[begun:]:
+            self._made[entry.program, entry.sequence] = (scenario, depth)
+
+    def maker_of(self, entry: LedgerEntry | TierChange) -> tuple[str | None, int]:
+        """The scenario that made an entry, None where none did, and how deep that stood."""
+        return self._made.get((entry.program, entry.sequence), (None, 0))
+
+    def active_before(self, entry: LedgerEntry) -> int:
+        """What was active in an entry's ledger before it (minor). Asked of each entry in their order: so it is what the last one left."""
+        if entry.point is None or entry.balance is None:
+            return 0
+        key = (entry.program, ledger_key(entry.point, entry.subledger or ""))
+        before = self._actives.get(key)
+        if before is None:
+            membership = None if self.stored is None else self.stored.programs.get(entry.program)
+            held = None if membership is None else membership.ledgers.get(key[1])
+            before = 0 if held is None else held.active
+        self._actives[key] = minor_of(entry.balance.active)
+        return before

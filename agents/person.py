@@ -1,0 +1,57 @@
+"""A person at an instant, as conditions of scenarios and segments ask: profile fields, membership, tier, tags, derived figures.
+
+Pure. Each is what its time line says of that instant, so that a late record is judged by its own time. What a profile must be reckoned
+through for (`segment`) is asked elsewhere (`segments.inside`).
+"""
+
+from typing import Final
+
+from agents import figures
+from agents.programs import Version
+from agents.visit import Visit
+from schemas.instants import Instant, to_local
+from tables import tiers
+from tables.timelines import field_at, value_at
+
+_PROFILE: Final = "profile."
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+def look_up(visit: Visit, version: Version, field: str, at: Instant) -> object:
+    """A fact of the person; None for what is not known of this one."""
+    if field.startswith(_PROFILE):
+        found: object = field_at(visit.profile.fields, field.removeprefix(_PROFILE), at)
+        return found
+    match field:
+        case "member":
+            return is_member(visit, version, at)
+        case "tier":
+            return tier_at(visit, version, at)
+        case "tags":
+            return tags_at(visit, version, at)
+        case "weekday":
+            return _WEEKDAYS[to_local(at, version.program.timezone).weekday()]
+        case "hour":
+            return to_local(at, version.program.timezone).hour
+        case _:
+            return figures.look_up(visit, version, field, at)
+
+
+def is_member(visit: Visit, version: Version, at: Instant) -> bool:
+    membership = visit.profile.programs.get(version.program.program)
+    return membership is not None and membership.joined_at is not None and membership.joined_at <= at
+
+
+def tier_at(visit: Visit, version: Version, at: Instant) -> str | None:
+    """The tier of the main ledger."""
+    membership = visit.profile.programs.get(version.program.program)
+    if membership is None or membership.joined_at is None or version.ladder is None:
+        return None
+    return tiers.held_at(membership.tiers.get(""), at)
+
+
+def tags_at(visit: Visit, version: Version, at: Instant) -> list[str] | None:
+    engagement = visit.profile.engagements.get(version.program.program)
+    if engagement is None or not engagement.tags:
+        return None
+    return [tag for tag, line in sorted(engagement.tags.items()) if value_at(line, at)] or None

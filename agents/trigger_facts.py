@@ -1,0 +1,164 @@
+"""Facts: what a run may still ask of what set it off, taken once when it is entered, as JSON of a few kilobytes.
+
+Pure. A run may wait for months, and stands in its profile's record meanwhile; so it keeps those fields only that conditions and
+templates of its scenario name (`plans`), and never more than `FACTS_BYTES_MAX`. Numbers are kept as text, every digit of them.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from agents import person, segments
+from agents.happenings import Ask, Happening
+from agents.plans import Plan
+from agents.programs import Version
+from agents.visit import Visit
+from schemas.condition_fields import DERIVED, FIELDS
+from schemas.events import Cause, LedgerEntry
+from schemas.instants import Instant
+
+FACTS_BYTES_MAX: Final = 8 * 1024
+_PERSONAL: Final = frozenset({"member", "tier", "tags", "segment", "weekday", "hour"})
+_TRIGGER: Final = "trigger."
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class Facts(Struct, gc=False, omit_defaults=True):
+    """`fields` of the record and what `trigger.` holds, by path; the entry that the run speaks of. `cause` and `depth`: while it waits for an
+    answer, after which it goes on as if nothing had come between.
+    """
+
+    fields: dict[str, Any] = {}
+    trigger: dict[str, Any] = {}
+    entry: dict[str, Any] | None = None
+    cause: Cause | None = None
+    depth: int = 0
+
+
+_DECODER: Final = msgspec.json.Decoder(Facts, float_hook=str)
+
+
+def taken(plan: Plan, happening: Happening) -> Facts:
+    """What the plan asks of a happening."""
+    fields = {name: _plain(happening.field(name)) for name in plan.fields if not is_personal(name)}
+    paths = ("",) if plan.facts is None else plan.facts
+    trigger = {path: _plain(happening.fact(path)) for path in paths}
+    entry = dict(happening.entry) if plan.asks_entry and happening.entry is not None else None
+    facts = Facts(_there(fields), _there(trigger), entry)
+    while len(_ENCODER.encode(facts)) > FACTS_BYTES_MAX:
+        held = max([(len(_ENCODER.encode(value)), name) for name, value in (facts.fields | facts.trigger).items()], default=None)
+        if held is None:
+            return Facts()
+        facts.fields.pop(held[1], None)
+        facts.trigger.pop(held[1], None)
+    return facts
+
+
+def kept(facts: Facts) -> bytes:
+    return _ENCODER.encode(facts)
+
+
+def read(stored: bytes) -> Facts:
+    return _DECODER.decode(stored) if stored else Facts()
+
+
+def nested(facts: Facts) -> Mapping[str, Any]:
+    """What a template calls `trigger`."""
+    found: dict[str, Any] = {}
+    for path, value in facts.trigger.items():
+        if not path:
+            found |= value if isinstance(value, dict) else {}
+            continue
+        *outer, last = path.split(".")
+        inside = found
+        for name in outer:
+            inside = inside.setdefault(name, {})
+            if not isinstance(inside, dict):
+                break
+        else:
+            inside[last] = value
+    return found
+
+
+def is_personal(field: str) -> bool:
+    """Whether a field is of the person at that instant, and not of what set the scenario off."""
+    return field in _PERSONAL or field.startswith("profile.") or field.partition("[")[0] in DERIVED
+
+
+def asker(visit: Visit, version: Version, plan: Plan, facts: Facts, at: Instant) -> Ask:
+    """How a condition of a step looks up its fields, at the instant of the step."""
+    return _asker(
+        visit, version, plan, at, lambda field: _number(field, facts.fields.get(field)), lambda path: _fact(facts, path)
+    )
+
+
+def first_asker(visit: Visit, version: Version, plan: Plan, happening: Happening) -> Ask:
+    """How the condition of a trigger does."""
+    return _asker(visit, version, plan, happening.at, happening.field, happening.fact)
+
+
+def _asker(visit: Visit, version: Version, plan: Plan, at: Instant, field: Ask, fact: Ask) -> Ask:
+    def ask(name: str) -> object:
+        if name.startswith(_TRIGGER):
+            return fact(name.removeprefix(_TRIGGER))
+        if name == "segment":
+            return [found for found in plan.segments if segments.inside(visit, version, found, at)] or None
+        if is_personal(name):
+            return person.look_up(visit, version, name, at)
+        return field(name)
+
+    return ask
+
+
+def _fact(facts: Facts, path: str) -> object:
+    if path in facts.trigger:
+        return facts.trigger[path]
+    found: object = facts.trigger.get("")
+    for name in path.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = found.get(name)
+    return found
+
+
+def _number(field: str, value: Any) -> object:
+    """A number that was kept as text is one again."""
+    if value is None or FIELDS.get(field) != "number":
+        return value
+    if isinstance(value, list):
+        return [Decimal(each) if isinstance(each, str) else each for each in value]
+    return Decimal(value) if isinstance(value, str) else value
+
+
+def _plain(value: object) -> Any:
+    """As JSON holds it."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    return str(value)
+
+
+def _there(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def entry_facts(entry: LedgerEntry) -> dict[str, Any]:
+    """What a template may ask of an entry; a plain few of its fields."""
+    told = {
+        name: getattr(entry, name)
+        for name in (
+            "type", "point", "subledger", "points", "occurred_at", "sequence", "promotion", "scenario", "legal_entity", "description",
+            "reason", "withheld", "direction",
+        )
+    }  # fmt: skip
+    expiries = [lot.expires_at for lot in entry.lots if lot.expires_at is not None]
+    told["expires_at"] = min(expiries, default=None)
+    return _there(told)
