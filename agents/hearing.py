@@ -5,7 +5,8 @@ One a visit, and none where no program campaigns. It decides nothing.
 
 from schemas.amounts import minor_of
 from schemas.events import LedgerEntry, TierChange
-from tables.state import Profile, TimeLine, ledger_key
+from tables.ledger_keys import ledger_key
+from tables.state import Profile, TimeLine
 
 
 class Hearing:
