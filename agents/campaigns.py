@@ -7,8 +7,8 @@ happening, then each entry and tier change in order of `sequence`, those include
 
 from collections.abc import Iterable, Iterator
 
-from agents import runs, triggers
-from agents.due import Due
+from agents import reminders, runs, triggers
+from agents.due import REMINDER, Due
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import LedgerEntry
@@ -28,20 +28,20 @@ def after_record(visit: Visit, record: Record, versions: list[Version], outcome:
         return outcome
     if outcome in _SETS_OFF and isinstance(record, (Sale, Cancel, Pixel, ProfileRecord)) and _of_record(visit, record, versions):
         outcome = APPLIED
-    _listen(visit)
+    _attend(visit, record)
     return outcome
 
 
 def after_timer(visit: Visit, at: Instant) -> None:
     """What the entries of a timer set off."""
-    _listen(visit)
+    _attend(visit)
 
 
 def answered(visit: Visit, program: str, asked: str, granted: int) -> bool:
     """The key that owns a count has answered what a run has asked: `granted` is how much it gets. False: no run waits for that."""
     if not runs.answered(visit, program, asked, granted):
         return False
-    _listen(visit)
+    _attend(visit)
     visit.settle_to(visit.profile.settled_at)
     return True
 
@@ -50,12 +50,15 @@ def due(profile: Profile) -> Iterator[Due]:
     """Runs that wake, time triggers, reminders."""
     if profile.engagements:
         yield from runs.due(profile)
+        yield from reminders.due(profile)
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
     """One of them. What falls due by it is found by the queue itself."""
     if due.key == runs.KEY:
         runs.wake(visit, due)
+    elif due.kind == REMINDER:
+        reminders.fire(visit, due)
     return ()
 
 
@@ -91,6 +94,15 @@ def _of_profile(visit: Visit, record: ProfileRecord) -> Iterator[Version]:
             yield version
 
 
+def _attend(visit: Visit, record: Record | None = None) -> None:
+    """What was said has been heard by all."""
+    _listen(visit)
+    heard = visit.heard
+    if heard is not None:
+        reminders.plan(visit, heard, record)
+        heard.clear()
+
+
 def _listen(visit: Visit) -> None:
     """Each entry and tier change in its order; what scenarios make by it comes behind."""
     hearing, heard = visit.hearing, visit.heard
@@ -110,4 +122,3 @@ def _listen(visit: Visit) -> None:
             triggers.of_entry(visit, version, said, before, maker, depth)
         else:
             triggers.of_tier(visit, version, said, maker, depth)
-    heard.clear()

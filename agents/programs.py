@@ -32,6 +32,9 @@ class Version:
         self.counts_everybody = program.membership.consent is None and program.membership.join != "explicit"
         self.watch = Watch(program)
         self.notes_purchases = asked.purchases
+        self.reminders = (
+            {each.reminder: each for each in program.campaigns.reminders} if program.status == "active" else {}
+        )  # that are in force
         self._templates = {name: Template(text) for name, text in program.campaigns.templates.items()}
 
     def template(self, name: str) -> Template:
@@ -64,6 +67,7 @@ class Programs:
         self.with_milestones = frozenset(
             [name for name, found in self._versions.items() if any(version.playbook.milestones for version in found)]
         )
+        self.reminding = {name: spells for name, found in self._versions.items() if (spells := _spells(found))}
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):
@@ -84,6 +88,10 @@ class Programs:
     def of_nobody(self) -> list[str]:
         """The programs that count what no application says it sent: live ones do not share it with sandboxes."""
         return self._of_nobody
+
+    def reminders_of(self, name: str) -> list[str]:
+        """The reminders of a program, in any version, each once."""
+        return list(dict.fromkeys([reminder for _, version in self.reminding[name] for reminder in version.reminders]))
 
     def asking_consent(self, field: str) -> list[str]:
         """The programs that call this field of the profile its consent, in any version."""
@@ -113,3 +121,12 @@ class Programs:
             if sid in found.points:
                 return found.points[sid]
         raise MissingProgramError(f"the state holds points {sid} of {name}, which no program file knows: put its file back")
+
+
+def _spells(versions: tuple[Version, ...]) -> tuple[tuple[Instant, Version], ...]:
+    """From when on which reminders are in force, each with the first version that says so; none where there never are any."""
+    spells: list[tuple[Instant, Version]] = []
+    for version in versions:
+        if not spells or version.reminders != spells[-1][1].reminders:
+            spells.append((version.program.effective_from, version))
+    return tuple(spells) if any(version.reminders for _, version in spells) else ()
