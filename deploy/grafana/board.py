@@ -192,6 +192,13 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             6,
         ),
         Panel(
+            "Notifications",
+            "What scenarios and reminders had to tell, by what became of it.",
+            "short",
+            (Query(rate("pointstream_notifications_total", "program, fate"), "{{program}} {{fate}}"),),
+            6,
+        ),
+        Panel(
             "Outstanding points by when they expire",
             "As old as the sweep.",
             "short",

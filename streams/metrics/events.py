@@ -10,6 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from agents.notifying import FATES
 from schemas.events import DeadLetter, LedgerEntry
 from schemas.outcomes import OUTCOMES, REASONS
 from schemas.program import Catalog
@@ -54,6 +55,7 @@ class Events:
         self._entries = counter("entries", "Ledger entries.", "program", "point", "type")
         self._withheld = counter("withheld_points", "Points that a limit kept back.", "program", "point")
         self._inconsistent = counter("inconsistent_totals", "Sales with a total that their lines do not explain.")
+        self._notifications = counter("notifications", "What was to be told, by what became of it.", "program", "fate")
         self._stopped = counter("profiles_stopped", "Profiles that were stopped, by an error or by order.")
         self._released = counter("profiles_released", "Stopped profiles that were let go on.")
         self._failed = counter("cycles_failed", "Cycles that were not kept: nothing of them counts.")
@@ -103,6 +105,9 @@ class Events:
                 for direction in ("credit", "debit") if kind == "points.adjusted" else ("",):
                     self._points.begin((program, point, kind, direction))
         self._scales.update(scales)
+        for program in catalog.programs:
+            for fate in FATES:
+                self._notifications.labels(program, fate)
 
     # what the engine tells
 
@@ -130,6 +135,8 @@ class Events:
                 self._parked.labels(name[1]).inc(count)
             elif name[0] == "withheld":
                 self._withheld.labels(name[1], name[2]).inc(count / self._scales.get((name[1], name[2]), 1))
+            elif name[0] == "notification":
+                self._notifications.labels(name[1], name[2]).inc(count)
             elif name[0] == "inconsistent-total":
                 self._inconsistent.inc(count)
             elif name[0] == "profile-stopped":
