@@ -98,7 +98,7 @@ class TemplateFacts:
         if part == "profile_id":
             return self._visit.profile_id
         if part == "registered_at":
-            registered_at = value_at(profile.registered_at, self._now)
+            registered_at: Instant | None = value_at(profile.registered_at, self._now)
             return registered_at if registered_at is None else format_instant(registered_at)
         return None
 
