@@ -7,12 +7,14 @@ happening, then each entry and tier change in order of `sequence`, those include
 
 from collections.abc import Iterable, Iterator
 
-from agents import reminders, runs, triggers
+from agents import codes, counts, referrals, reminders, runs, triggers
 from agents.due import REMINDER, Due
+from agents.incoming import Incoming
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import LedgerEntry
 from schemas.instants import Instant, parse_instant
+from schemas.messages import Granted
 from schemas.outcomes import APPLIED, NOT_A_MEMBER
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
 from tables.state import Profile
@@ -37,13 +39,20 @@ def after_timer(visit: Visit, at: Instant) -> None:
     _attend(visit)
 
 
-def answered(visit: Visit, program: str, asked: str, granted: int) -> bool:
-    """The key that owns a count has answered what a run has asked: `granted` is how much it gets. False: no run waits for that."""
-    if not runs.answered(visit, program, asked, granted):
-        return False
+def answered(visit: Visit, granted: Granted) -> list[Incoming]:
+    """What was asked across profiles is answered. Returns the records that may go on now; what the answer's entries set off comes at once."""
+    released: list[Incoming] = []
+    if granted.kind == "referred":
+        referrals.referred(visit, granted)
+    elif granted.subject.startswith(codes.SUBJECT):
+        released = codes.answered(visit, granted)
+    elif not referrals.answered(visit, granted):
+        said = len(visit.effects)
+        if runs.answered(visit, granted.program, granted.entry, granted.amount):
+            counts.settle_up(visit, granted, said)
     _attend(visit)
     visit.settle_to(visit.profile.settled_at)
-    return True
+    return released
 
 
 def due(profile: Profile) -> Iterator[Due]:

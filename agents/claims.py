@@ -8,14 +8,14 @@ return, cancel or reopen that names no profile is sent on to the receipt's owner
 from typing import Final
 
 from agents import parking
+from agents.carrying import carried_by, incoming_of
 from agents.dead_letters import dead_letter
 from agents.incoming import Incoming
 from agents.outbox import Effect, Outbox
 from agents.programs import Version
-from agents.purchases import on_sale
 from agents.visit import Visit
 from schemas.instants import LATEST, Instant
-from schemas.messages import Answer, Carried, Reply, Request
+from schemas.messages import Answer, Reply, Request
 from schemas.outcomes import DUPLICATE, PARKED, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from schemas.topics import REPLIES, REQUESTS
@@ -29,17 +29,17 @@ def claimed(versions: list[Version]) -> bool:
     return any(version.program.receipts == "claimed" for version in versions)
 
 
-def on_claimed_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str:
-    """A sale of a receipt that is ours is applied; else it waits for the answer whether it is, or goes there and back with the question,
-    where too many wait at the profile already.
+def wait(visit: Visit, sale: Sale, incoming: Incoming) -> str | None:
+    """A sale of a receipt that is ours is to be applied (None); else it waits for the answer whether it is, or goes there and back with the
+    question, where too many wait at the profile already. Returns its outcome then.
     """
     if visit.find(Seen, identity_key(visit.profile_id, _CLAIM, sale.application, sale.receipt_id)) is not None:
-        return on_sale(visit, sale, incoming, versions)
+        return None
     waits_for = claim_key(sale.application, sale.receipt_id)
     identity = b"sale:%d" % sale.revision + waits_for
     carried = None
     if parking.is_full(visit.profile, incoming):
-        carried = _carried(incoming)
+        carried = carried_by(incoming)
         visit.touch()
     elif parking.park(visit, incoming, waits_for, LATEST, identity, fingerprint(sale)) != PARKED:
         return DUPLICATE
@@ -63,7 +63,7 @@ def forward(record: Return | Cancel, incoming: Incoming, outbox: Outbox) -> str:
         application=record.application,
         receipt_id=record.receipt_id,
         at=record.closed_at,
-        carried=_carried(incoming),
+        carried=carried_by(incoming),
     )
     outbox.messages.append(Effect(REQUESTS, request.key, request))
     return PARKED
@@ -117,20 +117,3 @@ def on_reply(visit: Visit, reply: Reply) -> list[Incoming]:
         visit.effects.append(dead_letter(incoming, refused))
         visit.count(("parked", "dead-letter"))
     return []
-
-
-def _carried(incoming: Incoming) -> Carried:
-    return Carried(
-        topic=incoming.topic,
-        partition=incoming.partition,
-        offset=incoming.offset,
-        arrived_at=incoming.arrived_at,
-        value=(incoming.value or b"").decode(),
-        key=None if incoming.key is None else incoming.key.decode(errors="replace"),
-    )
-
-
-def incoming_of(carried: Carried) -> Incoming:
-    """The record as it came."""
-    key = None if carried.key is None else carried.key.encode()
-    return Incoming(carried.topic, carried.partition, carried.offset, key, carried.value.encode(), carried.arrived_at)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from agents import admission, campaigns, claims, parking, stopped
+from agents import admission, campaigns, claims, codes, counts, parking, referrals, stopped
 from agents.adjustments import on_adjustment
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
@@ -27,7 +27,7 @@ from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
 from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
-from schemas.messages import Order, Reply, Request
+from schemas.messages import Grant, Granted, Order, Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
@@ -45,6 +45,8 @@ _SWEEP_EVERY: Final = 256  # records of an input
 _SWEEP_KEYS: Final = 1_024  # that are looked at then: more than so many records can add
 _BEHIND_US: Final = 15 * DAY_US
 """One input may lag behind another by as long as inputs are kept: what it asks for must not be gone."""
+
+_MESSAGES: Final = (Request, Reply, Grant, Granted, Order)
 
 FATAL: Final = (OSError, MemoryError, StateFormatError, MissingProgramError)
 """What no record is to blame for: the caller drops the cycle and ends, and nothing of it is committed."""
@@ -91,16 +93,43 @@ class Core:
             self._on_order(table, message, outbox)
         elif isinstance(message, Request):
             claims.on_request(table, message, arrived_at, self.programs.remember_us, outbox)
-        elif isinstance(message, Reply):
-            profile = table.profile(message.profile_id)
-            draft = Profile(message.at) if profile is None else draft_of(profile)
-            cause: Cause = {"topic": REPLIES, "kind": message.kind}
-            visit = Visit(self.programs, table, message.profile_id, draft, cause, message.at, arrived_at, settle)
-            released = claims.on_reply(visit, message)
-            if visit.changed:
-                visit.commit(outbox)
-            for incoming in released:
-                outbox.counts["parked", self._apply(table, incoming, outbox, message.profile_id)] += 1
+        elif isinstance(message, Grant):
+            if message.kind in ("grant", "give-back"):
+                counts.on_grant(table, message, arrived_at, self.programs.remember_us, outbox)
+            else:
+                referrals.on_request(table, message, outbox)
+        elif isinstance(message, (Reply, Granted)):
+            try:
+                self._on_reply(table, message, arrived_at, outbox)
+            except FATAL:
+                raise
+            except Exception as error:
+                outbox.errors.append(error)
+                why = f"an answer could not be followed ({type(error).__name__}); its profile is stopped until it is released"
+                outbox.effects.append(dead_timer(message.profile_id, Refused("internal-error", why)))
+                self._stop(table, message.profile_id, message.at, outbox)
+
+    def _on_reply(self, table: Table, reply: Reply | Granted, arrived_at: Instant, outbox: Outbox) -> None:
+        """An answer, and then what had waited for it."""
+        profile = table.profile(reply.profile_id)
+        draft = Profile(reply.at) if profile is None else draft_of(profile)
+        cause: Cause = {"topic": REPLIES, "kind": reply.kind}
+        if isinstance(reply, Granted) and reply.cause is not None:
+            cause = dict(reply.cause)
+        visit = Visit(self.programs, table, reply.profile_id, draft, cause, reply.at, arrived_at, settle)
+        if isinstance(reply, Reply):
+            released = claims.on_reply(visit, reply)
+        elif draft.stopped is not None:
+            stopped.wait_for_release(visit, reply)
+            released = []
+        else:
+            released = campaigns.answered(visit, reply)
+            visit.settle_to(draft.settled_at)
+        if visit.changed:
+            visit.commit(outbox)
+        for incoming in released:
+            outbox.counts["parked", self._apply(table, incoming, outbox, reply.profile_id)] += 1
+        self._apply_parked(table, reply.profile_id, visit.arrived, outbox)
 
     def _apply(self, table: Table, incoming: Incoming, outbox: Outbox, owner: str | None = None) -> str:
         """`owner`: whose record it is, where it does not say so itself."""
@@ -112,9 +141,7 @@ class Core:
                 record = known[2]
             else:
                 record = records.decode(incoming.topic, incoming.value)
-            if type(record) is not Sale and isinstance(
-                record, (Request, Reply, Order)
-            ):  # a sale, as most are, is soon told apart
+            if type(record) is not Sale and isinstance(record, _MESSAGES):  # a sale, as most are, is soon told apart
                 if isinstance(record, Order):
                     self._check_route(incoming, record.profile_id)
                 self._on_message(table, record, incoming.arrived_at, outbox)
@@ -126,7 +153,7 @@ class Core:
                 self._check_route(incoming, profile_id)
             return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
-            if record is not None and profile_id is not None and not isinstance(record, (Request, Reply, Order)):
+            if record is not None and profile_id is not None and not isinstance(record, _MESSAGES):
                 refused = self._erased(table, record, profile_id) or refused
             outbox.effects.append(dead_letter(incoming, refused))
             return DEAD_LETTER
@@ -136,7 +163,7 @@ class Core:
             outbox.errors.append(error)
             message = f"applying the record failed ({type(error).__name__}); its profile is stopped until it is released"
             outbox.effects.append(dead_letter(incoming, Refused("internal-error", message)))
-            if record is not None and profile_id is not None and not isinstance(record, Order):
+            if record is not None and profile_id is not None and not isinstance(record, _MESSAGES):
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
 
@@ -161,12 +188,6 @@ class Core:
 
         Settles at most so many (instant, profile) pairs; True: nothing that is due is left.
         """
-        done = self._tick(table, at, outbox, at_most)
-        if outbox.messages and self._partitions is None:
-            self._carry_messages(table, at, outbox)
-        return done
-
-    def _tick(self, table: Table, at: Instant, outbox: Outbox, at_most: int | None) -> bool:
         settled = 0
         while (found := table.next_due(at)) is not None:
             if at_most is not None and settled >= at_most:
@@ -201,6 +222,8 @@ class Core:
                 message = f"what was due at {format_instant(due_at)} failed ({type(error).__name__}); its profile is stopped until it is released"
                 outbox.effects.append(dead_timer(profile_id, Refused("internal-error", message)))
                 self._stop(table, profile_id, due_at, outbox)
+            if outbox.messages and self._partitions is None:
+                self._carry_messages(table, at, outbox)
         return True
 
     def event_time(self, incoming: Incoming) -> Instant | None:
@@ -260,6 +283,8 @@ class Core:
         outcome = _REACTIONS[type(record)](visit, record, incoming, versions)
         if visit.heard is not None:
             outcome = campaigns.after_record(visit, record, versions, outcome)
+            if visit.programs.referring:
+                referrals.after_record(visit, record, versions, outcome)
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)
@@ -310,7 +335,13 @@ class Core:
 
 def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:
     if visit.programs.claims and claims.claimed(versions):
-        return claims.on_claimed_sale(visit, record, incoming, versions)
+        waits = claims.wait(visit, record, incoming)
+        if waits is not None:
+            return waits
+    if record.promo_codes and visit.programs.coded:
+        waits = codes.wait(visit, record, incoming, versions)
+        if waits is not None:
+            return waits
     return on_sale(visit, record, incoming, versions)
 
 

@@ -11,6 +11,7 @@ REVIEW: Final = 3
 SCENARIO: Final = 4
 REMINDER: Final = 5
 PARKED: Final = 6
+REFERRAL: Final = 7
 
 
 class Due(NamedTuple):

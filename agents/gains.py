@@ -6,7 +6,7 @@ receipt, so that what is left of it after a return can be judged alike.
 
 from fractions import Fraction
 
-from agents import consent, standing
+from agents import codes, consent, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.programs import Version
 from agents.returns import Place
@@ -47,7 +47,11 @@ def earn(
         for award in version.rulebook.earn(sale, basis, situation, limits.asker(version.program, room, sale.closed_at)):
             _gain(visit, version, sale, award, kept, earned, room)
         by_spend = version.ladder is not None and version.ladder.measure == "spend"
-        seen = _saw(version, situation, room) if version.rulebook.asks or room or situation.fields else None
+        seen = (
+            _saw(version, situation, room)
+            if version.rulebook.asks or room or situation.fields or situation.refused_codes
+            else None
+        )
         if seen is not None or by_spend:
             saw.append(seen or Saw(version.program.program))
         if by_spend:
@@ -61,13 +65,14 @@ def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
         return None
     asked = version.asked_fields
     fields = fields_at(visit.profile.fields, asked, sale.closed_at) if asked else {}
+    refused = codes.refused(visit, version, sale) if version.codes and sale.promo_codes else ()
     membership = visit.profile.programs.get(version.program.program)
     if membership is None or membership.joined_at is None:
-        return Situation(sale.closed_at, None, False, fields)
+        return Situation(sale.closed_at, None, False, fields, refused)
     held = None
     if version.program.tiers.definitions:
         held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
-    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields)
+    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields, refused)
 
 
 def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:
@@ -75,9 +80,9 @@ def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | 
     asks = version.rulebook.asks
     tier = situation.tier if "tier" in asks else None
     member = situation.member and "member" in asks
-    if tier is None and not member and not room and not situation.fields:
+    if tier is None and not member and not room and not situation.fields and not situation.refused_codes:
         return None
-    return Saw(version.program.program, tier, member, tuple(room.items()), dict(situation.fields))
+    return Saw(version.program.program, tier, member, tuple(room.items()), dict(situation.fields), situation.refused_codes)
 
 
 def _gain(

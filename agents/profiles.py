@@ -7,7 +7,7 @@ are totals, sequence numbers and a marker, by which older records that come late
 
 from typing import Any, Final
 
-from agents import consent, holds
+from agents import consent, counts, holds, referrals
 from agents.incoming import Incoming
 from agents.visit import Visit
 from schemas.instants import Instant, parse_date, zone
@@ -120,6 +120,10 @@ def _erase(visit: Visit, record: ProfileRecord) -> str:
         membership.joined_at = None
         membership.tiers.clear()
         membership.usage.clear()
+    referrals.forget(visit)
+    for program, engagement in profile.engagements.items():
+        counts.let_go(visit, program, engagement)
+    profile.engagements = {}
     visit.forget_all()
     profile.fields = {}
     profile.registered_at = ()

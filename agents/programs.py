@@ -29,6 +29,7 @@ class Version:
         self.points = {point.sid: point for point in program.points}
         self.asked_fields = asked_fields(program)
         self.playbook = playbook_of(program)
+        self.codes = {code.code: code for code in program.campaigns.codes}
         self.counts_everybody = program.membership.consent is None and program.membership.join != "explicit"
         self.watch = Watch(program)
         self.notes_purchases = asked.purchases
@@ -68,6 +69,10 @@ class Programs:
             [name for name, found in self._versions.items() if any(version.playbook.milestones for version in found)]
         )
         self.reminding = {name: spells for name, found in self._versions.items() if (spells := _spells(found))}
+        self.coded = any(program.campaigns.codes for found in catalog.programs.values() for program in found)
+        self.referring = [
+            name for name, found in catalog.programs.items() if any(program.campaigns.referral for program in found)
+        ]
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):

@@ -36,10 +36,11 @@ OUTCOMES: Final = (GIVEN, TAKEN, INACTIVE, NOT_A_MEMBER, OUT_OF_RANGE, CAPPED, O
 
 
 class Result(NamedTuple):
-    """`entry`: what was booked, None where nothing was; `outcome` says why, one of `OUTCOMES`."""
+    """`entry`: what was booked, and so many points (minor), None where nothing was; `outcome` says why, one of `OUTCOMES`."""
 
     entry: LedgerEntry | None
     outcome: str
+    points_minor: int = 0
 
 
 def room(
@@ -106,7 +107,7 @@ def award(
         about=about,
     )
     visit.count(("promotion", program.program, promotion.promotion, GIVEN))
-    return Result(_entry(visit, before, promotion.promotion), GIVEN)
+    return Result(_entry(visit, before, promotion.promotion), GIVEN, given)
 
 
 def redeem(
@@ -152,7 +153,7 @@ def redeem(
     lifetimes.renew(visit, version, point, subledger, "spending", now, cause)
     visit.due_by(visit.profile.settled_at)  # what was due of the lots that it took is reckoned anew
     visit.count(("promotion", program, promotion.promotion, TAKEN))
-    return Result(entry, TAKEN)
+    return Result(entry, TAKEN, points_minor)
 
 
 def _limited(

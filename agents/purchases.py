@@ -8,7 +8,7 @@ What it earns is in `gains.py`, what comes back of it in `returns.py`.
 
 from msgspec import structs
 
-from agents import consent
+from agents import codes, consent
 from agents.gains import earn
 from agents.incoming import Incoming
 from agents.programs import Version
@@ -44,6 +44,8 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
         waited = [version for version in versions if consent.waiting_mark(version, known.revision) in known.seen]
         visit.hearing.sets_off = [version.program.program for version in waited]
     kept = {} if known is None else take_all_back(visit, known, sale)
+    if known is not None and visit.programs.coded:
+        codes.give_back(visit, sale.application, sale.receipt_id, sale.closed_at, keep=sale.promo_codes)
     earned: list[Earned] = []
     saw: list[Saw] = []
     uncounted = earn(visit, sale, judged, kept, earned, saw)

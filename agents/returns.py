@@ -9,7 +9,7 @@ A record that comes before its sale waits for it (`parking.py`).
 
 from msgspec import structs
 
-from agents import standing
+from agents import codes, standing
 from agents.incoming import Incoming
 from agents.parking import park
 from agents.programs import Programs, Version
@@ -50,7 +50,13 @@ def on_return(visit: Visit, record: Return, incoming: Incoming, versions: list[V
     _unspend(visit, known, sale, judges, now)
     visit.remember(key, _give_back(visit, now, sale, judges, record.closed_at, by_amount=record.amount is not None))
     visit.remember(identity, Seen(content, record.closed_at))
+    if visit.programs.coded and sale.promo_codes and all([_nothing_left(judge, sale, now) for judge in judges.values()]):
+        codes.give_back(visit, record.application, record.receipt_id, record.closed_at)
     return APPLIED
+
+
+def _nothing_left(judge: Version, sale: Sale, known: Receipt) -> bool:
+    return Reckoning(judge.rulebook, sale, Saw(judge.program.program), known.returned, known.refunded).nothing_left
 
 
 def _content(visit: Visit, record: Return | Cancel) -> bytes:
@@ -123,6 +129,8 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
     ]
     seen = marks_of(known) | {mark: content}
     visit.remember(key, Receipt(revision, max(known.last_at, record.closed_at), seen, tuple(kept)))
+    if visit.programs.coded:
+        codes.give_back(visit, record.application, record.receipt_id, record.closed_at)
     return APPLIED
 
 

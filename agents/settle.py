@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
-from agents import campaigns, holds, lots, parking, reviews
-from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REMINDER, REVIEW, SCENARIO, Due
+from agents import campaigns, holds, lots, parking, referrals, reviews
+from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REFERRAL, REMINDER, REVIEW, SCENARIO, Due
 from agents.visit import Visit
 from schemas.instants import Instant
 from tables import pages
@@ -34,6 +34,7 @@ _TIMERS: Final = (
     Timers(reviews.due, reviews.fire),
     Timers(campaigns.due, campaigns.fire),
     Timers(parking.due, parking.fire),
+    Timers(referrals.due, referrals.fire),
 )
 _CAMPAIGNS: Final = frozenset({SCENARIO, REMINDER})
 _FIRE: Final = {
@@ -44,6 +45,7 @@ _FIRE: Final = {
     SCENARIO: campaigns.fire,
     REMINDER: campaigns.fire,
     PARKED: parking.fire,
+    REFERRAL: referrals.fire,
 }
 
 

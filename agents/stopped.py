@@ -4,15 +4,20 @@ Pure. The records stand in the profile as they came, like all that is parked, at
 it falls due. Released, they are applied in order of arrival, each as a record of its own: so a stop delays a profile and loses nothing.
 """
 
+from hashlib import sha256
 from typing import Final
+
+import msgspec
 
 from agents import parking
 from agents.incoming import Incoming
 from agents.settle import reckon
 from agents.visit import Visit
 from schemas.instants import LATEST, Instant
+from schemas.messages import Granted
 from schemas.outcomes import Refused
 from schemas.records import Record, fingerprint
+from schemas.topics import REPLIES
 from tables.drafts import draft_of
 from tables.state import Parked, Profile
 
@@ -40,6 +45,20 @@ def wait(visit: Visit, record: Record, incoming: Incoming) -> str:
         message = f"the profile is stopped, and {len(profile.parked):,} of its records wait already"
         raise Refused("profile-stopped", message)
     return parking.park(visit, incoming, _WAITS, LATEST, identity, content)
+
+
+def wait_for_release(visit: Visit, reply: Granted) -> None:
+    """An answer for a stopped profile waits too, however much waits already: what asked for it is in the profile."""
+    value = msgspec.json.encode(reply)
+    content = sha256(value).digest()[:8]
+    identity = b"%b%b\x00%b" % (_WAITS, REPLIES.encode(), content)
+    profile = visit.profile
+    if any(parked.identity == identity for parked in profile.parked):
+        return
+    key = reply.profile_id.encode()
+    parked = Parked(LATEST, _WAITS, identity, content, REPLIES, 0, 0, key, value, visit.arrived_at)
+    profile.parked = (*profile.parked, parked)
+    visit.touch()
 
 
 def release(profile: Profile) -> list[Parked]:

@@ -17,7 +17,7 @@ from agents.programs import Programs, Version
 from schemas.amounts import format_points
 from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange, effect_id
 from schemas.instants import Instant, format_instant
-from schemas.messages import Request
+from schemas.messages import Grant, Request
 from schemas.program import PointType
 from schemas.topics import LEDGER_ENTRIES, REQUESTS, TIER_CHANGES
 from tables import pages
@@ -221,7 +221,7 @@ class Visit:
         """An output record that is no entry and no tier change."""
         self.effects.append(Effect(topic, self.profile_id, record))
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Request | Grant) -> None:
         """A question to the key that it is about; the answer comes as a record of its own."""
         self.messages.append(Effect(REQUESTS, request.key, request))
 

@@ -2,6 +2,9 @@
 
 Internal: `requests` is keyed by what is asked about, `replies` by the profile that is answered. A request carries all that its
 answer needs, so asking again is answered alike. By `requests` comes also what an operator asks of a profile.
+
+A receipt's owner is asked for by a `Request` and told by a `Reply`; what is counted, or belongs to one profile for good, by a `Grant`
+and a `Granted`.
 """
 
 from typing import Any, Final, Literal
@@ -9,6 +12,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from schemas.events import Cause
 from schemas.instants import Instant
 
 Answer = Literal["granted", "refused", "forwarded"]
@@ -53,6 +57,50 @@ class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
     carried: Carried | None = None
 
 
+class Grant(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """`grant`: may this profile have `amount` more of what is counted at the subject (`limit/PROGRAM/SCENARIO/N`,
+    `budget/PROGRAM/PROMOTION`, `code/PROGRAM/CODE`)? `give-back`: so much of what it was granted was not used, or is free again.
+    `own`: the subject (`referral/PROGRAM/CODE`) is this profile's, if nobody's yet; `disown`: nobody's any more. `refer`: its owner has
+    referred this profile.
+
+    `entry` tells this grant from every other one of the profile. At most `cap` altogether and `per_profile` for one profile (None: without
+    end); less than what is asked only where `truncate`. `keeps`: what the profile has once it has for good, and takes no more of by asking
+    again. `at`: the event time, at which the answer has its effect, and `cause` what it says about itself then. `carried` comes back.
+    """
+
+    kind: Literal["grant", "give-back", "own", "disown", "refer"]
+    subject: str
+    program: str
+    profile_id: str
+    entry: str
+    at: Instant
+    amount: int = 1
+    cap: int | None = None
+    per_profile: int | None = None
+    truncate: bool = False
+    keeps: bool = False
+    cause: Cause | None = None
+    carried: Carried | None = None
+
+    @property
+    def key(self) -> str:
+        return self.subject
+
+
+class Granted(Struct, kw_only=True, gc=False, omit_defaults=True):
+    """To a profile: so much it was granted (`counted`; 0: refused), or it has referred another one (`referred`)."""
+
+    kind: Literal["counted", "referred"]
+    subject: str
+    program: str
+    profile_id: str
+    entry: str
+    at: Instant
+    amount: int = 0
+    cause: Cause | None = None
+    carried: Carried | None = None
+
+
 class Order(Struct, kw_only=True, gc=False, omit_defaults=True):
     """To a profile, from an operator or an auditor: `stop`, and `release`: go on. It says no time, for it happens where it stands among the
     records.
@@ -67,16 +115,33 @@ class _Kind(Struct):
 
 
 _REQUEST: Final = msgspec.json.Decoder(Request)
+_REPLY: Final = msgspec.json.Decoder(Reply)
+_GRANT: Final = msgspec.json.Decoder(Grant)
+_GRANTED: Final = msgspec.json.Decoder(Granted)
 _ORDER: Final = msgspec.json.Decoder(Order)
+_GRANTS: Final = ("grant", "give-back", "own", "disown", "refer")
 _ORDERS: Final = ("stop", "release")
 _KIND: Final = msgspec.json.Decoder(_Kind)
 
 
-def read_request(value: bytes) -> Request | Order:
+def read_request(value: bytes) -> Request | Grant | Order:
     """A record of `requests`. Raises `msgspec.MsgspecError`."""
     try:
         return _REQUEST.decode(value)
     except msgspec.ValidationError:
-        if _KIND.decode(value).kind not in _ORDERS:
+        kind = _KIND.decode(value).kind
+        if kind in _GRANTS:
+            return _GRANT.decode(value)
+        if kind not in _ORDERS:
             raise
         return _ORDER.decode(value)
+
+
+def read_reply(value: bytes) -> Reply | Granted:
+    """A record of `replies`. Raises `msgspec.MsgspecError`."""
+    try:
+        return _REPLY.decode(value)
+    except msgspec.ValidationError:
+        if _KIND.decode(value).kind not in ("counted", "referred"):
+            raise
+        return _GRANTED.decode(value)

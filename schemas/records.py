@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.instants import Instant
-from schemas.messages import Order, Reply, Request, read_request
+from schemas.messages import Grant, Granted, Order, Reply, Request, read_reply, read_request
 from schemas.outcomes import Refused
 from schemas.reading import read_scalar
 from schemas.scalars import At, Nano
@@ -159,7 +159,7 @@ class Adjustment(Struct, kw_only=True, gc=False, omit_defaults=True):
 
 Purchase = Sale | Cancel | Return
 Record = Sale | Cancel | Return | Pixel | ProfileRecord | Redemption | Adjustment
-Message = Request | Reply | Order
+Message = Request | Reply | Grant | Granted | Order
 
 
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
@@ -178,7 +178,6 @@ _OTHERS: Final = {
     "profiles": _decoder(ProfileRecord),
     "redemptions": _decoder(Redemption),
     "adjustments": _decoder(Adjustment),
-    "replies": msgspec.json.Decoder(Reply),
 }
 _SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
@@ -200,6 +199,8 @@ def decode(topic: str, value: bytes | None) -> Record | Message:
             return _purchase(value)
         if topic == "requests":
             return read_request(value)
+        if topic == "replies":
+            return read_reply(value)
         record: Record | Message = _OTHERS[topic].decode(value)
         if isinstance(record, Pixel):
             _check_pixel(record)
@@ -348,7 +349,7 @@ def check_profile_id(profile_id: str) -> str | None:
     return None
 
 
-def event_time(record: Record | Request | Reply) -> Instant:
+def event_time(record: Record | Request | Reply | Grant | Granted) -> Instant:
     """When it happened, by the record's own word; of a message, when what it speaks of did."""
     if isinstance(record, (Sale, Cancel, Return)):
         return record.closed_at
@@ -356,6 +357,6 @@ def event_time(record: Record | Request | Reply) -> Instant:
         return record.updated_at
     if isinstance(record, Redemption):
         return record.requested_at
-    if isinstance(record, (Request, Reply)):
+    if isinstance(record, (Request, Reply, Grant, Granted)):
         return record.at
     return record.occurred_at

@@ -205,7 +205,7 @@ def _matched_lines(rule: Rule, lines: Lines, facts: Facts) -> Lines:
     at = facts.situation.at
     if (rule.starts_at is not None and at < rule.starts_at) or (rule.ends_at is not None and at >= rule.ends_at):
         return ()
-    if rule.code is not None and rule.code not in facts.sale.promo_codes:
+    if rule.code is not None and (rule.code not in facts.sale.promo_codes or rule.code in facts.situation.refused_codes):
         return ()
     if rule.when is not None and not rule.when.matches(facts.of_receipt):
         return ()

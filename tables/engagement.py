@@ -46,6 +46,30 @@ class Figures(Struct, gc=False, array_like=True, frozen=True):
     pixels: dict[str, tuple[Instant, bytes]] = {}
 
 
+class Reward(Struct, gc=False, array_like=True, frozen=True):
+    """A referrer's award that waits for the promotion's budget (`asked`), of an instant and a version of the program."""
+
+    asked: str
+    at: Instant
+    version: Instant
+    promotion: str
+    points_minor: int
+
+
+class Referring(Struct, gc=False, array_like=True, frozen=True):
+    """What referrals know of a profile. `code`: its own, as it was claimed last. Its first purchase: the receipt and when that was, whose
+    code it named, and when it is final (None: it was, or nobody was named). `rewards`: what it is to get for friends, and waits.
+    """
+
+    code: str | None = None
+    bought_at: Instant | None = None
+    application: str = ""
+    receipt_id: str = ""
+    friends_code: str | None = None
+    final_at: Instant | None = None
+    rewards: tuple[Reward, ...] = ()
+
+
 class Engagement(Struct, gc=False, array_like=True):
     """None of the mappings is ever changed in place: a change puts a new one there.
 
@@ -66,3 +90,4 @@ class Engagement(Struct, gc=False, array_like=True):
     reminded: dict[str, Instant] = {}
     figures: Figures = Figures()
     planned_by: Instant | None = None
+    referring: Referring = Referring()

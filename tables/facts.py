@@ -24,13 +24,14 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 class Situation(Struct, gc=False, frozen=True):
     """What a condition may ask of the profile, as it stood before the record's own effect.
 
-    `fields`: by name, what those that `asked_fields` tells of held at that instant.
+    `fields`: by name, what those that `asked_fields` tells of held at that instant. `refused_codes`: what the sale carries and may not use.
     """
 
     at: Instant
     tier: str | None
     member: bool
     fields: Mapping[str, Any] = {}
+    refused_codes: tuple[str, ...] = ()
 
 
 def asked_fields(program: Program) -> tuple[str, ...]:

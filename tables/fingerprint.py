@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from schemas.instants import Instant
+from tables.counted import Count
 from tables.drafts import close_ledger, draft_of
 from tables.pages import open_all
 from tables.state import Lot, LotPage, PageRef, Profile
@@ -25,7 +26,7 @@ from tables.table import KINDS, page_key
 _MODULUS: Final = 1 << 256
 _PROFILE: Final = b"p"
 _PAGE: Final = b"q"
-_REMEMBERED: Final[dict[bytes, Any]] = dict(KINDS)
+_REMEMBERED: Final[dict[bytes, Any]] = dict(KINDS) | {b"n": Count}
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 

@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from schemas.events import RedemptionDecision
 from schemas.instants import LATEST, Instant
 from tables import packed_lots
+from tables.counted import Count, Given
 from tables.engagement import Engagement
 
 
@@ -232,7 +233,8 @@ class Saw(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt saw of one program, to reckon again what its rest would have earned.
 
     `room`: of each limit that it met, what was used before (its counter), and of each balance with a maximum what was held
-    (the point type's sid); `fields`: the profile fields that the program's conditions ask for.
+    (the point type's sid); `fields`: the profile fields that the program's conditions ask for. `refused_codes`: promo codes that the
+    receipt carries and might not use, for they were used up.
     """
 
     program: str
@@ -240,6 +242,7 @@ class Saw(Struct, gc=False, array_like=True, frozen=True):
     member: bool = False
     room: tuple[tuple[str, int], ...] = ()
     fields: dict[str, Any] = {}
+    refused_codes: tuple[str, ...] = ()
 
 
 SALE: Final = b""
@@ -326,5 +329,5 @@ class Redemption(Struct, gc=False, array_like=True, frozen=True):
         return sum(points for _, points in self.parts)
 
 
-Remembered = Receipt | LotPage | UsedLot | Seen | Redemption | Claim
+Remembered = Receipt | LotPage | UsedLot | Seen | Redemption | Claim | Given | Count
 """What has a key of its own beside the profile."""

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.instants import LATEST, Instant
+from tables.counted import Count, Given
 from tables.state import Claim, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
 
 FORMAT: Final = 4
@@ -27,7 +28,7 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
 _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
+    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
 }
 
 
@@ -40,7 +41,7 @@ class _ProfileHead(Struct, gc=False, array_like=True, frozen=True):
 
 
 _DECODERS[_ProfileHead] = msgspec.msgpack.Decoder(_ProfileHead)
-State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
+State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
 
 
 def encode(value: Profile | Remembered) -> bytes:

@@ -4,9 +4,8 @@ One writer. What is read stays decoded in a bounded cache of two generations; wh
 The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
 commit, or calls `drop_changes()` and goes on from the store.
 
-Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `c` a claim, `i` the identity of any
-other record. A profile id
-holds no control character, so 0 ends it.
+Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `c` a claim, `g` what was granted, `n`
+how much was granted altogether, `i` the identity of any other record. A profile id holds no control character, so 0 ends it.
 """
 
 from collections import deque
@@ -16,6 +15,7 @@ from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
+from tables.counted import Count, Given
 from tables.drafts import close
 from tables.pages import as_renewed
 from tables.state import (
@@ -67,14 +67,25 @@ def claim_key(application: str, receipt_id: str) -> bytes:
     return b"c%b\x00%b" % (application.encode(), receipt_id.encode())
 
 
+def given_key(identity: str) -> bytes:
+    """Of one grant. `identity`: a digest of the subject, the profile and what it asked for, so that no key names a person."""
+    return b"g%b" % identity.encode()
+
+
+def count_key(subject: str, person: str = "") -> bytes:
+    """Of all that was granted of a subject, or of what one profile was (`person`: a digest)."""
+    return b"n%b\x00%b" % (subject.encode(), person.encode())
+
+
 def page_key(profile_id: str, program: str, ledger_key: str, number: int) -> bytes:
     return b"q%b\x00%b\x00%b\x00%d" % (profile_id.encode(), program.encode(), ledger_key.encode(), number)
 
 
-Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption, Claim)
+Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
 KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = (
     (b"c", Claim),
     (b"d", Redemption),
+    (b"g", Given),
     (b"i", Seen),
     (b"l", UsedLot),
     (b"r", Receipt),
@@ -208,8 +219,8 @@ class Table:
         return lots
 
     def keys_of(self, profile_id: str) -> Iterator[bytes]:
-        """The keys of all that is remembered of a profile beside itself, in order within each kind. A claim is of no profile."""
-        for letter, _ in [entry for entry in KINDS if entry[1] is not Claim]:
+        """The keys of all that is remembered of a profile beside itself, in order within each kind. Claims and grants are of no profile."""
+        for letter, _ in [entry for entry in KINDS if entry[1] not in (Claim, Given)]:
             prefix = letter + profile_id.encode() + b"\x00"
             waiting = {key: state for key, state in self._others.items() if key.startswith(prefix)}
             stored = [key for key in self._store.keys(prefix, prefix[:-1] + b"\x01") if key not in waiting]
