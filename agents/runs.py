@@ -13,9 +13,9 @@ from msgspec import structs
 from agents import consent, steps, trigger_facts
 from agents.due import SCENARIO, Due
 from agents.happenings import Happening
-from agents.plans import Plan
+from agents.plans import END, Plan
 from agents.programs import Version
-from agents.steps import ASKED, ENDED, Way
+from agents.steps import ASKED, Way
 from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
@@ -32,8 +32,6 @@ RUNS_BYTES_MAX: Final = 256 * 1024
 def is_full(engagement: Engagement, scenario: str) -> bool:
     """Whether one more run of a scenario would be too many."""
     held = engagement.runs
-    if len(held) < RUNS_OF_ONE_MAX:
-        return sum([len(run.trigger) for run in held]) > RUNS_BYTES_MAX
     of_this = sum([run.scenario == scenario for run in held])
     return of_this >= RUNS_OF_ONE_MAX or len(held) >= RUNS_MAX or sum([len(run.trigger) for run in held]) > RUNS_BYTES_MAX
 
@@ -131,34 +129,30 @@ def _go(way: Way, step: int) -> None:
     """Step by step until it stands still. What its steps make is marked as its own."""
     visit, ops = way.visit, way.plan.ops
     begun = 0 if visit.heard is None else len(visit.heard)
-    came = step
     while step < len(ops):
         if not consent.consents(visit.profile, way.version.program, way.at):
-            step = _end(way, "no-consent")
+            way.ended, step = "consent-gone", END
             break
         way.step = step
-        came = step
         step = steps.take(way, ops[step])
         if step == ASKED or way.wakes_at is not None:
-            _put_away(way, came if step == ASKED else step)
             break
         way.granted = None
+    if step == ASKED:
+        _put_away(way, way.step)
+    elif way.wakes_at is not None:
+        _put_away(way, step)
     else:
-        visit.count(("scenario", *way.plan.counted, way.ended or "ended")) if step != ENDED else None
+        way.count(way.ended or "ended")
     if visit.hearing is not None:
         visit.hearing.mark(begun, way.plan.name, way.depth + 1)
-
-
-def _end(way: Way, why: str) -> int:
-    way.visit.count(("scenario", *way.plan.counted, why))
-    return ENDED
 
 
 def _put_away(way: Way, step: int) -> None:
     """Put the run away at a step of its plan, where it goes on when it wakes or is answered."""
     visit = way.visit
-    asked = way.asked
-    facts = way.facts if asked is None else structs.replace(way.facts, cause=way.cause, depth=way.depth)
+    asked = way.asked is not None  # then it goes on as if nothing had come between
+    facts = structs.replace(way.facts, cause=way.cause if asked else None, depth=way.depth if asked else 0)
     run = Run(
         scenario=way.plan.name,
         number=way.number,
@@ -169,7 +163,7 @@ def _put_away(way: Way, step: int) -> None:
         trigger=trigger_facts.kept(facts),
         depends_on=way.depends_on,
         points=way.points,
-        asked=asked,
+        asked=way.asked,
     )
     engagement = visit.engagement(way.version.program.program)
     engagement.runs = (*engagement.runs, run)

@@ -19,7 +19,6 @@ from schemas.events import Cause
 from schemas.instants import Instant, next_time_of_day, parse_date, parse_instant, start_of
 from tables.timelines import field_at, with_value
 
-ENDED: Final = END
 ASKED: Final = -1
 
 

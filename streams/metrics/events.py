@@ -10,6 +10,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from agents.fates import FATES as FATES_IN_SCENARIOS
 from agents.notifying import FATES
 from schemas.events import DeadLetter, LedgerEntry
 from schemas.outcomes import OUTCOMES, REASONS
@@ -54,6 +55,7 @@ class Events:
         self._sent = counter("published_records", "Records sent to the output topics.", "topic")
         self._entries = counter("entries", "Ledger entries.", "program", "point", "type")
         self._withheld = counter("withheld_points", "Points that a limit kept back.", "program", "point")
+        self._scenarios = counter("scenarios", "What became of those who came to a scenario.", "program", "scenario", "what")
         self._inconsistent = counter("inconsistent_totals", "Sales with a total that their lines do not explain.")
         self._notifications = counter("notifications", "What was to be told, by what became of it.", "program", "fate")
         self._stopped = counter("profiles_stopped", "Profiles that were stopped, by an error or by order.")
@@ -104,6 +106,10 @@ class Events:
                 self._entries.labels(program, point, kind)
                 for direction in ("credit", "debit") if kind == "points.adjusted" else ("",):
                     self._points.begin((program, point, kind, direction))
+        for name, versions in catalog.programs.items():
+            for scenario in {scenario.scenario for version in versions for scenario in version.campaigns.scenarios}:
+                for what in FATES_IN_SCENARIOS:
+                    self._scenarios.labels(name, scenario, what)
         self._scales.update(scales)
         for program in catalog.programs:
             for fate in FATES:
@@ -137,6 +143,8 @@ class Events:
                 self._withheld.labels(name[1], name[2]).inc(count / self._scales.get((name[1], name[2]), 1))
             elif name[0] == "notification":
                 self._notifications.labels(name[1], name[2]).inc(count)
+            elif name[0] == "scenario":
+                self._scenarios.labels(*name[1:]).inc(count)
             elif name[0] == "inconsistent-total":
                 self._inconsistent.inc(count)
             elif name[0] == "profile-stopped":

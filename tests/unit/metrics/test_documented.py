@@ -8,10 +8,14 @@ from prometheus_client import generate_latest
 from streams.audit.metrics import Metrics
 from tests.conftest import ROOT
 from tests.unit.deploy.prometheus import promtool
-from tests.unit.metrics.scene import Scene
+from tests.unit.metrics.scene import PROGRAM, Scene
 from tests.unit.metrics.test_events import now_ms, sale
 
 ROW = re.compile(r"^\| `(pointstream_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
+CAMPAIGNING = """
+promotions: [{promotion: thanks, action: accrue, points: "5"}]
+scenarios: [{scenario: visited, trigger: {pixel: page_view}, steps: [{award: {promotion: thanks}}]}]
+"""
 DOCUMENT = ROOT / "docs" / "metrics.md"
 SUFFIX = {"counter": "_total", "info": "_info"}
 
@@ -24,7 +28,7 @@ def documented() -> dict[str, tuple[str, set[str]]]:
 
 def worked(folder: Path) -> Scene:
     """A worker that has done a little of everything, so that each metric has a series to look at."""
-    scene = Scene(folder)
+    scene = Scene(folder, PROGRAM + CAMPAIGNING)
     scene.apply("purchases", [sale("R1"), sale("R2", profile_id="p2")], now_ms())
     scene.keep()
     scene.apply("purchases", [b'{"kind": "cancel", "receipt_id": "R1", "application": "pos", "profile_id": "p1"}'], now_ms())
