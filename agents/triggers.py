@@ -65,7 +65,7 @@ def _refusal(visit: Visit, version: Version, plan: Plan, happening: Happening) -
             return "too-many"
     if not consent.consents(visit.profile, version.program, happening.at):
         return "no-consent"
-    if happening.depth > DEPTH_MAX:
+    if happening.depth >= DEPTH_MAX:
         return "too-deep"
     audience = plan.scenario.audience
     if audience is not None and not segments.inside(visit, version, audience, happening.at):
