@@ -192,6 +192,13 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             6,
         ),
         Panel(
+            "Scenarios",
+            "Profiles that entered, and what became of them and of those who did not.",
+            "short",
+            (Query(rate("pointstream_scenarios_total", "program, scenario, what"), "{{program}} {{scenario}} {{what}}"),),
+            6,
+        ),
+        Panel(
             "Notifications",
             "What scenarios and reminders had to tell, by what became of it.",
             "short",
