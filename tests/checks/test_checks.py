@@ -14,8 +14,8 @@ from tests.checks import matrix, returns_matrix, worth_one_sale
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-TALON_ONE = ROOT.parent / "shared" / "checks" / "talon-one-schedules.yaml"
-FILES = (*sorted(HERE.glob("*.yaml")), TALON_ONE)
+FROM_OUTSIDE = [ROOT.parent / "shared" / "checks" / f"{name}.yaml" for name in ("talon-one-schedules", "altcraft-cases")]
+FILES = (*sorted(HERE.glob("*.yaml")), *sorted((ROOT / "docs" / "examples").glob("*-check.yaml")), *FROM_OUTSIDE)
 
 
 def cases() -> list[object]:
