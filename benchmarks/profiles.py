@@ -135,10 +135,10 @@ def fill(folder: Path, size: int) -> int:
     tables: list[Any] = [logic.open(folder_of(folder, number, PARTITIONS), PARTITIONS).table for number in range(PARTITIONS)]
     made = 0
     for start in range(0, size, _AT_ONCE):
-        parts: list[list[tuple[bytes, bytes | None]]] = [[] for _ in tables]
+        parts: list[dict[bytes, bytes | None]] = [{} for _ in tables]
         for number in range(start, min(start + _AT_ONCE, size)):
             name = member(number)
-            parts[partition_of(name.encode(), PARTITIONS)].append((profile_key(name), states[number % len(states)]))
+            parts[partition_of(name.encode(), PARTITIONS)][profile_key(name)] = states[number % len(states)]
         for table, part in zip(tables, parts, strict=True):
             table.restore(part, {})
             made += len(part)

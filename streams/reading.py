@@ -40,6 +40,8 @@ def reading_settings(group: str, *, reset: str = "error", wait_ms: int = 50) -> 
         "enable.partition.eof": True,
         "auto.offset.reset": reset,
         "fetch.wait.max.ms": wait_ms,
+        # Where as much waits as may, the client fetches nothing for a second by default: by then it is long used up.
+        "fetch.queue.backoff.ms": 10,
     }
 
 

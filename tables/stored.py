@@ -3,6 +3,7 @@
 Compact and versioned: a program reads its own format and the one before, and refuses a newer one with a sentence.
 """
 
+from struct import Struct as Layout
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -41,6 +42,11 @@ class _ProfileHead(Struct, gc=False, array_like=True, frozen=True):
 
 
 _DECODERS[_ProfileHead] = msgspec.msgpack.Decoder(_ProfileHead)
+_PLAIN_HEAD: Final = Layout(">BBBQBQB")
+"""The same head as nearly every profile has it: the format, an array, then in MessagePack `settled_at`, `due_at` and no `stopped`."""
+_ARRAY: Final = range(0x93, 0xA0)
+_UINT64: Final = 0xCF
+_NIL: Final = 0xC0
 State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
 
 
@@ -67,9 +73,20 @@ def decode(kind: type[State], stored: bytes) -> State:
 
 
 def due_of(stored: bytes | None) -> Instant | None:
-    """When the next thing of a stored profile is due; None where nothing is, and for one that is stopped: it waits for nothing."""
+    """When the next thing of a stored profile is due; None where nothing is, and for one that is stopped: it waits for nothing.
+
+    A restore asks this of every profile, so the usual head is read by its place: the decoder would walk through all that follows.
+    """
     if stored is None:
         return None
+    if len(stored) >= _PLAIN_HEAD.size:
+        number, array, settled, _, due, due_at, stopped = _PLAIN_HEAD.unpack_from(stored)
+        if settled == _UINT64 and array in _ARRAY and number in _READABLE:
+            if due == _UINT64 and stopped == _NIL:
+                at: Instant = due_at
+                return at
+            if due == _NIL:
+                return None
     head = _checked(_ProfileHead, stored)
     return None if head.stopped is not None else head.due_at
 

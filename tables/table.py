@@ -8,8 +8,9 @@ Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lo
 how much was granted altogether, `i` the identity of any other record. A profile id holds no control character, so 0 ends it.
 """
 
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Final, TypeVar
@@ -33,10 +34,12 @@ from tables.state import (
 from tables.store import Store
 from tables.stored import decode, due_of, encode, last_at
 from tables.sweep import Sweep
+from tables.unseen import Unseen
 
 Change = tuple[bytes, bytes | None]
 
 _PROFILE: Final = b"p"
+_BEHIND_PROFILES: Final = b"q"
 _DUE_PAGE: Final = 1_000
 _DECODED_PER_STORED: Final = 8  # a stored byte takes so many as Python objects, measured over profiles of 1 to 80 lots
 _ENTRY_BYTES: Final = 256  # what a state that was used again is counted as
@@ -96,6 +99,7 @@ class Table:
     def __init__(self, store: Store, cache_bytes: int = 64 * 1024 * 1024) -> None:
         """`cache_bytes`: about what the decoded states may take, however many open lots each of them has."""
         self._store = store
+        self._cache_bytes = cache_bytes
         self._generation_bytes = cache_bytes // 2 // _DECODED_PER_STORED
         self._young: dict[str, Profile] = {}
         self._old: dict[str, Profile] = {}
@@ -112,6 +116,7 @@ class Table:
         self.misses = 0
         self._due_page: deque[tuple[Instant, str]] = deque()  # a window on the store's index, which only a flush changes
         self._due_after: tuple[Instant, str] | None = None
+        self._unseen: Unseen | None = None  # while a store that was empty is being restored
 
     # reading
 
@@ -295,6 +300,7 @@ class Table:
         moved = [entry for entry in due if entry[1] != entry[2]]
         written = self.changes() if changes is None else changes
         self._store.write(written, moved, meta)
+        self._unseen = None
         for (profile_id, profile), (_, value) in zip(self._profiles.items(), written, strict=False):  # profiles come first
             self._remember(profile_id, profile, len(value or b""))
         self._forget_changes()
@@ -314,16 +320,20 @@ class Table:
         self._due_page.clear()
         self._due_after = None
 
-    def restore(self, records: Iterable[tuple[bytes, bytes | None]], meta: Mapping[bytes, bytes]) -> None:
-        """Records of the changelog, in its order, in bulk. Nothing may be waiting to be flushed."""
-        newest = dict(records)
-        keys = [key for key in newest if key[:1] == _PROFILE]
+    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
+        """The changelog's newest values of so many keys, in bulk. Nothing may be waiting to be flushed."""
+        keys = sorted(newest)  # a store takes what comes in order with less work
+        profiles = keys[bisect_left(keys, _PROFILE) : bisect_left(keys, _BEHIND_PROFILES)]
+        if self._unseen is None and not self.profile_ids(None, 1):
+            self._unseen = Unseen(self._cache_bytes // 4)
+        known = profiles if self._unseen is None else self._unseen.but(profiles)
+        before = {key: due_of(value) for key, value in zip(known, self._store.get_many(known) if known else [], strict=True)}
         due: list[tuple[str, Instant | None, Instant | None]] = []
-        for key, before in zip(keys, self._store.get_many(keys) if keys else [], strict=True):
-            old, new = due_of(before), due_of(newest[key])
+        for key in profiles:
+            old, new = before.get(key), due_of(newest[key])
             if old != new:
                 due.append((key[1:].decode(), old, new))
-        self._store.write(newest.items(), due, meta)
+        self._store.write([(key, newest[key]) for key in keys], due, meta)
         self._age()
         self._old = {}
         self._due_page.clear()

@@ -6,7 +6,7 @@ and changelog, each flushed before the next. The ledger's workload needs no prog
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -63,8 +63,8 @@ class CountingTable:
     def drop_changes(self) -> None:
         self._dirty.clear()
 
-    def restore(self, records: Iterable[tuple[bytes, bytes | None]], meta: Mapping[bytes, bytes]) -> None:
-        self._store.write(records, [], meta)
+    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
+        self._store.write(newest.items(), [], meta)
 
     def meta(self, name: bytes) -> bytes | None:
         return self._store.meta(name)

@@ -13,7 +13,7 @@ position lies outside its log, the partition is left alone (`distrust`): to gues
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -48,6 +48,7 @@ from tables.store import DamagedError
 from tables.stored import NewerFormatError, StateFormatError
 
 _POLL_RECORDS: Final = 5_000
+_POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may bring: every restore ends with one of those
 _RESTORE_RECORDS: Final = 20_000
 _TELL_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 5.0
@@ -191,7 +192,7 @@ class Recovery:
                 message: Any  # librdkafka's stubs allow None where a message without an error never has it
                 if cancelled.is_set():
                     raise CancelledError
-                messages = consumer.consume(_POLL_RECORDS, 0.2)
+                messages = consumer.consume(_POLL_RECORDS, _POLL_SECONDS)
                 self._watch.replaying(left, len(messages))
                 if messages:
                     progress.heard_at = time.monotonic()
@@ -204,14 +205,16 @@ class Recovery:
                     number = message.partition()
                     error = message.error()
                     if error is None:
-                        progress.read += 1
-                        pending[number].append((message.key(), message.value()))
-                        if message.key() == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
+                        key = message.key()
+                        pending[number].append((key, message.value()))
+                        if key == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
+                            progress.read += len(pending[number])
                             self._restore(number, opened[number], pending[number], message.offset() + 1)
                             left[number] = max(ends[CHANGELOG, number] - message.offset() - 1, 0)
                     elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
                         raise KafkaException(error)
                     elif number in waiting and message.offset() >= waiting[number]:
+                        progress.read += len(pending[number])
                         self._restore(number, opened[number], pending[number], message.offset())
                         del waiting[number]
                         left[number] = 0
@@ -345,14 +348,11 @@ def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end
     Raises `WrongUsage` where a newer version has written them; nothing is written then.
     """
     last = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
+    newest = dict(records[: last + 1])
     meta = {META_CHANGELOG: b"%d" % end}
-    position = records[last][1] if last >= 0 else None
+    position = newest.pop(POSITION_KEY, None)
     check_readable(position)
     if position is not None:
         meta[META_POSITION] = position
-    reactions.table.restore(_states(records[: last + 1]), meta)
+    reactions.table.restore(newest, meta)
     records.clear()
-
-
-def _states(records: Iterable[tuple[bytes, bytes | None]]) -> list[tuple[bytes, bytes | None]]:
-    return [record for record in records if record[0] != POSITION_KEY]

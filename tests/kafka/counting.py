@@ -8,7 +8,7 @@ was doubled (a number twice) and what was forgotten (a number again, later). As 
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -58,8 +58,8 @@ class CountingTable:
     def drop_changes(self) -> None:
         self._dirty.clear()
 
-    def restore(self, records: Iterable[tuple[bytes, bytes | None]], meta: Mapping[bytes, bytes]) -> None:
-        self._store.write(records, [], meta)
+    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
+        self._store.write(newest.items(), [], meta)
 
     def meta(self, name: bytes) -> bytes | None:
         return self._store.meta(name)

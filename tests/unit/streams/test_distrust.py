@@ -22,7 +22,7 @@ def state(folder: Path, number: int, position: bytes | None = None, at: Mapping[
     inputs = {**dict.fromkeys(CONSUMED, 5), **(at or {})}
     stored = msgspec.json.encode(Position(cycle=2, inputs=inputs)) if position is None else position
     reactions = opened(folder, number)
-    reactions.table.restore([], {META_CHANGELOG: b"%d" % END, META_POSITION: stored})
+    reactions.table.restore({}, {META_CHANGELOG: b"%d" % END, META_POSITION: stored})
     reactions.table.close()
 
 

@@ -22,7 +22,7 @@ def position(states: int) -> bytes:
 
 def test_a_state_directory_of_a_newer_version_is_refused_and_says_what_to_do(tmp_path: Path) -> None:
     reactions = opened(tmp_path)
-    reactions.table.restore([], {META_CHANGELOG: b"7", META_POSITION: position(FORMAT + 1)})
+    reactions.table.restore({}, {META_CHANGELOG: b"7", META_POSITION: position(FORMAT + 1)})
     reactions.table.close()
     with pytest.raises(WrongUsage, match=f"^partition 1: .*format {FORMAT + 1}.*{WAY_OUT}$") as refused:
         recover(tmp_path, Quiet(), [1])
@@ -33,7 +33,7 @@ def test_a_state_directory_of_a_newer_version_is_refused_and_says_what_to_do(tmp
 def test_one_of_this_version_and_of_those_before_goes_on(tmp_path: Path) -> None:
     for states in (FORMAT - 1, FORMAT):
         reactions = opened(tmp_path)
-        reactions.table.restore([], {META_CHANGELOG: b"7", META_POSITION: position(states)})
+        reactions.table.restore({}, {META_CHANGELOG: b"7", META_POSITION: position(states)})
         reactions.table.close()
         found = recover(tmp_path, Quiet(), [1])
         assert found[1].position.states == FORMAT, "what it writes is of its own format"

@@ -1,0 +1,112 @@
+"""A restore leaves the index of what is due exactly as the states say, however it was cut up, and looks up only what may be there."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.instants import Instant
+from tables.memory import MemoryStore
+from tables.rocks import RocksStore
+from tables.state import Profile
+from tables.store import Store
+from tables.stored import FORMAT, StateFormatError, due_of, encode
+from tables.table import Table, profile_key
+from tables.unseen import Unseen
+
+LATE = 1 << 62
+INSTANTS = st.one_of(
+    st.none(), st.sampled_from([0, 1, 127, 128, 1 << 16, 1 << 32, 1 << 33, 1_700_000_000_000_000]), st.integers(-LATE, LATE)
+)
+PROFILES = st.builds(Profile, st.integers(-LATE, LATE), INSTANTS, st.none() | st.just("internal-error"))
+BATCHES = st.lists(st.dictionaries(st.sampled_from("abcdefgh"), PROFILES, max_size=5), max_size=8)
+THEN = st.sampled_from(["go on", "open anew", "flush"])
+
+
+def indexed(store: Store) -> list[tuple[Instant, str]]:
+    return [*store.due(LATE, None)]
+
+
+def said_by(profiles: dict[str, Profile]) -> list[tuple[Instant, str]]:
+    return sorted((it.due_at, name) for name, it in profiles.items() if it.due_at is not None and it.stopped is None)
+
+
+class Asked(MemoryStore):
+    """Counts the keys that are looked up many at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys_asked = 0
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        self.keys_asked += len(keys)
+        return super().get_many(keys)
+
+
+@given(BATCHES, st.lists(THEN, min_size=8, max_size=8), st.sampled_from([0, 1 << 20]))
+def test_the_index_is_what_the_states_say_wherever_a_restore_was_cut_off(
+    batches: list[dict[str, Profile]], then: list[str], cache_bytes: int
+) -> None:
+    store = MemoryStore()
+    table = Table(store, cache_bytes)
+    newest: dict[str, Profile] = {}
+    for batch, what in zip(batches, then, strict=False):
+        others: dict[bytes, bytes | None] = {b"ra\x00pos\x00R1": b"no profile", b"qa\x00club\x00pts\x001": None}
+        table.restore(others | {profile_key(name): encode(profile) for name, profile in batch.items()}, {})
+        newest |= batch
+        if what == "flush":
+            newest["a"] = Profile(1, 2)
+            table.put_profile("a", newest["a"])
+            table.flush({})
+        if what == "open anew":
+            table = Table(store, cache_bytes)
+        assert indexed(store) == said_by(newest)
+        assert table.next_due(LATE) == min(said_by(newest), default=None)
+
+
+def test_a_restore_that_a_restart_has_cut_off_goes_on_in_what_it_left(tmp_path: Path) -> None:
+    first = {profile_key(f"p{n}"): encode(Profile(1, 10 + n)) for n in range(100)}
+    second = {profile_key(f"p{n}"): encode(Profile(2, 500 - n)) for n in range(50, 150)}
+    for newest in (first, first, second):  # what the position did not speak of yet is read again
+        table = Table(RocksStore(tmp_path, logged=False))
+        table.restore(newest, {})
+        table.close()
+    store = RocksStore(tmp_path)
+    assert indexed(store) == sorted([(10 + n, f"p{n}") for n in range(50)] + [(500 - n, f"p{n}") for n in range(50, 150)])
+    store.close()
+
+
+def test_only_what_may_be_there_is_looked_up() -> None:
+    store = Asked()
+    table = Table(store)
+    for start in range(0, 1_000, 100):
+        table.restore({profile_key(f"p{n}"): encode(Profile(1, n)) for n in range(start, start + 100)}, {})
+    few = store.keys_asked
+    assert few < 10, "an empty store holds none of them; those few share a slot"
+    table.restore({profile_key(f"p{n}"): encode(Profile(2, 7)) for n in range(100)}, {})
+    assert store.keys_asked == few + 100, "these have come before"
+    Table(store).restore({profile_key("p2000"): encode(Profile(1, 9))}, {})
+    assert store.keys_asked == few + 101, "what a store holds that was filled before, it alone knows"
+
+
+@given(st.lists(st.lists(st.binary(max_size=2), unique=True)), st.sampled_from([0, 100, 100_000]))
+def test_no_key_that_was_given_before_is_held_for_unseen(batches: list[list[bytes]], slots: int) -> None:
+    unseen = Unseen(slots)
+    given_before: set[bytes] = set()
+    for keys in batches:
+        assert given_before.intersection(keys) <= set(unseen.but(keys))
+        given_before.update(keys)
+
+
+@given(PROFILES, st.sampled_from([FORMAT - 1, FORMAT]))
+def test_when_something_is_due_is_read_as_the_whole_profile_says_it(profile: Profile, number: int) -> None:
+    stored = bytes([number]) + encode(profile)[1:]
+    assert due_of(stored) == (profile.due_at if profile.stopped is None else None)
+
+
+@pytest.mark.parametrize("number", [FORMAT - 2, FORMAT + 1])
+def test_the_head_of_another_format_is_not_read(number: int) -> None:
+    stored = encode(Profile(1_700_000_000_000_000, 1_700_000_000_000_000))
+    with pytest.raises(StateFormatError):
+        due_of(bytes([number]) + stored[1:])
