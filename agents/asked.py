@@ -3,25 +3,12 @@
 Made once, when the programs are loaded. What no version of a program asks for is recorded nowhere.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final, NamedTuple
 
 from schemas.amounts import is_decimal
-from schemas.campaigns import (
-    If,
-    InSegment,
-    OnAbandoned,
-    OnDate,
-    OnExpiring,
-    OnIdle,
-    OnSchedule,
-    Places,
-    Scenario,
-    Segment,
-    Split,
-    Step,
-)
+from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario, Segment
 from schemas.condition_fields import DERIVED
 from schemas.conditions import Condition
 from schemas.instants import DAY_US
@@ -52,7 +39,7 @@ class Figure(NamedTuple):
 class Leaf(NamedTuple):
     """A figure that counts days, and the numbers of days at which a comparison with it may change."""
 
-    figure: Figure
+    name: str
     steps: tuple[int, ...]
 
 
@@ -70,7 +57,8 @@ class Asked:
     """What all versions of one program ask for together. `keep_us`: the longest window over purchases."""
 
     def __init__(self, versions: Sequence[Program]) -> None:
-        found = {figure for program in versions for figure in _figures(program)}
+        fields = sorted({field for program in versions for field in program.campaigns.figures})
+        found = [figure for figure in map(figure_of, fields) if figure is not None]
         names = {figure.name for figure in found}
         triggers = [scenario.trigger for program in versions for scenario in program.campaigns.scenarios]
         abandoned = [trigger for trigger in triggers if isinstance(trigger, OnAbandoned)]
@@ -99,7 +87,7 @@ class Asked:
 class Watch:
     """What one version watches: its segments, each after those that it depends on, and the scenarios that time sets off.
 
-    `by_days`, `windows`, `expiring`: the figures of segments that time alone can change. `segments_ask`: what segments look up.
+    What time alone can change in segments: `by_days`, figures that count days; `windows`, of purchases; `expiring`, (point, window).
     """
 
     def __init__(self, program: Program) -> None:
@@ -110,46 +98,34 @@ class Watch:
         self.timed: tuple[Scenario, ...] = tuple(
             scenario for scenario in campaigns.scenarios if active and scenario.enabled and isinstance(scenario.trigger, _TIMED)
         )
-        self.of_lots = any(isinstance(scenario.trigger, OnExpiring) for scenario in self.timed)
-        leaves = [leaf for segment in self.segments for leaf in _leaves(segment.where.source)]
-        self.by_days = tuple(dict.fromkeys([leaf for leaf in leaves if leaf.figure.name.startswith("days_since")]))
-        others = [leaf.figure for leaf in leaves if not leaf.figure.name.startswith("days_since")]
-        self.windows = tuple(
+        self.of_orders = any(
+            isinstance(scenario.trigger, OnDate) and (scenario.trigger.field or "").startswith("receipt.")
+            for scenario in self.timed
+        )
+        written = [leaf for segment in self.segments for leaf in _leaves(segment.where.source)]
+        rfm = campaigns.rfm
+        by_days = [Leaf(figure.name, steps) for figure, steps in written if figure.name.startswith("days_since")]
+        windows = [figure.within_us for figure, _ in written if figure.name.startswith("purchases.") and figure.within_us]
+        for figure, steps in written:
+            if figure.name == "rfm.recency":
+                by_days.append(Leaf(figure.name, steps if rfm is None else tuple(days + 1 for days in rfm.recency_days)))
+            if figure.name.startswith("rfm.") and rfm is not None:
+                windows.append(rfm.within_days * DAY_US)
+        self.by_days = tuple(dict.fromkeys(by_days))
+        self.windows = tuple(dict.fromkeys(windows))
+        self.expiring = tuple(
             dict.fromkeys(
-                [
-                    figure
-                    for figure in others
-                    if figure.within_us and figure.point is None and figure.name.startswith("purchases.")
-                ]
+                (figure.point or program.points[0].sid, figure.within_us)
+                for figure, _ in written
+                if figure.name == "points_expiring" and figure.within_us is not None
             )
         )
-        self.expiring = tuple(
-            dict.fromkeys([figure for figure in others if figure.name == "points_expiring" and figure.within_us])
-        )
-        self.rfm = any(figure.name.startswith("rfm.") for figure in others)
-        self.segments_ask = frozenset({field for segment in self.segments for field in segment.where.fields})
+        self.needs = {segment.segment: _named(segment.where) for segment in self.segments}
+        """Of each segment, the others that it depends on."""
         self.rules_ask = tuple(sorted(_asked_of_rules(program)))
         """The figures, and `segment`, that conditions of earning rules look up."""
         self.rules_name = tuple(sorted(_segments_of_rules(program)))
         self.idle = not (self.segments or self.timed)
-
-
-def _figures(program: Program) -> Iterator[Figure]:
-    for condition in _conditions(program):
-        for field in condition.fields:
-            figure = figure_of(field)
-            if figure is not None:
-                yield figure
-
-
-def _conditions(program: Program) -> Iterator[Condition]:
-    yield from _of_rules(program)
-    for segment in program.campaigns.segments.values():
-        yield segment.where
-    for scenario in program.campaigns.scenarios:
-        if scenario.trigger.when is not None:
-            yield scenario.trigger.when
-        yield from _of_steps(scenario.steps)
 
 
 def _of_rules(program: Program) -> Iterator[Condition]:
@@ -165,21 +141,12 @@ def _asked_of_rules(program: Program) -> set[str]:
 
 
 def _segments_of_rules(program: Program) -> set[str]:
-    return {mention.name for condition in _of_rules(program) for mention in condition.mentions if mention.what == "segment"}
+    return {name for condition in _of_rules(program) for name in _named(condition)}
 
 
-def _of_steps(steps: Iterable[Step]) -> Iterator[Condition]:
-    for step in steps:
-        if isinstance(step, If):
-            yield step.condition
-            yield from _of_steps((*step.then, *step.otherwise))
-        elif isinstance(step, InSegment):
-            yield from _of_steps((*step.then, *(step.otherwise or ())))
-        elif isinstance(step, Places):
-            yield from _of_steps(step.otherwise)
-        elif isinstance(step, Split):
-            for branch in step.branches:
-                yield from _of_steps(branch.steps)
+def _named(condition: Condition) -> tuple[str, ...]:
+    """The segments that a condition names."""
+    return tuple(sorted({mention.name for mention in condition.mentions if mention.what == "segment"}))
 
 
 def _in_order(segments: Mapping[str, Segment]) -> Iterator[Segment]:
@@ -190,16 +157,15 @@ def _in_order(segments: Mapping[str, Segment]) -> Iterator[Segment]:
         if name in done or name not in segments:
             return
         done.add(name)
-        for mention in segments[name].where.mentions:
-            if mention.what == "segment":
-                yield from visit(mention.name)
+        for other in _named(segments[name].where):
+            yield from visit(other)
         yield segments[name]
 
     for name in segments:
         yield from visit(name)
 
 
-def _leaves(source: Any) -> Iterator[Leaf]:
+def _leaves(source: Any) -> Iterator[tuple[Figure, tuple[int, ...]]]:
     """The derived figures in a condition as it was written, with what they are compared with."""
     if not isinstance(source, Mapping):
         return
@@ -214,7 +180,7 @@ def _leaves(source: Any) -> Iterator[Leaf]:
             within = given.get("within")
             point = given.get("point")
             figure = Figure(key, point, None if within is None else parse_duration(within))
-            yield Leaf(figure, tuple(sorted({step for number in _numbers(value) for step in _steps(number)})))
+            yield figure, tuple(sorted({step for number in _numbers(value) for step in _steps(number)}))
 
 
 def _numbers(value: Any) -> Iterator[Decimal]:

@@ -163,6 +163,16 @@ def expiring(visit: Visit, version: Version, sid: str, after: Instant, until: In
                 yield lot
 
 
+def next_expiry(visit: Visit, version: Version, sid: str, after: Instant) -> Instant | None:
+    """The first expiry after an instant of active lots of a point type, as far as the ledgers know without opening a page."""
+    found: list[Instant] = []
+    for key, held in _ledgers(visit, version):
+        if split_ledger_key(key)[0] == sid and held.active:
+            found += [page.first_expiry for page in held.pages if page.active and after < page.first_expiry < LATEST]
+            found += [lot.expires_at for lot in held.look() if lot.active and lot.remaining and lot.expires_at is not None]
+    return min([expiry for expiry in found if expiry > after], default=None)
+
+
 # noting
 
 

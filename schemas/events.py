@@ -110,6 +110,19 @@ class TierChange(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
     points_to_keep: str | None = None
 
 
+class SegmentChange(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
+    """A profile is in a segment from now on, or no longer: `segment.entered`, `segment.left`. Not numbered."""
+
+    id: str
+    type: str
+    program: str
+    profile_id: str
+    occurred_at: str
+    recorded_at: str
+    cause: Cause
+    segment: str
+
+
 class Notification(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     type: str

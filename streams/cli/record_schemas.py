@@ -29,6 +29,7 @@ NAMES: Final[dict[str, tuple[str, tuple[type, ...]]]] = {
     "adjustments": ("input: points given or taken by hand", (records.Adjustment,)),
     "ledger-entries": ("output: how a balance changed", (events.LedgerEntry,)),
     "tier-changes": ("output: a tier was entered or left", (events.TierChange,)),
+    "segment-changes": ("output: a segment was entered or left", (events.SegmentChange,)),
     "notifications": ("output: something to be said to somebody", (events.Notification,)),
     "redemption-decisions": ("output: what a redemption request got", (events.RedemptionDecision,)),
     "balances": ("output: everything of one profile", (events.ProfileBalances,)),

@@ -1,0 +1,512 @@
+"""Time triggers: the days and waits that set scenarios off, and when a segment changes by time alone. Timers of `settle`.
+
+Pure. When a scenario's timer fires next is reckoned from what is known of the profile now, after every change of it: a birthday that
+moves takes its timer along, a purchase ends the wait for one. So a late record counts as if it had come in time, except that nothing is
+made up for: what lies in the past when it becomes known does not fire any more. Only a day of the profile or of an order that becomes known
+in the course of that day still does, and points that are born inside the time of `expiring`.
+
+Where the profile's zone is known its days begin there, else in the program's.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from agents import figures, segments, triggers
+from agents.asked import JOINED_AT, REGISTERED_AT
+from agents.due import SCENARIO, Due
+from agents.happenings import Happening, nothing, told
+from agents.programs import Version
+from agents.visit import Visit
+from schemas.amounts import format_points
+from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
+from schemas.events import Cause
+from schemas.instants import Instant, format_instant, parse_date, parse_instant, start_of, zone
+from schemas.outcomes import APPLIED
+from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
+from schemas.schedules import in_year
+from tables.engagement import Engagement
+from tables.facts import within
+from tables.figures import day_of, last_purchase
+from tables.state import Profile, Receipt
+from tables.table import receipt_key
+from tables.timelines import field_at
+
+KEY: Final = "calendar"
+SEGMENTS: Final = ""  # under this name the timers hold when segments change by time alone
+ROUNDS_MAX: Final = 16
+"""So often segments may change by what scenarios do that changing segments set off, before it is left at that."""
+ORDERS_MAX: Final = 100
+"""Dates of so many orders are waited for, of one profile and scenario."""
+_RECEIPT: Final = "receipt."
+
+
+# the timers
+
+
+def due(profile: Profile) -> Iterator[Due]:
+    for program, engagement in profile.engagements.items():
+        for name, at in engagement.timers.items():
+            yield Due(at, SCENARIO, 0, name, program, KEY)
+
+
+def fire(visit: Visit, due: Due) -> None:
+    """A timer. One that has been moved meanwhile is no longer there, and nothing happens."""
+    at, _, _, name, program, _ = due
+    engagement = visit.engagement(program)
+    if engagement.timers.get(name) != at:
+        return
+    engagement.timers = {other: moment for other, moment in engagement.timers.items() if other != name}
+    visit.touch()
+    version = visit.programs.version(program, at)
+    if version is None or name == SEGMENTS:
+        return
+    scenario = _still(visit, version, engagement, name.partition("/")[0])
+    if scenario is not None and not isinstance(
+        scenario.trigger, OnExpiring
+    ):  # its points are looked at below, with those of others
+        _set_off(visit, version, engagement, scenario, name, at, _cause(scenario, at))
+
+
+def _still(visit: Visit, version: Version, engagement: Engagement, name: str) -> Scenario | None:
+    """The scenario, if the version in force has it as it was when the timer was set."""
+    found = next((scenario for scenario in version.watch.timed if scenario.scenario == name), None)
+    if found is None or engagement.planned_by in (None, version.program.effective_from):
+        return found
+    before = visit.programs.version(version.program.program, engagement.planned_by or 0)
+    old = () if before is None else before.watch.timed
+    return found if any(scenario.scenario == name and scenario.trigger == found.trigger for scenario in old) else None
+
+
+def _cause(scenario: Scenario, at: Instant) -> Cause:
+    return {"timer": _KINDS[type(scenario.trigger)], "due_at": format_instant(at)}
+
+
+_KINDS: Final[dict[type[Any], str]] = {
+    OnDate: "date",
+    OnSchedule: "every",
+    OnIdle: "idle",
+    OnAbandoned: "abandoned",
+    OnExpiring: "expiring",
+}
+
+
+# what a record tells
+
+
+def note(visit: Visit, record: Record, versions: list[Version], outcome: str) -> None:
+    """A record has been applied: what figures and timers need of it, for each program that counts it."""
+    if outcome != APPLIED and not isinstance(record, Pixel):
+        return
+    if isinstance(record, ProfileRecord):
+        if record.kind == "upsert":
+            for version in of_profile(visit, record.application, record.updated_at):
+                _begin(visit, version, record, record.updated_at)
+        return
+    for version in versions:
+        _begin(visit, version, record, visit.happened_at)
+        if isinstance(record, (Sale, Cancel)) and version.watch.of_orders:
+            _orders(visit, version, record)
+
+
+def _begin(visit: Visit, version: Version, record: Record, at: Instant) -> None:
+    """From its first record on the program watches a profile."""
+    if not version.watch.idle and version.program.program not in visit.profile.engagements:
+        visit.engagement(version.program.program)
+        visit.touch()
+    figures.note(visit, version, at, record)
+
+
+def of_profile(visit: Visit, application: str | None, at: Instant) -> Iterator[Version]:
+    """A profile is of no program: its record is heard by those that count its application, or by all (live) ones."""
+    programs = visit.programs
+    for name in programs.of_nobody() if application is None else programs.of_application(application):
+        version = programs.version(name, at)
+        if version is not None:
+            yield version
+
+
+def _orders(visit: Visit, version: Version, record: Sale | Cancel) -> None:
+    """The dates of an order take the place of those that an earlier revision had."""
+    engagement = visit.engagement(version.program.program)
+    timers = dict(engagement.timers)
+    for scenario in version.watch.timed:
+        trigger = scenario.trigger
+        if not isinstance(trigger, OnDate) or trigger.field is None or not trigger.field.startswith(_RECEIPT):
+            continue
+        name = f"{scenario.scenario}/{record.application}\x1f{record.receipt_id}"
+        timers.pop(name, None)
+        day = (
+            _date_in(within(record.attributes, trigger.field.removeprefix(_RECEIPT)), visit, version)
+            if isinstance(record, Sale)
+            else None
+        )
+        if day is None or name in engagement.years:
+            continue
+        if sum([other.startswith(scenario.scenario + "/") for other in timers]) >= ORDERS_MAX:
+            visit.count(("scenario", version.program.program, scenario.scenario, "too-many"))
+            continue
+        timers[name] = start_of("day", day, zone_of(visit, version, visit.profile.settled_at))
+    if timers != engagement.timers:
+        engagement.timers = timers
+        visit.touch()
+
+
+# what follows of a change
+
+
+def follow(visit: Visit, due_at: Instant | None = None) -> bool:
+    """Something has changed: segments are judged, and timers set anew. `due_at`: by a timer, else by the visit's record.
+
+    Returns whether anything was set off, so that entries may have to be listened to.
+    """
+    at = visit.profile.settled_at
+    cause: Cause | None = None if due_at is None or due_at < at else {"timer": "segment", "due_at": format_instant(at)}
+    any_set_off = False
+    for name in _concerned(visit):
+        version = visit.programs.version(name, at)
+        if version is None or not version.watch.active:
+            continue
+        engagement = visit.profile.engagements.get(name)
+        if version.watch.idle and (engagement is None or engagement.planned_by in (None, version.program.effective_from)):
+            continue
+        for entered in segments.judge(visit, version, at, cause):
+            facts = {"kind": "segment", "at": format_instant(at), "segment": entered}
+            happening = Happening(key=f"segment:{entered}", at=at, field=nothing, fact=told(facts), cause=cause)
+            any_set_off = triggers.happened(visit, version, happening) or any_set_off
+        any_set_off = _plan(visit, version, at, cause) or any_set_off
+    return any_set_off
+
+
+def _concerned(visit: Visit) -> list[str]:
+    """The programs that a profile has to do with, in order of name."""
+    profile = visit.profile
+    names = {*profile.engagements, *profile.programs}
+    if profile.fields or profile.registered_at:
+        names.update(visit.programs.of_nobody())
+    return sorted([name for name in names if name in visit.programs])
+
+
+def _plan(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> bool:
+    """Set all timers anew. What is due at once is set off. Returns whether anything was."""
+    engagement = visit.engagement(version.program.program)
+    anew = engagement.planned_by != version.program.effective_from
+    names = {scenario.scenario for scenario in version.watch.timed}
+    timers = {name: moment for name, moment in engagement.timers.items() if name != SEGMENTS and name.partition("/")[0] in names}
+    at_once: list[tuple[Scenario, str]] = []
+    for scenario in version.watch.timed:
+        name, trigger = scenario.scenario, scenario.trigger
+        if isinstance(trigger, OnDate) and trigger.field is not None and trigger.field.startswith(_RECEIPT):
+            at_once += _orders_due(visit, version, timers, scenario, at)
+            continue
+        pending = timers.get(name)
+        if pending is not None and pending <= at and not anew:
+            continue  # it is about to fire
+        moment = _MOMENTS[type(trigger)](visit, version, engagement, scenario, at)
+        if moment is not None and moment <= at:
+            at_once.append((scenario, name))
+            moment = None
+        if moment is not None:
+            timers[name] = moment
+        else:
+            timers.pop(name, None)
+    changes_at = segments.next_change(visit, version, at)
+    if changes_at is not None:
+        timers[SEGMENTS] = changes_at
+    if timers != engagement.timers or anew:
+        engagement.timers, engagement.planned_by = timers, version.program.effective_from
+        visit.touch()
+    if timers:
+        visit.due_by(min(timers.values()))
+    set_off = False
+    for scenario, name in at_once:
+        set_off = _set_off(visit, version, engagement, scenario, name, at, cause and _cause(scenario, at), anew=anew) or set_off
+    if at_once:
+        set_off = _plan(visit, version, at, cause) or set_off
+    return set_off
+
+
+def _orders_due(
+    visit: Visit, version: Version, timers: dict[str, Instant], scenario: Scenario, at: Instant
+) -> Iterator[tuple[Scenario, str]]:
+    """Of the dates of orders: one that is today is due now, one that is over is dropped. What the queue holds it fires itself."""
+    held = visit.engagement(version.program.program).timers
+    for name in [name for name in timers if name.startswith(scenario.scenario + "/") and timers[name] < at]:
+        moment = timers.pop(name)
+        clock = zone_of(visit, version, at)
+        if held.get(name) == moment and day_of(moment, clock) == day_of(at, clock):
+            yield scenario, name
+
+
+# setting off
+
+
+def _set_off(
+    visit: Visit,
+    version: Version,
+    engagement: Engagement,
+    scenario: Scenario,
+    name: str,
+    at: Instant,
+    cause: Cause | None,
+    *,
+    anew: bool = False,
+) -> bool:
+    """The scenario's time has come. `cause` None: by the record that the visit is about."""
+    trigger = scenario.trigger
+    if isinstance(trigger, OnExpiring):
+        return _expire(visit, version, engagement, scenario, at, cause, anew)
+    if isinstance(trigger, OnDate):
+        day = day_of(at, zone_of(visit, version, at))
+        engagement.years = _recent(engagement.years, day) | {name: day.year}
+    facts = _FACTS[type(trigger)](visit, version, scenario, name, at)
+    return _tell(visit, version, scenario, at, facts, cause)
+
+
+def _tell(
+    visit: Visit,
+    version: Version,
+    scenario: Scenario,
+    at: Instant,
+    facts: dict[str, Any],
+    cause: Cause | None,
+    points: str | None = None,
+) -> bool:
+    kind = _KINDS[type(scenario.trigger)]
+    known = told({"kind": kind, "at": format_instant(at), **facts})
+    key = f"timer:{scenario.scenario}"
+    return triggers.happened(visit, version, Happening(key=key, at=at, field=nothing, fact=known, cause=cause, points=points))
+
+
+def _recent(marks: dict[str, int], today: date) -> dict[str, int]:
+    """Without what can never come again: orders of long ago, points of days that are over."""
+    first = today.toordinal() - 2
+    return {
+        name: mark
+        for name, mark in marks.items()
+        if "/" not in name or (mark >= first if mark > date.max.year else mark >= today.year - 1)
+    }
+
+
+def _expire(
+    visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant, cause: Cause | None, anew: bool
+) -> bool:
+    """The days whose points have come within the time: each once. By a version that comes later, not those that were within it before."""
+    trigger = scenario.trigger
+    if not isinstance(trigger, OnExpiring):
+        return False
+    set_off = False
+    for day, lots in _groups(visit, version, trigger, at):
+        mark = f"{scenario.scenario}/{day.isoformat()}"
+        if mark in engagement.years:
+            continue
+        today = day_of(at, version.program.timezone)
+        engagement.years = _recent(engagement.years, today) | {mark: day.toordinal()}
+        first = min([expires_at for expires_at, _, _ in lots])
+        if anew and first - trigger.within_us < at and all([earned_at < visit.happened_at for _, earned_at, _ in lots]):
+            continue
+        scale = version.points[trigger.point].scale
+        points = format_points(sum([remaining for _, _, remaining in lots]), scale)
+        facts = {"point": trigger.point, "points": points, "expires_at": format_instant(first), "expires_on": day.isoformat()}
+        set_off = _tell(visit, version, scenario, at, facts, cause, points) or set_off
+    return set_off
+
+
+_Lots = list[tuple[Instant, Instant, int]]
+
+
+def _groups(visit: Visit, version: Version, trigger: OnExpiring, at: Instant) -> list[tuple[date, _Lots]]:
+    """The active points that have come within the time, by the last local day of their use: expiry, birth and points of each lot."""
+    found: dict[date, _Lots] = {}
+    for lot in figures.expiring(visit, version, trigger.point, at, at + trigger.within_us):
+        if lot.expires_at is not None:
+            day = day_of(lot.expires_at - 1, version.program.timezone)
+            found.setdefault(day, []).append((lot.expires_at, lot.earned_at, lot.remaining))
+    return sorted(found.items())
+
+
+# when
+
+
+def _date(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
+    """The start of the next such day, which is in the past where the day has begun."""
+    trigger = scenario.trigger
+    if not isinstance(trigger, OnDate):
+        return None
+    clock = zone_of(visit, version, at)
+    fired = engagement.years.get(scenario.scenario)
+    schedule = trigger.schedule
+    if schedule is not None:
+        if schedule.day is not None:
+            moment = start_of("day", schedule.day, clock)
+            return moment if moment >= at and fired is None else None
+        month, day = schedule.month_day or (1, 1)
+        moment = _yearly(version, (month, day), 1, fired, clock, at)
+        return moment if moment >= at else _yearly(version, (month, day), 1, day_of(at, clock).year, clock, at)
+    known = _day_of(visit, version, trigger.field or "", clock, at)
+    if known is None:
+        return None
+    first = known.year + 1 if trigger.field in (REGISTERED_AT, JOINED_AT) else known.year
+    return _yearly(version, (known.month, known.day), first, fired, clock, at)
+
+
+def _yearly(version: Version, month_day: tuple[int, int], first: int, fired: int | None, clock: ZoneInfo, at: Instant) -> Instant:
+    today = day_of(at, clock)
+    year = max(first, today.year, (fired or 0) + 1)
+    month, day = month_day
+    coming = in_year(year, month, day, version.program.leap_day)
+    if coming < today:
+        coming = in_year(year + 1, month, day, version.program.leap_day)
+    return start_of("day", coming, clock)
+
+
+def _day_of(visit: Visit, version: Version, field: str, clock: ZoneInfo, at: Instant) -> date | None:
+    """The day that a profile field, the registration or the membership names; None where there is none, or it is badly formed."""
+    if field == JOINED_AT:
+        membership = visit.profile.programs.get(version.program.program)
+        joined_at = None if membership is None else membership.joined_at
+        return None if joined_at is None else day_of(joined_at, clock)
+    if field == REGISTERED_AT:
+        registered_at = figures.registered_at(visit, version, at)
+        return None if registered_at is None else day_of(registered_at, clock)
+    return _date_in(field_at(visit.profile.fields, field.removeprefix("profile."), at), visit, version)
+
+
+def _date_in(value: object, visit: Visit, version: Version) -> date | None:
+    """A date, or the local date of a time."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if len(value) <= len("2026-12-31"):
+            return parse_date(value)
+        return day_of(parse_instant(value), zone_of(visit, version, visit.profile.settled_at))
+    except ValueError:
+        return None
+
+
+def _every(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
+    trigger, program = scenario.trigger, version.program
+    if not isinstance(trigger, OnSchedule):
+        return None
+    begin = visit.programs.first(program.program).program.effective_from
+    return trigger.every.next_after(begin, program.timezone, program.leap_day, max(at, begin))
+
+
+def _idle(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
+    trigger = scenario.trigger
+    return None if not isinstance(trigger, OnIdle) else _waited(version, trigger, _idle_since(visit, version, trigger, at), at)
+
+
+def _idle_since(visit: Visit, version: Version, trigger: OnIdle, at: Instant) -> Instant | None:
+    names = {"purchase": "days_since_last_purchase", "visit": "days_since_last_visit", "registration": "days_since_registration"}
+    return figures.since_of(visit, version, names[trigger.since], at)
+
+
+def _abandoned(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
+    trigger = scenario.trigger
+    if not isinstance(trigger, OnAbandoned):
+        return None
+    known = engagement.figures
+    seen = known.pixels.get(trigger.pixel)
+    if seen is None:
+        return None
+    if trigger.without == "purchase":
+        ended = last_purchase(known, at)
+    else:
+        other = known.pixels.get(trigger.without)
+        ended = None if other is None else other[0]
+    return None if ended is not None and ended >= seen[0] else _waited(version, trigger, seen[0], at)
+
+
+def _waited(version: Version, trigger: OnIdle | OnAbandoned, since: Instant | None, at: Instant) -> Instant | None:
+    """So long after an instant; None where that is over."""
+    if since is None:
+        return None
+    moment = trigger.wait.activates_at(since, version.program.timezone, version.program.leap_day)
+    return moment if moment is not None and moment > at else None
+
+
+def _expiring(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
+    """When the next points come within the time: `at`, where some have that were not told of."""
+    trigger = scenario.trigger
+    if not isinstance(trigger, OnExpiring) or trigger.point not in version.points:
+        return None
+    for day, _ in _groups(visit, version, trigger, at):
+        if f"{scenario.scenario}/{day.isoformat()}" not in engagement.years:
+            return at
+    expiry = figures.next_expiry(visit, version, trigger.point, at + trigger.within_us)
+    return None if expiry is None else expiry - trigger.within_us
+
+
+_Moment = Callable[[Visit, Version, Engagement, Scenario, Instant], Instant | None]
+_MOMENTS: Final[dict[type[Any], _Moment]] = {
+    OnDate: _date,
+    OnSchedule: _every,
+    OnIdle: _idle,
+    OnAbandoned: _abandoned,
+    OnExpiring: _expiring,
+}
+
+
+def zone_of(visit: Visit, version: Version, at: Instant) -> ZoneInfo:
+    """The profile's zone, where it is known at an instant."""
+    named = field_at(visit.profile.fields, "timezone", at)
+    if isinstance(named, str):
+        try:
+            return zone(named)
+        except ValueError:
+            pass
+    return version.program.timezone
+
+
+# what a happening tells
+
+
+def _date_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
+    """`date`: the day that has come; `years`: how many years after the date that is known; `receipt`: the order whose date it is."""
+    trigger = scenario.trigger
+    clock = zone_of(visit, version, at)
+    today = day_of(at, clock)
+    facts: dict[str, Any] = {"date": today.isoformat()}
+    if not isinstance(trigger, OnDate) or trigger.field is None:
+        return facts
+    facts["field"] = trigger.field
+    if trigger.field.startswith(_RECEIPT):
+        application, _, receipt_id = name.partition("/")[2].partition("\x1f")
+        return facts | {"receipt": _order(visit, application, receipt_id)}
+    known = _day_of(visit, version, trigger.field, clock, at)
+    return facts if known is None else facts | {"years": today.year - known.year}
+
+
+def _order(visit: Visit, application: str, receipt_id: str) -> dict[str, Any]:
+    facts: dict[str, Any] = {"receipt_id": receipt_id, "application": application}
+    known = visit.recall(Receipt, receipt_key(visit.profile_id, application, receipt_id))
+    sale = None if known is None or not known.sale else msgspec.json.decode(known.sale)
+    return facts if sale is None else facts | {"attributes": sale.get("attributes"), "store": sale.get("store")}
+
+
+def _no_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
+    return {}
+
+
+def _idle_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
+    trigger = scenario.trigger
+    since = None if not isinstance(trigger, OnIdle) else _idle_since(visit, version, trigger, at)
+    return {} if since is None else {"since": format_instant(since)}
+
+
+def _abandoned_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
+    trigger = scenario.trigger
+    seen = figures.noted(visit.profile, version).pixels.get(trigger.pixel) if isinstance(trigger, OnAbandoned) else None
+    return {} if seen is None or not seen[1] else {"since": format_instant(seen[0]), "pixel": msgspec.json.decode(seen[1])}
+
+
+_FACTS: Final[dict[type[Any], Callable[[Visit, Version, Scenario, str, Instant], dict[str, Any]]]] = {
+    OnDate: _date_facts,
+    OnSchedule: _no_facts,
+    OnIdle: _idle_facts,
+    OnAbandoned: _abandoned_facts,
+}
