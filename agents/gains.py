@@ -6,7 +6,7 @@ receipt, so that what is left of it after a return can be judged alike.
 
 from fractions import Fraction
 
-from agents import codes, consent, standing
+from agents import codes, consent, figures, segments, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.programs import Version
 from agents.returns import Place
@@ -52,8 +52,10 @@ def earn(
             if version.rulebook.asks or room or situation.fields or situation.refused_codes
             else None
         )
-        if seen is not None or by_spend:
+        if seen is not None or by_spend or version.notes_purchases:
             saw.append(seen or Saw(version.program.program))
+        if version.notes_purchases and basis.counted:
+            figures.bought(visit, version, standing.gross_nano(basis), sale.closed_at)
         if by_spend:
             standing.spent(visit, version, sale.subledger or "", standing.gross_nano(basis), sale.closed_at)
     return uncounted
@@ -66,13 +68,14 @@ def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
     asked = version.asked_fields
     fields = fields_at(visit.profile.fields, asked, sale.closed_at) if asked else {}
     refused = codes.refused(visit, version, sale) if version.codes and sale.promo_codes else ()
+    figured = segments.figured(visit, version, sale.closed_at) if version.watch.rules_ask else {}
     membership = visit.profile.programs.get(version.program.program)
     if membership is None or membership.joined_at is None:
-        return Situation(sale.closed_at, None, False, fields, refused)
+        return Situation(sale.closed_at, None, False, fields, refused, figured)
     held = None
     if version.program.tiers.definitions:
         held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
-    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields, refused)
+    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields, refused, figured)
 
 
 def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:
@@ -80,9 +83,18 @@ def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | 
     asks = version.rulebook.asks
     tier = situation.tier if "tier" in asks else None
     member = situation.member and "member" in asks
-    if tier is None and not member and not room and not situation.fields and not situation.refused_codes:
+    asked = situation.fields or situation.refused_codes or situation.figures
+    if tier is None and not member and not room and not asked:
         return None
-    return Saw(version.program.program, tier, member, tuple(room.items()), dict(situation.fields), situation.refused_codes)
+    return Saw(
+        version.program.program,
+        tier,
+        member,
+        tuple(room.items()),
+        dict(situation.fields),
+        situation.refused_codes,
+        dict(situation.figures),
+    )
 
 
 def _gain(

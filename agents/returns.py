@@ -9,7 +9,7 @@ A record that comes before its sale waits for it (`parking.py`).
 
 from msgspec import structs
 
-from agents import codes, standing
+from agents import codes, figures, standing
 from agents.incoming import Incoming
 from agents.parking import park
 from agents.programs import Programs, Version
@@ -183,11 +183,16 @@ def _judges(programs: Programs, known: Receipt, sale: Sale, versions: list[Versi
 
 
 def _unspend(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], now: Receipt | None) -> None:
-    """What came back was not spent after all, where the tiers measure that. `now` None: all of it."""
+    """What came back was not spent after all, where tiers or derived figures count that. `now` None: all of it."""
     for saw in known.saw:
         version = judges.get(saw.program)
-        if version is not None and version.ladder is not None and version.ladder.measure == "spend":
-            amount = -Reckoning(version.rulebook, sale, saw, known.returned, known.refunded).spend_nano
-            if now is not None:
-                amount += Reckoning(version.rulebook, sale, saw, now.returned, now.refunded).spend_nano
-            standing.spent(visit, version, sale.subledger or "", amount, sale.closed_at)
+        by_spend = version is not None and version.ladder is not None and version.ladder.measure == "spend"
+        if version is None or not (by_spend or version.notes_purchases):
+            continue
+        before = Reckoning(version.rulebook, sale, saw, known.returned, known.refunded)
+        after = None if now is None else Reckoning(version.rulebook, sale, saw, now.returned, now.refunded)
+        amount = before.spend_nano - (0 if after is None else after.spend_nano)
+        if by_spend:
+            standing.spent(visit, version, sale.subledger or "", -amount, sale.closed_at)
+        if version.notes_purchases and not before.nothing_left:
+            figures.came_back(visit, version, amount, after is None or after.nothing_left, sale.closed_at)

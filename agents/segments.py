@@ -6,7 +6,8 @@ computed, not waited for. Entering and leaving are records of `segment-changes`,
 """
 
 from collections.abc import Iterator
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 from agents import figures, person
 from agents.asked import Leaf
@@ -32,6 +33,19 @@ def inside(visit: Visit, version: Version, name: str, at: Instant) -> bool:
         if line and line[0][0] <= at:
             return value_at(line, at) is True
     return Standing(visit, version, at).holds(name)
+
+
+def figured(visit: Visit, version: Version, at: Instant) -> dict[str, Any]:
+    """What the conditions of earning rules ask of segments and derived figures, as a receipt remembers it: numbers as they are spelled."""
+    found: dict[str, Any] = {}
+    for field in version.watch.rules_ask:
+        if field == "segment":
+            value: object = [name for name in version.watch.rules_name if inside(visit, version, name, at)]
+        else:
+            value = figures.look_up(visit, version, field, at)
+        if value is not None and value != []:
+            found[field] = format(value, "f") if isinstance(value, Decimal) else value
+    return found
 
 
 class Standing:

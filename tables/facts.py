@@ -24,7 +24,8 @@ _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday",
 class Situation(Struct, gc=False, frozen=True):
     """What a condition may ask of the profile, as it stood before the record's own effect.
 
-    `fields`: by name, what those that `asked_fields` tells of held at that instant. `refused_codes`: what the sale carries and may not use.
+    `fields`: by name, what those that `asked_fields` tells of held at that instant; `figures`: likewise the segments and derived
+    figures that are asked for. `refused_codes`: what the sale carries and may not use.
     """
 
     at: Instant
@@ -32,6 +33,7 @@ class Situation(Struct, gc=False, frozen=True):
     member: bool
     fields: Mapping[str, Any] = {}
     refused_codes: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = {}
 
 
 def asked_fields(program: Program) -> tuple[str, ...]:
@@ -76,6 +78,9 @@ class Facts:
             return _nano_decimal(getattr(self.sale, field))
         if field.startswith(_PROFILE):
             return self.situation.fields.get(field.removeprefix(_PROFILE))
+        if field in self.situation.figures:
+            figure: object = self.situation.figures[field]
+            return figure
         if field.startswith("attributes."):
             found = within(self.sale.attributes, field)
             if found is not None or not lines:

@@ -60,6 +60,8 @@ def _by_day(purchases: Sequence[Purchase], zone: ZoneInfo) -> tuple[Purchase, ..
 
 def came_back(figures: Figures, at: Instant, nano: int, whole: bool, zone: ZoneInfo) -> Figures:
     """So much of the purchase of an instant came back; `whole`: nothing is left of it."""
+    if not figures.count:
+        return figures  # nobody asked when it was made
     count = 1 if whole else 0
     purchases = list(figures.purchases)
     place = _place(purchases, at, zone)

@@ -95,7 +95,7 @@ class Reckoning:
         self._rulebook = rulebook
         self._sale = sale
         self._saw = saw
-        self._situation = Situation(sale.closed_at, saw.tier, saw.member, saw.fields, saw.refused_codes)
+        self._situation = Situation(sale.closed_at, saw.tier, saw.member, saw.fields, saw.refused_codes, saw.figures)
         self._basis = basis_of(sale, rulebook.program)
         self._left = left_of(sale, returned)
         self._gone = _shares(sale, [returned.get(place, 0) for place in range(len(sale.lines))])

@@ -233,8 +233,8 @@ class Saw(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt saw of one program, to reckon again what its rest would have earned.
 
     `room`: of each limit that it met, what was used before (its counter), and of each balance with a maximum what was held
-    (the point type's sid); `fields`: the profile fields that the program's conditions ask for. `refused_codes`: promo codes that the
-    receipt carries and might not use, for they were used up.
+    (the point type's sid); `fields`: the profile fields that the program's conditions ask for; `figures`: likewise segments and
+    derived figures. `refused_codes`: promo codes that the receipt carries and might not use, for they were used up.
     """
 
     program: str
@@ -243,6 +243,7 @@ class Saw(Struct, gc=False, array_like=True, frozen=True):
     room: tuple[tuple[str, int], ...] = ()
     fields: dict[str, Any] = {}
     refused_codes: tuple[str, ...] = ()
+    figures: dict[str, Any] = {}
 
 
 SALE: Final = b""
