@@ -166,7 +166,7 @@ def follow(visit: Visit, due_at: Instant | None = None) -> bool:
     at = visit.profile.settled_at
     cause: Cause | None = None if due_at is None or due_at < at else {"timer": "segment", "due_at": format_instant(at)}
     any_set_off = False
-    for name in _concerned(visit):
+    for name in concerned(visit):
         version = visit.programs.version(name, at)
         if version is None or not version.watch.active:
             continue
@@ -181,7 +181,7 @@ def follow(visit: Visit, due_at: Instant | None = None) -> bool:
     return any_set_off
 
 
-def _concerned(visit: Visit) -> list[str]:
+def concerned(visit: Visit) -> list[str]:
     """The programs that a profile has to do with, in order of name."""
     profile = visit.profile
     names = {*profile.engagements, *profile.programs}

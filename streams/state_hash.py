@@ -1,29 +1,13 @@
-"""Fingerprints of the states of partitions: of a state directory that nobody has open, and of the changelog on a broker.
+"""Fingerprints of the states of partitions, of directories and of the changelog on a broker. What one means is in `tables.fingerprint`."""
 
-What a changelog's fingerprint is taken of is what a rebuild from it would hold: the newest value of each key, up to the last position.
-It is put down in a temporary directory, so memory stays bounded whatever the log holds. What a fingerprint means is in
-`tables.fingerprint`.
-"""
-
-import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from schemas.topics import CHANGELOG
-from streams.brokers import Broker, partitions
-from streams.errors import WrongUsage
-from streams.export.log import Log
+from streams.brokers import Broker
 from streams.replay.run import stored_forgotten
-from streams.worker.position import META_POSITION, POSITION_KEY, Position, decode_position
+from streams.states import from_changelog, in_directory, opened, position_of
 from tables.fingerprint import Fingerprint, fingerprint
-from tables.rocks import RocksShared, RocksStore, StoreLockedError
-
-_FOLDER: Final = re.compile(r"partition-(\d{4,})-of-(\d{4,})")
-_WRITE_RECORDS: Final = 20_000
-_MIB: Final = 1024 * 1024
 
 
 class StateHash(NamedTuple):
@@ -36,45 +20,20 @@ class StateHash(NamedTuple):
 
 
 def of_directory(folder: Path) -> Iterator[StateHash]:
-    """Of a stopped worker's state directory, or a replay's. Of several processes' each has its own; of a partition that has moved from
-    one to another the newest counts. Raises `WrongUsage`.
-    """
-    found: dict[int, tuple[int, Path]] = {}
-    for path in sorted([*folder.glob("partition-*"), *folder.glob("process-*/partition-*")]):
-        name = _FOLDER.fullmatch(path.name)
-        if name is not None:
-            newest = (_cycle(path), path)
-            found[int(name[1])] = max(newest, found.get(int(name[1]), newest))
-    for number, (_, path) in sorted(found.items()):
-        yield _of_store(path, str(folder), number)
-    if not found and (folder / "CURRENT").exists():
-        yield _of_store(folder, str(folder), None)
-    elif not found:
-        raise WrongUsage(f"--state {folder}: holds no state; name the directory that a worker or a replay was given with --state")
+    """Of a stopped worker's state directory, or a replay's. Raises `WrongUsage`."""
+    for number, path in in_directory(folder):
+        with opened(path) as store:
+            if number is None:
+                yield StateHash(str(folder), None, None, fingerprint(store, stored_forgotten(store)))
+                continue
+            position = position_of(store)
+            yield StateHash(str(folder), number, position.cycle, fingerprint(store, position.forgotten))
 
 
 def of_changelog(broker: Broker, wanted: Sequence[int] | None, advanced: Callable[[int, int], None]) -> Iterator[StateHash]:
     """`advanced` is told how many offsets have been read since the last call, and how many there are. Raises `WrongUsage`."""
-    there = partitions(broker)
-    if CHANGELOG not in there:
-        raise WrongUsage(f"{broker} has no topic {CHANGELOG}: no worker has run there")
-    numbers = sorted(set(range(there[CHANGELOG]) if wanted is None else wanted))
-    if wrong := [number for number in numbers if number >= there[CHANGELOG]]:
-        raise WrongUsage(f"--partitions {wrong[0]}: the topics have partitions 0 to {there[CHANGELOG] - 1}")
-    log = Log(broker, CHANGELOG)
-    try:
-        bounds = {number: log.bounds(number) for number in numbers}
-        total = sum([high - low for low, high in bounds.values()])
-        for number in numbers:
-            with tempfile.TemporaryDirectory(prefix="pointstream-state-hash-") as folder:
-                store = RocksStore(Path(folder), RocksShared(64 * _MIB, 64 * _MIB), logged=False)
-                try:
-                    position = _fill(store, log, number, *bounds[number], lambda count: advanced(count, total))
-                    yield StateHash(str(broker), number, position.cycle, fingerprint(store, position.forgotten))
-                finally:
-                    store.close()
-    finally:
-        log.close()
+    for number, position, store in from_changelog(broker, wanted, advanced):
+        yield StateHash(str(broker), number, position.cycle, fingerprint(store, position.forgotten))
 
 
 def unequal(found: Sequence[StateHash]) -> list[str]:
@@ -86,55 +45,3 @@ def unequal(found: Sequence[StateHash]) -> list[str]:
         if one.state != other.state:
             said.append(f"partition {one.partition}, cycle {one.cycle}: the state of {one.source} is not that of {other.source}")
     return said
-
-
-def _fill(store: RocksStore, log: Log, number: int, low: int, high: int, advanced: Callable[[int], None]) -> Position:
-    """The newest value of each key, up to the last position."""
-    position, seen = Position(), low
-    waiting: list[tuple[bytes, bytes | None]] = []
-    whole = 0  # so many of those that wait stand before a position
-    if low < high:
-        log.begin(number, low)
-        for message in log.upto(high, whole=False):
-            if message.key() != POSITION_KEY:
-                waiting.append((message.key(), message.value()))
-                continue
-            position, whole = decode_position(message.value()), len(waiting)
-            if whole >= _WRITE_RECORDS:
-                store.write(waiting, [], {})
-                waiting, whole = [], 0
-                advanced(message.offset() + 1 - seen)
-                seen = message.offset() + 1
-    store.write(waiting[:whole], [], {})
-    advanced(high - seen)
-    return position
-
-
-def _of_store(path: Path, source: str, number: int | None) -> StateHash:
-    with _opened(path) as store:
-        if number is None:
-            return StateHash(source, None, None, fingerprint(store, stored_forgotten(store)))
-        position = _position(store)
-        return StateHash(source, number, position.cycle, fingerprint(store, position.forgotten))
-
-
-def _cycle(path: Path) -> int:
-    with _opened(path) as store:
-        return _position(store).cycle
-
-
-def _position(store: RocksStore) -> Position:
-    stored = store.meta(META_POSITION)
-    return Position() if stored is None else decode_position(stored)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[RocksStore]:
-    try:
-        store = RocksStore(path)
-    except StoreLockedError as error:
-        raise WrongUsage(str(error)) from None
-    try:
-        yield store
-    finally:
-        store.close()

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "worker": "worker",
     "replay": "replay",
     "ledger": "ledger",
+    "segment": "segment",
     "check": "check",
     "validate": "validate",
     "schema": "schema",

@@ -87,6 +87,12 @@ def stored_forgotten(store: RocksStore) -> Instant | None:
     return msgspec.json.decode(stored, type=_Position).forgotten if stored else None
 
 
+def stored_event_time(store: RocksStore) -> Instant | None:
+    """The greatest event time of the replay of records that made a state."""
+    stored = store.meta(_META)
+    return msgspec.json.decode(stored, type=_Position).event_time if stored else None
+
+
 def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
     """Run the records of all inputs, in order, and write what comes out. Raises `WrongUsage` or `OSError`."""
     started = time.monotonic()
