@@ -70,7 +70,7 @@ class Asked:
             or any(trigger.without == "purchase" for trigger in abandoned)
         )
         windows = [figure.within_us or 0 for figure in found if figure.name.startswith("purchases.")]
-        self.keep_us = max([*windows, *[(rfm.within_days + 1) * DAY_US for rfm in scored]], default=0)
+        self.keep_us = max([*windows, *[rfm.within_days * DAY_US for rfm in scored]], default=0)
         self.visits = "days_since_last_visit" in names or "visit" in idle
         self.registration = (
             "days_since_registration" in names

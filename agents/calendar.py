@@ -8,32 +8,28 @@ in the course of that day still does, and points that are born inside the time o
 Where the profile's zone is known its days begin there, else in the program's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
-from zoneinfo import ZoneInfo
-
-import msgspec
 
 from agents import figures, segments, triggers
-from agents.asked import JOINED_AT, REGISTERED_AT
 from agents.due import SCENARIO, Due
 from agents.happenings import Happening, nothing, told
+from agents.moments import date_in, groups, moment_of, zone_of
 from agents.programs import Version
+from agents.timer_facts import RECEIPT, facts_of
 from agents.visit import Visit
 from schemas.amounts import format_points
 from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
 from schemas.events import Cause
-from schemas.instants import Instant, format_instant, parse_date, parse_instant, start_of, zone
+from schemas.instants import Instant, format_instant, start_of
 from schemas.outcomes import APPLIED
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
-from schemas.schedules import in_year
 from tables.engagement import Engagement
+from tables.expiry_groups import window_opens
 from tables.facts import within
-from tables.figures import day_of, last_purchase
-from tables.state import Profile, Receipt
-from tables.table import receipt_key
-from tables.timelines import field_at
+from tables.figures import day_of
+from tables.state import Profile
 
 KEY: Final = "calendar"
 SEGMENTS: Final = ""  # under this name the timers hold when segments change by time alone
@@ -41,7 +37,6 @@ ROUNDS_MAX: Final = 16
 """So often segments may change by what scenarios do that changing segments set off, before it is left at that."""
 ORDERS_MAX: Final = 100
 """Dates of so many orders are waited for, of one profile and scenario."""
-_RECEIPT: Final = "receipt."
 
 
 # the timers
@@ -135,12 +130,12 @@ def _orders(visit: Visit, version: Version, record: Sale | Cancel) -> None:
     timers = dict(engagement.timers)
     for scenario in version.watch.timed:
         trigger = scenario.trigger
-        if not isinstance(trigger, OnDate) or trigger.field is None or not trigger.field.startswith(_RECEIPT):
+        if not isinstance(trigger, OnDate) or trigger.field is None or not trigger.field.startswith(RECEIPT):
             continue
         name = f"{scenario.scenario}/{record.application}\x1f{record.receipt_id}"
         timers.pop(name, None)
         day = (
-            _date_in(within(record.attributes, trigger.field.removeprefix(_RECEIPT)), visit, version)
+            date_in(within(record.attributes, trigger.field.removeprefix(RECEIPT)), visit, version)
             if isinstance(record, Sale)
             else None
         )
@@ -199,13 +194,13 @@ def _plan(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> b
     at_once: list[tuple[Scenario, str]] = []
     for scenario in version.watch.timed:
         name, trigger = scenario.scenario, scenario.trigger
-        if isinstance(trigger, OnDate) and trigger.field is not None and trigger.field.startswith(_RECEIPT):
+        if isinstance(trigger, OnDate) and trigger.field is not None and trigger.field.startswith(RECEIPT):
             at_once += _orders_due(visit, version, timers, scenario, at)
             continue
         pending = timers.get(name)
         if pending is not None and pending <= at and not anew:
             continue  # it is about to fire
-        moment = _MOMENTS[type(trigger)](visit, version, engagement, scenario, at)
+        moment = moment_of(visit, version, engagement, scenario, at)
         if moment is not None and moment <= at:
             at_once.append((scenario, name))
             moment = None
@@ -262,7 +257,7 @@ def _set_off(
     if isinstance(trigger, OnDate):
         day = day_of(at, zone_of(visit, version, at))
         engagement.years = _recent(engagement.years, day) | {name: day.year}
-    facts = _FACTS[type(trigger)](visit, version, scenario, name, at)
+    facts = facts_of(visit, version, scenario, name, at)
     return _tell(visit, version, scenario, at, facts, cause)
 
 
@@ -299,214 +294,21 @@ def _expire(
     if not isinstance(trigger, OnExpiring):
         return False
     set_off = False
-    for day, lots in _groups(visit, version, trigger, at):
+    for day, lots in groups(visit, version, trigger, at):
         mark = f"{scenario.scenario}/{day.isoformat()}"
         if mark in engagement.years:
             continue
         today = day_of(at, version.program.timezone)
         engagement.years = _recent(engagement.years, today) | {mark: day.toordinal()}
         first = min([expires_at for expires_at, _, _ in lots])
-        if anew and first - trigger.within_us < at and all([earned_at < visit.happened_at for _, earned_at, _ in lots]):
+        if (
+            anew
+            and window_opens(first, trigger.within_us, version.program.timezone) < at
+            and all([earned_at < visit.happened_at for _, earned_at, _ in lots])
+        ):
             continue
         scale = version.points[trigger.point].scale
         points = format_points(sum([remaining for _, _, remaining in lots]), scale)
         facts = {"point": trigger.point, "points": points, "expires_at": format_instant(first), "expires_on": day.isoformat()}
         set_off = _tell(visit, version, scenario, at, facts, cause, points) or set_off
     return set_off
-
-
-_Lots = list[tuple[Instant, Instant, int]]
-
-
-def _groups(visit: Visit, version: Version, trigger: OnExpiring, at: Instant) -> list[tuple[date, _Lots]]:
-    """The active points that have come within the time, by the last local day of their use: expiry, birth and points of each lot."""
-    found: dict[date, _Lots] = {}
-    for lot in figures.expiring(visit, version, trigger.point, at, at + trigger.within_us):
-        if lot.expires_at is not None:
-            day = day_of(lot.expires_at - 1, version.program.timezone)
-            found.setdefault(day, []).append((lot.expires_at, lot.earned_at, lot.remaining))
-    return sorted(found.items())
-
-
-# when
-
-
-def _date(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
-    """The start of the next such day, which is in the past where the day has begun."""
-    trigger = scenario.trigger
-    if not isinstance(trigger, OnDate):
-        return None
-    clock = zone_of(visit, version, at)
-    fired = engagement.years.get(scenario.scenario)
-    schedule = trigger.schedule
-    if schedule is not None:
-        if schedule.day is not None:
-            moment = start_of("day", schedule.day, clock)
-            return moment if moment >= at and fired is None else None
-        month, day = schedule.month_day or (1, 1)
-        moment = _yearly(version, (month, day), 1, fired, clock, at)
-        return moment if moment >= at else _yearly(version, (month, day), 1, day_of(at, clock).year, clock, at)
-    known = _day_of(visit, version, trigger.field or "", clock, at)
-    if known is None:
-        return None
-    first = known.year + 1 if trigger.field in (REGISTERED_AT, JOINED_AT) else known.year
-    return _yearly(version, (known.month, known.day), first, fired, clock, at)
-
-
-def _yearly(version: Version, month_day: tuple[int, int], first: int, fired: int | None, clock: ZoneInfo, at: Instant) -> Instant:
-    today = day_of(at, clock)
-    year = max(first, today.year, (fired or 0) + 1)
-    month, day = month_day
-    coming = in_year(year, month, day, version.program.leap_day)
-    if coming < today:
-        coming = in_year(year + 1, month, day, version.program.leap_day)
-    return start_of("day", coming, clock)
-
-
-def _day_of(visit: Visit, version: Version, field: str, clock: ZoneInfo, at: Instant) -> date | None:
-    """The day that a profile field, the registration or the membership names; None where there is none, or it is badly formed."""
-    if field == JOINED_AT:
-        membership = visit.profile.programs.get(version.program.program)
-        joined_at = None if membership is None else membership.joined_at
-        return None if joined_at is None else day_of(joined_at, clock)
-    if field == REGISTERED_AT:
-        registered_at = figures.registered_at(visit, version, at)
-        return None if registered_at is None else day_of(registered_at, clock)
-    return _date_in(field_at(visit.profile.fields, field.removeprefix("profile."), at), visit, version)
-
-
-def _date_in(value: object, visit: Visit, version: Version) -> date | None:
-    """A date, or the local date of a time."""
-    if not isinstance(value, str):
-        return None
-    try:
-        if len(value) <= len("2026-12-31"):
-            return parse_date(value)
-        return day_of(parse_instant(value), zone_of(visit, version, visit.profile.settled_at))
-    except ValueError:
-        return None
-
-
-def _every(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
-    trigger, program = scenario.trigger, version.program
-    if not isinstance(trigger, OnSchedule):
-        return None
-    begin = visit.programs.first(program.program).program.effective_from
-    return trigger.every.next_after(begin, program.timezone, program.leap_day, max(at, begin))
-
-
-def _idle(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
-    trigger = scenario.trigger
-    return None if not isinstance(trigger, OnIdle) else _waited(version, trigger, _idle_since(visit, version, trigger, at), at)
-
-
-def _idle_since(visit: Visit, version: Version, trigger: OnIdle, at: Instant) -> Instant | None:
-    names = {"purchase": "days_since_last_purchase", "visit": "days_since_last_visit", "registration": "days_since_registration"}
-    return figures.since_of(visit, version, names[trigger.since], at)
-
-
-def _abandoned(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
-    trigger = scenario.trigger
-    if not isinstance(trigger, OnAbandoned):
-        return None
-    known = engagement.figures
-    seen = known.pixels.get(trigger.pixel)
-    if seen is None:
-        return None
-    if trigger.without == "purchase":
-        ended = last_purchase(known, at)
-    else:
-        other = known.pixels.get(trigger.without)
-        ended = None if other is None else other[0]
-    return None if ended is not None and ended >= seen[0] else _waited(version, trigger, seen[0], at)
-
-
-def _waited(version: Version, trigger: OnIdle | OnAbandoned, since: Instant | None, at: Instant) -> Instant | None:
-    """So long after an instant; None where that is over."""
-    if since is None:
-        return None
-    moment = trigger.wait.activates_at(since, version.program.timezone, version.program.leap_day)
-    return moment if moment is not None and moment > at else None
-
-
-def _expiring(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
-    """When the next points come within the time: `at`, where some have that were not told of."""
-    trigger = scenario.trigger
-    if not isinstance(trigger, OnExpiring) or trigger.point not in version.points:
-        return None
-    for day, _ in _groups(visit, version, trigger, at):
-        if f"{scenario.scenario}/{day.isoformat()}" not in engagement.years:
-            return at
-    expiry = figures.next_expiry(visit, version, trigger.point, at + trigger.within_us)
-    return None if expiry is None else expiry - trigger.within_us
-
-
-_Moment = Callable[[Visit, Version, Engagement, Scenario, Instant], Instant | None]
-_MOMENTS: Final[dict[type[Any], _Moment]] = {
-    OnDate: _date,
-    OnSchedule: _every,
-    OnIdle: _idle,
-    OnAbandoned: _abandoned,
-    OnExpiring: _expiring,
-}
-
-
-def zone_of(visit: Visit, version: Version, at: Instant) -> ZoneInfo:
-    """The profile's zone, where it is known at an instant."""
-    named = field_at(visit.profile.fields, "timezone", at)
-    if isinstance(named, str):
-        try:
-            return zone(named)
-        except ValueError:
-            pass
-    return version.program.timezone
-
-
-# what a happening tells
-
-
-def _date_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
-    """`date`: the day that has come; `years`: how many years after the date that is known; `receipt`: the order whose date it is."""
-    trigger = scenario.trigger
-    clock = zone_of(visit, version, at)
-    today = day_of(at, clock)
-    facts: dict[str, Any] = {"date": today.isoformat()}
-    if not isinstance(trigger, OnDate) or trigger.field is None:
-        return facts
-    facts["field"] = trigger.field
-    if trigger.field.startswith(_RECEIPT):
-        application, _, receipt_id = name.partition("/")[2].partition("\x1f")
-        return facts | {"receipt": _order(visit, application, receipt_id)}
-    known = _day_of(visit, version, trigger.field, clock, at)
-    return facts if known is None else facts | {"years": today.year - known.year}
-
-
-def _order(visit: Visit, application: str, receipt_id: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"receipt_id": receipt_id, "application": application}
-    known = visit.recall(Receipt, receipt_key(visit.profile_id, application, receipt_id))
-    sale = None if known is None or not known.sale else msgspec.json.decode(known.sale)
-    return facts if sale is None else facts | {"attributes": sale.get("attributes"), "store": sale.get("store")}
-
-
-def _no_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
-    return {}
-
-
-def _idle_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
-    trigger = scenario.trigger
-    since = None if not isinstance(trigger, OnIdle) else _idle_since(visit, version, trigger, at)
-    return {} if since is None else {"since": format_instant(since)}
-
-
-def _abandoned_facts(visit: Visit, version: Version, scenario: Scenario, name: str, at: Instant) -> dict[str, Any]:
-    trigger = scenario.trigger
-    seen = figures.noted(visit.profile, version).pixels.get(trigger.pixel) if isinstance(trigger, OnAbandoned) else None
-    return {} if seen is None or not seen[1] else {"since": format_instant(seen[0]), "pixel": msgspec.json.decode(seen[1])}
-
-
-_FACTS: Final[dict[type[Any], Callable[[Visit, Version, Scenario, str, Instant], dict[str, Any]]]] = {
-    OnDate: _date_facts,
-    OnSchedule: _no_facts,
-    OnIdle: _idle_facts,
-    OnAbandoned: _abandoned_facts,
-}

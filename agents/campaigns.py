@@ -7,7 +7,7 @@ happening, then each entry and tier change in order of `sequence`, those include
 
 from collections.abc import Iterable, Iterator
 
-from agents import codes, counts, referrals, reminders, runs, triggers
+from agents import calendar, codes, counts, referrals, reminders, runs, triggers
 from agents.due import REMINDER, Due
 from agents.incoming import Incoming
 from agents.programs import Version
@@ -28,6 +28,7 @@ def after_record(visit: Visit, record: Record, versions: list[Version], outcome:
         if visit.heard:
             visit.heard.clear()  # what the erasure says sets nothing off
         return outcome
+    calendar.note(visit, record, versions, outcome)
     if outcome in _SETS_OFF and isinstance(record, (Sale, Cancel, Pixel, ProfileRecord)) and _of_record(visit, record, versions):
         outcome = APPLIED
     _attend(visit, record)
@@ -36,7 +37,7 @@ def after_record(visit: Visit, record: Record, versions: list[Version], outcome:
 
 def after_timer(visit: Visit, at: Instant) -> None:
     """What the entries of a timer set off."""
-    _attend(visit)
+    _attend(visit, due_at=at)
 
 
 def answered(visit: Visit, granted: Granted) -> list[Incoming]:
@@ -60,6 +61,7 @@ def due(profile: Profile) -> Iterator[Due]:
     if profile.engagements:
         yield from runs.due(profile)
         yield from reminders.due(profile)
+        yield from calendar.due(profile)
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
@@ -68,6 +70,8 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
         runs.wake(visit, due)
     elif due.kind == REMINDER:
         reminders.fire(visit, due)
+    elif due.key == calendar.KEY:
+        calendar.fire(visit, due)
     return ()
 
 
@@ -77,7 +81,7 @@ def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, vers
     if hearing is None:
         return False
     if isinstance(record, ProfileRecord):
-        for version in _of_profile(visit, record):
+        for version in calendar.of_profile(visit, record.application, record.updated_at):
             entered = triggers.of_fields(visit, version, record.updated_at) or entered
         return entered
     for version in versions:
@@ -94,31 +98,29 @@ def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, vers
     return entered
 
 
-def _of_profile(visit: Visit, record: ProfileRecord) -> Iterator[Version]:
-    """A profile is of no program: its record is heard by those that count its application, or by all (live) ones."""
-    programs = visit.programs
-    for name in programs.of_nobody() if record.application is None else programs.of_application(record.application):
-        version = programs.version(name, record.updated_at)
-        if version is not None:
-            yield version
-
-
-def _attend(visit: Visit, record: Record | None = None) -> None:
-    """What was said has been heard by all."""
-    _listen(visit)
+def _attend(visit: Visit, record: Record | None = None, due_at: Instant | None = None) -> None:
+    """What was said is heard by all; then segments and timers, by what is so now, and what these set off, which may change them again."""
     heard = visit.heard
-    if heard is not None:
-        reminders.plan(visit, heard, record)
-        heard.clear()
+    if heard is None:
+        return
+    begun = _listen(visit, 0)
+    for _ in range(calendar.ROUNDS_MAX):
+        if not visit.changed or not calendar.follow(visit, due_at):
+            break
+        begun = _listen(visit, begun)
+    reminders.plan(visit, heard, record)
+    heard.clear()
 
 
-def _listen(visit: Visit) -> None:
-    """Each entry and tier change in its order; what scenarios make by it comes behind."""
+def _listen(visit: Visit, begun: int) -> int:
+    """Each entry and tier change from a place on, in its order; what scenarios make by it comes behind. Returns where they end."""
     hearing, heard = visit.hearing, visit.heard
     if hearing is None or not heard:
-        return
+        return 0
     programs = visit.programs
-    for said in heard:  # it grows meanwhile
+    while begun < len(heard):  # it grows meanwhile
+        said = heard[begun]
+        begun += 1
         name = said.program
         if name not in programs.listening:
             continue
@@ -131,3 +133,4 @@ def _listen(visit: Visit) -> None:
             triggers.of_entry(visit, version, said, before, maker, depth)
         else:
             triggers.of_tier(visit, version, said, maker, depth)
+    return begun

@@ -28,6 +28,7 @@ from schemas.program import PointType
 from schemas.records import Pixel, Record
 from tables import figures
 from tables.engagement import Figures
+from tables.expiry_groups import window_opens
 from tables.ledger_keys import split_ledger_key
 from tables.pages import as_renewed
 from tables.state import Ledger, Lot, LotPage, Profile
@@ -50,9 +51,9 @@ def value(visit: Visit, version: Version, figure: Figure, at: Instant) -> object
         case "balance.active" | "points_expiring":
             return _points(visit, version, figure, at)
         case "purchases.count":
-            return figures.count_of(noted(visit.profile, version), _after(figure.within_us, at), at)
+            return figures.count_of(noted(visit.profile, version), _after(version, figure.within_us, at), at)
         case "purchases.total":
-            return _money(figures.total_of(noted(visit.profile, version), _after(figure.within_us, at), at))
+            return _money(figures.total_of(noted(visit.profile, version), _after(version, figure.within_us, at), at))
         case "rfm.recency" | "rfm.frequency" | "rfm.monetary":
             return _rfm(visit, version, figure.name, at)
         case _:
@@ -94,8 +95,9 @@ def noted(profile: Profile, version: Version) -> Figures:
     return NOTHING if engagement is None else engagement.figures
 
 
-def _after(within_us: int | None, at: Instant) -> Instant | None:
-    return None if within_us is None else at - within_us
+def _after(version: Version, within_us: int | None, at: Instant) -> Instant | None:
+    """When a window begins that ends at an instant; whole days are days of the calendar."""
+    return None if within_us is None else window_opens(at, within_us, version.program.timezone)
 
 
 def _money(nano: int) -> Decimal:
@@ -106,7 +108,7 @@ def _rfm(visit: Visit, version: Version, name: str, at: Instant) -> object:
     """Plain figures, or scores: the worst one for who bought nothing in the time that counts."""
     rfm = version.program.campaigns.rfm
     known = noted(visit.profile, version)
-    after = None if rfm is None else at - rfm.within_days * DAY_US
+    after = None if rfm is None else _after(version, rfm.within_days * DAY_US, at)
     if name == "rfm.frequency":
         count = figures.count_of(known, after, at)
         return count if rfm is None else figures.score(count, rfm.frequency)
@@ -133,8 +135,7 @@ def _points(visit: Visit, version: Version, figure: Figure, at: Instant) -> Deci
     if figure.name == "balance.active":
         minor = sum([held.active for key, held in _ledgers(visit, version) if split_ledger_key(key)[0] == point.sid])
     else:
-        until = LATEST if figure.within_us is None else at + figure.within_us
-        minor = sum([lot.remaining for lot in expiring(visit, version, point.sid, at, until)])
+        minor = sum([lot.remaining for lot in expiring(visit, version, point.sid, at, figure.within_us)])
     return Decimal(minor).scaleb(-point.scale)
 
 
@@ -147,9 +148,10 @@ def _ledgers(visit: Visit, version: Version) -> Iterable[tuple[str, Ledger]]:
     return () if membership is None else membership.ledgers.items()
 
 
-def expiring(visit: Visit, version: Version, sid: str, after: Instant, until: Instant) -> Iterator[Lot]:
-    """The active lots of a point type that expire after one instant, up to and including another. Opens no page for good."""
-    program = version.program.program
+def expiring(visit: Visit, version: Version, sid: str, at: Instant, within_us: int | None) -> Iterator[Lot]:
+    """The active lots of a point type that expire within so long of an instant (None: ever). Opens no page for good."""
+    program, zone = version.program.program, version.program.timezone
+    until = LATEST if within_us is None else at + within_us + DAY_US  # at the most
     for key, held in _ledgers(visit, version):
         if split_ledger_key(key)[0] != sid or not held.active:
             continue
@@ -159,18 +161,23 @@ def expiring(visit: Visit, version: Version, sid: str, after: Instant, until: In
                 stored = visit.find(LotPage, page_key(visit.profile_id, program, key, page.number))
                 lots += as_renewed(page, stored.lots) if stored is not None else ()
         for lot in lots:
-            if lot.active and lot.remaining and lot.expires_at is not None and after < lot.expires_at <= until:
-                yield lot
+            if lot.active and lot.remaining and lot.expires_at is not None and at < lot.expires_at <= until:
+                if within_us is None or window_opens(lot.expires_at, within_us, zone) <= at:
+                    yield lot
 
 
-def next_expiry(visit: Visit, version: Version, sid: str, after: Instant) -> Instant | None:
-    """The first expiry after an instant of active lots of a point type, as far as the ledgers know without opening a page."""
-    found: list[Instant] = []
+def next_opening(visit: Visit, version: Version, sid: str, at: Instant, within_us: int) -> Instant | None:
+    """The next instant at which active lots of a point type come within so long of their expiry, or may, as far as the ledgers know
+    without opening a page.
+    """
+    zone = version.program.timezone
+    expiries: list[Instant] = []
     for key, held in _ledgers(visit, version):
         if split_ledger_key(key)[0] == sid and held.active:
-            found += [page.first_expiry for page in held.pages if page.active and after < page.first_expiry < LATEST]
-            found += [lot.expires_at for lot in held.look() if lot.active and lot.remaining and lot.expires_at is not None]
-    return min([expiry for expiry in found if expiry > after], default=None)
+            expiries += [page.first_expiry for page in held.pages if page.active and page.first_expiry < LATEST]
+            expiries += [lot.expires_at for lot in held.look() if lot.active and lot.remaining and lot.expires_at is not None]
+    openings = [window_opens(expiry, within_us, zone) for expiry in sorted(expiries) if expiry > at + within_us - DAY_US]
+    return min([opening for opening in openings if opening > at], default=None)
 
 
 # noting
@@ -208,7 +215,7 @@ def bought(visit: Visit, version: Version, nano: int, at: Instant) -> None:
     """A sale counts for the program, with so much gross (nano)."""
     asked = visit.programs.asked[version.program.program]
     engagement = visit.engagement(version.program.program)
-    before = visit.profile.settled_at - asked.keep_us
+    before = visit.profile.settled_at - asked.keep_us - DAY_US
     engagement.figures = figures.bought(engagement.figures, at, nano, before, version.program.timezone)
 
 

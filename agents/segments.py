@@ -15,7 +15,7 @@ from agents.programs import Version
 from agents.visit import Visit
 from schemas.campaigns import Segment
 from schemas.events import Cause, SegmentChange
-from schemas.instants import DAY_US, Instant, add_days, format_instant, start_of
+from schemas.instants import DAY_US, Instant, add_days, days_before, format_instant, start_of
 from schemas.topics import SEGMENT_CHANGES
 from tables.engagement import Engagement
 from tables.figures import day_of
@@ -148,7 +148,13 @@ def _moments(visit: Visit, version: Version, at: Instant) -> Iterator[Instant]:
     purchases = figures.noted(visit.profile, version).purchases if watch.windows else ()
     for window_us in watch.windows:
         for since, _, _ in purchases:
-            yield since + window_us
+            yield _closes(version, since, window_us)
+
+
+def _closes(version: Version, since: Instant, within_us: int) -> Instant:
+    """When something that happened is so long ago."""
+    days, rest = divmod(within_us, DAY_US)
+    return since + within_us if rest else days_before(since, version.program.timezone, -days)
 
 
 def _days(visit: Visit, version: Version, leaf: Leaf, at: Instant) -> Iterator[Instant]:
@@ -165,6 +171,6 @@ def _days(visit: Visit, version: Version, leaf: Leaf, at: Instant) -> Iterator[I
 
 def _of_points(visit: Visit, version: Version, at: Instant) -> Iterator[Instant]:
     for sid, within_us in version.watch.expiring:
-        expiry = figures.next_expiry(visit, version, sid, at + within_us)
-        if expiry is not None:
-            yield expiry - within_us
+        opening = figures.next_opening(visit, version, sid, at, within_us)
+        if opening is not None:
+            yield opening

@@ -22,6 +22,7 @@ from streams.errors import WrongUsage
 from streams.replay.run import stored_event_time
 from streams.states import from_changelog, in_directory, opened, position_of
 from streams.worker.position import Position
+from tables.drafts import draft_of
 from tables.rocks import RocksStore
 from tables.table import Table
 
@@ -90,7 +91,7 @@ def members(store: RocksStore, one: Wanted, position: Position | None, told: Tol
         if profile.erased_at is not None and not profile.engagements:
             continue
         at = one.at if one.at is not None else max(profile.settled_at, reached or profile.settled_at)
-        visit = Visit(one.programs, table, profile_id, profile.draft(), {}, at, at, settle)
+        visit = Visit(one.programs, table, profile_id, draft_of(profile), {}, at, at, settle)
         if one.program not in concerned(visit):
             continue
         standing = Standing(visit, one.version(at), at)

@@ -18,6 +18,7 @@ COMMANDS = [
     "worker",
     "replay",
     "ledger",
+    "segment",
     "check",
     "validate",
     "schema",
