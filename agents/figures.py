@@ -161,9 +161,10 @@ def expiring(visit: Visit, version: Version, sid: str, at: Instant, within_us: i
                 stored = visit.find(LotPage, page_key(visit.profile_id, program, key, page.number))
                 lots += as_renewed(page, stored.lots) if stored is not None else ()
         for lot in lots:
-            if lot.active and lot.remaining and lot.expires_at is not None and at < lot.expires_at <= until:
-                if within_us is None or window_opens(lot.expires_at, within_us, zone) <= at:
-                    yield lot
+            if not (lot.active and lot.remaining) or lot.expires_at is None or not at < lot.expires_at <= until:
+                continue
+            if within_us is None or window_opens(lot.expires_at, within_us, zone) <= at:
+                yield lot
 
 
 def next_opening(visit: Visit, version: Version, sid: str, at: Instant, within_us: int) -> Instant | None:
