@@ -27,6 +27,8 @@ from tables.counted import Count, Given
 from tables.engagement import Engagement
 from tables.table import Table, count_key, given_key
 
+SUBJECTS: Final = ("limit", "budget", "code")
+GRANTS: Final = ("granted", "truncated", "refused")
 _LIMIT: Final = "limit/"
 _BUDGET: Final = "budget/"
 
@@ -171,7 +173,7 @@ def on_grant(table: Table, grant: Grant, arrived_at: Instant, remember_us: Insta
     )
     outbox.messages.append(Effect(REPLIES, grant.profile_id, reply))
     granted = "granted" if given.amount == grant.amount else "truncated" if given.amount else "refused"
-    outbox.counts["grant", grant.subject.partition("/")[0], grant.program, granted] += 1
+    outbox.counts["grant", grant.program, grant.subject.partition("/")[0], granted] += 1
 
 
 def _grant(table: Table, grant: Grant, person: str) -> int:

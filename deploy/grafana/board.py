@@ -199,6 +199,23 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             6,
         ),
         Panel(
+            "Promotions",
+            "What scenarios and referrals were to give or take, by what became of it.",
+            "short",
+            (Query(rate("pointstream_promotions_total", "promotion, outcome"), "{{promotion}} {{outcome}}"),),
+            6,
+        ),
+        Panel(
+            "Asked across profiles",
+            "Places, budgets, codes and referrals, by the answer.",
+            "short",
+            (
+                Query(rate("pointstream_grants_total", "of, outcome"), "{{of}} {{outcome}}"),
+                Query(rate("pointstream_referrals_total", "outcome"), "referral {{outcome}}"),
+            ),
+            6,
+        ),
+        Panel(
             "Notifications",
             "What scenarios and reminders had to tell, by what became of it.",
             "short",

@@ -10,8 +10,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from agents.counts import GRANTS, SUBJECTS
 from agents.fates import FATES as FATES_IN_SCENARIOS
 from agents.notifying import FATES
+from agents.promotions import OUTCOMES as PROMOTED
+from agents.referrals import OUTCOMES as REFERRED
 from schemas.events import DeadLetter, LedgerEntry
 from schemas.outcomes import OUTCOMES, REASONS
 from schemas.program import Catalog
@@ -57,6 +60,11 @@ class Events:
         self._withheld = counter("withheld_points", "Points that a limit kept back.", "program", "point")
         self._scenarios = counter("scenarios", "What became of those who came to a scenario.", "program", "scenario", "what")
         self._inconsistent = counter("inconsistent_totals", "Sales with a total that their lines do not explain.")
+        self._promotions = counter(
+            "promotions", "What promotions were to give or take, by what became of it.", "program", "promotion", "outcome"
+        )
+        self._grants = counter("grants", "What was asked across profiles, by the answer.", "program", "of", "outcome")
+        self._referrals = counter("referrals", "First purchases of friends, by what became of them.", "program", "outcome")
         self._notifications = counter("notifications", "What was to be told, by what became of it.", "program", "fate")
         self._stopped = counter("profiles_stopped", "Profiles that were stopped, by an error or by order.")
         self._released = counter("profiles_released", "Stopped profiles that were let go on.")
@@ -111,9 +119,17 @@ class Events:
                 for what in FATES_IN_SCENARIOS:
                     self._scenarios.labels(name, scenario, what)
         self._scales.update(scales)
-        for program in catalog.programs:
+        for program, versions in catalog.programs.items():
             for fate in FATES:
                 self._notifications.labels(program, fate)
+            for of in SUBJECTS:
+                for answer in GRANTS:
+                    self._grants.labels(program, of, answer)
+            for outcome in REFERRED:
+                self._referrals.labels(program, outcome)
+            for promotion in sorted({name for version in versions for name in version.campaigns.promotions}):
+                for outcome in PROMOTED:
+                    self._promotions.labels(program, promotion, outcome)
 
     # what the engine tells
 
@@ -141,6 +157,12 @@ class Events:
                 self._parked.labels(name[1]).inc(count)
             elif name[0] == "withheld":
                 self._withheld.labels(name[1], name[2]).inc(count / self._scales.get((name[1], name[2]), 1))
+            elif name[0] == "promotion":
+                self._promotions.labels(*name[1:]).inc(count)
+            elif name[0] == "grant":
+                self._grants.labels(*name[1:]).inc(count)
+            elif name[0] == "referral":
+                self._referrals.labels(*name[1:]).inc(count)
             elif name[0] == "notification":
                 self._notifications.labels(name[1], name[2]).inc(count)
             elif name[0] == "scenario":
