@@ -114,12 +114,11 @@ class Events:
                 self._entries.labels(program, point, kind)
                 for direction in ("credit", "debit") if kind == "points.adjusted" else ("",):
                     self._points.begin((program, point, kind, direction))
-        for name, versions in catalog.programs.items():
-            for scenario in {scenario.scenario for version in versions for scenario in version.campaigns.scenarios}:
-                for what in FATES_IN_SCENARIOS:
-                    self._scenarios.labels(name, scenario, what)
         self._scales.update(scales)
         for program, versions in catalog.programs.items():
+            for scenario in {scenario.scenario for version in versions for scenario in version.campaigns.scenarios}:
+                for what in FATES_IN_SCENARIOS:
+                    self._scenarios.labels(program, scenario, what)
             for fate in FATES:
                 self._notifications.labels(program, fate)
             for of in SUBJECTS:

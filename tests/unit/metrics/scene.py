@@ -31,7 +31,6 @@ applications: [pos]
 currency: EUR
 points: [{sid: pts, scale: 2, expiration: 30 days, returns: allow-debt, ratio: {points: "100", money: "1.00"}}]
 earning: [{rule: base, rate: {points: "1", per: "1.00"}}]
-promotions: [{promotion: gift, action: accrue, points: "5.00"}]
 """
 
 
