@@ -68,6 +68,10 @@ def _for_machines(version: "Program") -> dict[str, Any]:
         "points": [point.sid for point in version.points],
         "tiers": [tier.name for tier in version.tiers.definitions],
         "earning": [rule.rule for rule in version.earning if rule.enabled],
+        "promotions": list(version.campaigns.promotions),
+        "segments": list(version.campaigns.segments),
+        "scenarios": [scenario.scenario for scenario in version.campaigns.scenarios if scenario.enabled],
+        "reminders": [reminder.reminder for reminder in version.campaigns.reminders],
     }
 
 
@@ -89,6 +93,9 @@ def _print(catalog: "Catalog") -> None:
                     click.echo(f"  earning       {rule.rule} ({rule.point})")
             if version.tiers.definitions:
                 click.echo(f"  tiers         {', '.join(tier.name for tier in version.tiers.definitions)}")
+            for what in ("promotions", "segments", "scenarios", "reminders"):
+                if names := _for_machines(version)[what]:
+                    click.echo(f"  {what:<13} {', '.join(names)}")
 
 
 def _joining(version: "Program") -> str:

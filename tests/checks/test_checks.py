@@ -14,7 +14,9 @@ from tests.checks import matrix, returns_matrix, worth_one_sale
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-FROM_OUTSIDE = [ROOT.parent / "shared" / "checks" / f"{name}.yaml" for name in ("talon-one-schedules", "altcraft-cases")]
+FROM_OUTSIDE = [
+    ROOT.parent / "shared" / "checks" / f"{name}.yaml" for name in ("talon-one-schedules", "altcraft-cases", "loymax-birthday")
+]
 FILES = (*sorted(HERE.glob("*.yaml")), *sorted((ROOT / "docs" / "examples").glob("*-check.yaml")), *FROM_OUTSIDE)
 
 
