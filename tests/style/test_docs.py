@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from schemas.outcomes import REASONS
+from schemas.program_file import load_catalog, warnings
+from streams.check.run import check_file
 from tests.conftest import ROOT
 from tests.style.tree import files, name
 
 POINTSTREAM = Path(sys.executable).with_name("pointstream")
 DOCUMENTS = [path for path in files() if path.suffix == ".md"]
+EXAMPLES = ROOT / "docs" / "examples"
 LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
@@ -97,7 +100,16 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
     assert sorted(explained) == sorted(REASONS)
 
 
-def test_the_example_program_is_valid_and_its_tests_pass() -> None:
+@pytest.mark.parametrize("program", [path.name for path in EXAMPLES.glob("*.yaml") if not path.stem.endswith("-check")])
+def test_an_example_program_is_valid_without_a_warning_and_its_tests_pass(program: str) -> None:
+    assert warnings(load_catalog([EXAMPLES / program]).programs.popitem()[1][0]) == []
+    checked = check_file(EXAMPLES / program.replace(".yaml", "-check.yaml"), program)
+    assert checked.faults == []
+    assert [result.message for result in checked.results if not result.passed] == []
+    assert f"examples/{program}" in (ROOT / ("README.md" if program == "club.yaml" else "docs/scenarios.md")).read_text("utf-8")
+
+
+def test_the_commands_of_the_first_example_end_well() -> None:
     for arguments in (["validate", "docs/examples/club.yaml"], ["check", "docs/examples/club-check.yaml"]):
         done = _pointstream(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
