@@ -15,7 +15,7 @@ from agents.carrying import carried_by
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.events import effect_id
+from schemas.effect_ids import effect_id
 from schemas.instants import LATEST, Instant
 from schemas.messages import Granted
 from schemas.outcomes import DUPLICATE, PARKED, Refused

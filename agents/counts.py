@@ -19,7 +19,8 @@ from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import minor_of
 from schemas.campaigns import Award, Places, Promotion
-from schemas.events import Cause, LedgerEntry, effect_id
+from schemas.effect_ids import effect_id
+from schemas.events import Cause, LedgerEntry
 from schemas.instants import Instant
 from schemas.messages import Carried, Grant, Granted
 from schemas.topics import REPLIES

@@ -7,8 +7,6 @@ be used, because it expires at or before its activation, is born expired: accrue
 
 from collections.abc import Mapping, Sequence
 
-from msgspec import Struct
-
 from agents import consent, lifetimes, standing
 from agents.lifetimes import Dates
 from agents.programs import Version
@@ -26,15 +24,26 @@ from tables.state import Lot
 LOT_ID_DIGITS = 16
 
 
-class Portion(Struct, gc=False, frozen=True):
+class Portion:
     """Whole points (minor) of one origin, with the dates and labels that its lot gets."""
 
-    points: int
-    activation: Schedule
-    expiration: Schedule
-    legal_entity: str | None
-    description: str | None
-    rule: str | None = None
+    __slots__ = ("activation", "description", "expiration", "legal_entity", "points", "rule")
+
+    def __init__(
+        self,
+        points: int,
+        activation: Schedule,
+        expiration: Schedule,
+        legal_entity: str | None,
+        description: str | None,
+        rule: str | None = None,
+    ) -> None:
+        self.points = points
+        self.activation = activation
+        self.expiration = expiration
+        self.legal_entity = legal_entity
+        self.description = description
+        self.rule = rule
 
 
 def portion(points: int, point: PointType, rule: Rule | None = None) -> Portion:

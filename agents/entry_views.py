@@ -3,12 +3,13 @@
 from schemas.amounts import format_points
 from schemas.events import BalanceView, Cause, LotView
 from schemas.instants import format_instant
+from tables.books import totals
 from tables.state import Ledger, Lot
 
 
 def cause_text(cause: Cause) -> str:
     """The values of a cause, as ids are made of them."""
-    return "\x1f".join([value if type(value) is str else str(value) for value in cause.values()])
+    return "\x1f".join([value if isinstance(value, str) else str(value) for value in cause.values()])
 
 
 def lot_view(lot: Lot, points: int, scale: int) -> LotView:
@@ -26,16 +27,16 @@ def lot_view(lot: Lot, points: int, scale: int) -> LotView:
 
 def balance_view(ledger: Ledger, scale: int) -> BalanceView:
     """All terms of the invariant, so that an entry proves itself."""
-    terms = (
-        ledger.active,
-        ledger.pending,
-        ledger.reserved,
-        ledger.redeemed,
-        ledger.expired,
-        ledger.reversed,
-        ledger.written_off,
-        ledger.debt_paid,
-        ledger.debt,
-        ledger.issued,
+    active, pending, reserved, redeemed, expired, taken_back, written_off, debt_paid, debt, issued = totals(ledger)
+    return BalanceView(
+        format_points(active, scale),
+        format_points(pending, scale),
+        format_points(reserved, scale),
+        format_points(redeemed, scale),
+        format_points(expired, scale),
+        format_points(taken_back, scale),
+        format_points(written_off, scale),
+        format_points(debt_paid, scale),
+        format_points(debt, scale),
+        format_points(issued, scale),
     )
-    return BalanceView(*[format_points(term, scale) if term or scale else "0" for term in terms])

@@ -12,6 +12,7 @@ from agents.programs import Version
 from agents.returns import Place
 from agents.taking_back import use
 from agents.visit import Visit
+from schemas.instants import Instant
 from schemas.records import Sale
 from tables import limits, tiers
 from tables.basis import Basis
@@ -35,17 +36,18 @@ def earn(
     taken out of `kept`. Returns the programs that it does not count for.
     """
     uncounted: list[Version] = []
+    at, subledger = sale.closed_at, sale.subledger or ""
     for version, basis in judged:
-        situation = _situation(visit, version, sale)
+        situation = _situation(visit, version, sale, at, subledger)
         if situation is None:
             uncounted.append(version)
             continue
         room: dict[str, int] = {}
         if version.rulebook.limited:
             membership = visit.profile.programs.get(version.program.program)
-            room = {} if membership is None else limits.counters(version.program, membership.usage, sale.closed_at)
-        for award in version.rulebook.earn(sale, basis, situation, limits.asker(version.program, room, sale.closed_at)):
-            _gain(visit, version, sale, award, kept, earned, room)
+            room = {} if membership is None else limits.counters(version.program, membership.usage, at)
+        for award in version.rulebook.earn(sale, basis, situation, limits.asker(version.program, room, at)):
+            _gain(visit, version, sale, at, subledger, award, kept, earned, room)
         by_spend = version.ladder is not None and version.ladder.measure == "spend"
         seen = (
             _saw(version, situation, room)
@@ -55,27 +57,28 @@ def earn(
         if seen is not None or by_spend or version.notes_purchases:
             saw.append(seen or Saw(version.program.program))
         if version.notes_purchases and basis.counted:
-            figures.bought(visit, version, standing.gross_nano(basis), sale.closed_at)
+            figures.bought(visit, version, standing.gross_nano(basis), at)
         if by_spend:
-            standing.spent(visit, version, sale.subledger or "", standing.gross_nano(basis), sale.closed_at)
+            standing.spent(visit, version, subledger, standing.gross_nano(basis), at)
     return uncounted
 
 
-def _situation(visit: Visit, version: Version, sale: Sale) -> Situation | None:
+def _situation(visit: Visit, version: Version, sale: Sale, at: Instant, subledger: str) -> Situation | None:
     """The profile at the sale's own time; None where the sale does not count (`consent.counts`)."""
-    if not version.counts_everybody and not consent.counts(visit.profile, version.program, sale.closed_at):
+    if not version.counts_everybody and not consent.counts(visit.profile, version.program, at):
         return None
     asked = version.asked_fields
-    fields = fields_at(visit.profile.fields, asked, sale.closed_at) if asked else {}
+    fields = fields_at(visit.profile.fields, asked, at) if asked else {}
     refused = codes.refused(visit, version, sale) if version.codes and sale.promo_codes else ()
-    figured = segments.figured(visit, version, sale.closed_at) if version.watch.rules_ask else {}
+    figured = segments.figured(visit, version, at) if version.watch.rules_ask else {}
     membership = visit.profile.programs.get(version.program.program)
-    if membership is None or membership.joined_at is None:
-        return Situation(sale.closed_at, None, False, fields, refused, figured)
+    joined_at = None if membership is None else membership.joined_at
+    if membership is None or joined_at is None:
+        return Situation(at, None, False, fields, refused, figured)
     held = None
     if version.program.tiers.definitions:
-        held = tiers.held_at(membership.tiers.get(sale.subledger or ""), sale.closed_at)
-    return Situation(sale.closed_at, held, membership.joined_at <= sale.closed_at, fields, refused, figured)
+        held = tiers.held_at(membership.tiers.get(subledger), at)
+    return Situation(at, held, joined_at <= at, fields, refused, figured)
 
 
 def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:
@@ -101,6 +104,8 @@ def _gain(
     visit: Visit,
     version: Version,
     sale: Sale,
+    at: Instant,
+    subledger: str,
     award: Award,
     kept: dict[Place, int],
     earned: list[Earned],
@@ -108,25 +113,24 @@ def _gain(
 ) -> None:
     """Lay limits over an award, take off what an earlier revision kept, and accrue the rest."""
     program, point = version.program, award.point
-    subledger = sale.subledger or ""
     membership = visit.membership(program.program)
     if not kept and version.rulebook.free and len(award.rows) == 1:
         rule, points = award.rows[0]  # what most receipts are: nothing holds any of it back
         lines = _line_ids(sale, award) if award.lines else None
         parts = [portion(points, point, rule)]
         gained = ((rule.rule, points),)
-        lots = credit(visit, version, point, subledger, parts, sale.closed_at, "earning", sale=sale, rules=gained, lines=lines)
+        lots = credit(visit, version, point, subledger, parts, at, "earning", sale=sale, rules=gained, lines=lines)
         earned.append(Earned(program.program, point.sid, subledger, points, lots, (), 0, points))
         return
     held = membership.ledgers.get(ledger_key(point.sid, subledger))
     balance = 0 if held is None else held.active + held.pending
     if point.initial_balance_minor and membership.joined_at is None and not subledger:
         wanted = [portion(points, point, rule) for rule, points in award.rows]
-        if joins(version, point, wanted, sale.closed_at):
+        if joins(version, point, wanted, at):
             balance += point.initial_balance_minor  # which is credited first
     if point.max_balance_minor is not None and balance:
         room[point.sid] = balance
-    granted = limits.grant(award, program, membership.usage, balance, sale.closed_at)
+    granted = limits.grant(award, program, membership.usage, balance, at)
     kept_before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
     rest = max(granted.total - kept_before, 0)
     if granted.withheld:
@@ -143,7 +147,7 @@ def _gain(
             point,
             subledger,
             portions,
-            sale.closed_at,
+            at,
             "earning",
             sale=sale,
             rules=rules,

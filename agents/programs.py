@@ -88,7 +88,8 @@ class Programs:
 
     def of_application(self, application: str) -> list[str]:
         """The programs that count an application's records, in order of name."""
-        return self._by_application.get(application, [])
+        found = self._by_application.get(application)
+        return [] if found is None else found
 
     def of_nobody(self) -> list[str]:
         """The programs that count what no application says it sent: live ones do not share it with sandboxes."""

@@ -39,7 +39,8 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     judged = _bases(sale, versions)
     if known is not None:
         _check_same_place(sale, known)
-    visit.settle_to(sale.closed_at)
+    at = sale.closed_at
+    visit.settle_to(at)
     if known is not None and visit.hearing is not None:  # it set scenarios off when it was closed first, where it counted
         waited = [version for version in versions if consent.waiting_mark(version, known.revision) in known.seen]
         visit.hearing.sets_off = [version.program.program for version in waited]
@@ -57,7 +58,7 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
         content = fingerprint(sale)
         waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
         seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
-    last_at = sale.closed_at if known is None else max(known.last_at, sale.closed_at)
+    last_at = at if known is None else max(known.last_at, at)
     visit.remember(key, Receipt(sale.revision, last_at, seen, tuple(earned), incoming.value or b"", tuple(saw)))
     if visit.profile.parked:
         visit.arrived.append(key)

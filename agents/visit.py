@@ -15,7 +15,8 @@ from agents.hearing import Hearing
 from agents.outbox import Effect, Outbox
 from agents.programs import Programs, Version
 from schemas.amounts import format_points
-from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange, effect_id
+from schemas.effect_ids import effect_id
+from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange
 from schemas.instants import Instant, format_instant
 from schemas.messages import Grant, Request
 from schemas.program import PointType
@@ -56,6 +57,7 @@ class Visit:
         "_ordinals",
         "_remembered",
         "_settle",
+        "_then",
         "_table",
         "_touched",
     )
@@ -91,13 +93,13 @@ class Visit:
         self._remembered: dict[bytes, Remembered | None] = {}
         self._counts: list[tuple[tuple[str, ...], int]] = []
         self._touched = False
-        self._because = ""
+        self._because = self._then = ""  # what every id of the visit has within it
 
     def membership(self, program: str) -> Membership:
         programs = self.profile.programs
-        if program not in programs:
-            programs[program] = Membership()
-        return programs[program]
+        if (found := programs.get(program)) is None:
+            found = programs[program] = Membership()
+        return found
 
     def engagement(self, program: str) -> Engagement:
         """What is remembered for the program's scenarios, segments and reminders; changed by putting new values into it."""
@@ -152,14 +154,16 @@ class Visit:
     def settle_to(self, at: Instant) -> None:
         """What is due up to and including an instant comes before what happens at it; a late record moves nothing back."""
         profile = self.profile
-        if profile.due_at is not None and profile.due_at <= at:
+        due_at = profile.due_at
+        if due_at is not None and due_at <= at:
             self._settle(self, at)
         profile.settled_at = max(profile.settled_at, at)
 
     def due_by(self, at: Instant | None) -> None:
         """Something of the profile is due then: no later than that it is looked at again."""
         profile = self.profile
-        if at is not None and (profile.due_at is None or at < profile.due_at):
+        due_at = profile.due_at
+        if at is not None and (due_at is None or at < due_at):
             profile.due_at = at
 
     def bring(self, due: Due) -> None:
@@ -221,6 +225,11 @@ class Visit:
         """An output record that is no entry and no tier change."""
         self.effects.append(Effect(topic, self.profile_id, record))
 
+    def _tell(self, topic: str, record: LedgerEntry | TierChange) -> None:
+        self.effects.append(Effect(topic, self.profile_id, record))
+        if self.heard is not None:
+            self.heard.append(record)
+
     def ask(self, request: Request | Grant) -> None:
         """A question to the key that it is about; the answer comes as a record of its own."""
         self.messages.append(Effect(REQUESTS, request.key, request))
@@ -249,8 +258,9 @@ class Visit:
         """
         if cause is None:
             if not self._because:
-                self._because = f"{self.profile_id}\x1f{cause_text(self.cause)}"
-            stem = f"{program}\x1f{self._because}\x1f{kind}\x1f{about}\x1f{self.happened_at}"
+                self._because = f"\x1f{self.profile_id}\x1f{cause_text(self.cause)}\x1f"
+                self._then = f"\x1f{self.happened_at}"
+            stem = f"{program}{self._because}{kind}\x1f{about}{self._then}"
         else:
             stem = f"{program}\x1f{self.profile_id}\x1f{cause_text(cause)}\x1f{kind}\x1f{about}"
         if self.profile.erased_at is not None:
@@ -275,9 +285,7 @@ class Visit:
             entry=membership.entry,
             cause=cause or self.cause,
         )
-        self.effects.append(Effect(LEDGER_ENTRIES, self.profile_id, entry))
-        if self.heard is not None:
-            self.heard.append(entry)
+        self._tell(LEDGER_ENTRIES, entry)
 
     def say(
         self,
@@ -310,9 +318,9 @@ class Visit:
         `rules_of`: for rules that need it, which of the entry's lots got their points, and which lines of the receipt they counted.
         """
         membership = self.membership(program)
-        membership.sequence += 1
-        membership.entry += 1
-        scale = point.scale
+        sequence = membership.sequence = membership.sequence + 1
+        number = membership.entry = membership.entry + 1
+        scale, sid = point.scale, point.sid
         if entry_id is None:
             entry_id = self.effect_id(program, kind, parts[0][0].lot_id if parts else "", cause)
         entry = LedgerEntry(
@@ -322,14 +330,16 @@ class Visit:
             profile_id=self.profile_id,
             occurred_at=format_instant(at),
             recorded_at=self.recorded_at,
-            sequence=membership.sequence,
-            entry=membership.entry,
+            sequence=sequence,
+            entry=number,
             cause=cause or self.cause,
-            point=point.sid,
+            point=sid,
             subledger=subledger or None,
             points=format_points(points, scale),
             direction=direction,
-            lots=(lot_view(*parts[0], scale),) if len(parts) == 1 else tuple([lot_view(lot, part, scale) for lot, part in parts]),
+            lots=(lot_view(parts[0][0], parts[0][1], scale),)
+            if len(parts) == 1
+            else tuple([lot_view(lot, part, scale) for lot, part in parts]),
             extended=extended,
             rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
             if not rules_of
@@ -343,11 +353,9 @@ class Visit:
             withheld=format_points(withheld, scale) if withheld else None,
             debt_added=format_points(debt_added, scale) if debt_added else None,
             debt_paid=format_points(debt_paid, scale) if debt_paid else None,
-            balance=balance_view(membership.ledgers[ledger_key(point.sid, subledger)], scale),
+            balance=balance_view(membership.ledgers[ledger_key(sid, subledger)], scale),
         )
-        self.effects.append(Effect(LEDGER_ENTRIES, self.profile_id, entry))
-        if self.heard is not None:
-            self.heard.append(entry)
+        self._tell(LEDGER_ENTRIES, entry)
 
     def say_tier(
         self,
@@ -389,6 +397,4 @@ class Visit:
             points_to_next=points_to_next,
             points_to_keep=points_to_keep,
         )
-        self.effects.append(Effect(TIER_CHANGES, self.profile_id, change))
-        if self.heard is not None:
-            self.heard.append(change)
+        self._tell(TIER_CHANGES, change)

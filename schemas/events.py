@@ -2,11 +2,10 @@
 
 Pure. Amounts are text in the point type's scale, times are RFC 3339 in UTC: whoever builds a record formats them
 (`schemas.amounts.format_points`, `schemas.instants.format_instant`). A field that does not apply is left out.
-`id` is a function of what happened (`effect_id`), never of an offset, a clock or `sequence`: told again, it is the same.
+`id` is a function of what happened (`effect_ids.effect_id`), never of an offset, a clock or `sequence`: told again, it is the same.
 """
 
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -255,12 +254,3 @@ def encode(record: Struct) -> bytes:
 def encode_list(parts: Sequence[Struct]) -> bytes:
     """Parts of an output record likewise, as an array."""
     return _ENCODER.encode(parts)
-
-
-def effect_id(stem: str, ordinal: int) -> str:
-    """The id of an effect: SHA-256, first 32 hex digits, over what it is and why it came to be.
-
-    `stem` joins program, profile, the cause's values, the type, and the lot or rule; `ordinal` counts the effects of one cause
-    that are otherwise alike.
-    """
-    return sha256(f"{stem}\x1f{ordinal}".encode(), usedforsecurity=False).digest()[:16].hex()

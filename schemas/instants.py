@@ -43,6 +43,8 @@ _minutes: Final[dict[str, Instant]] = {}
 """The minutes that were read last, as texts like `2024-10-12T07:20:`: records come roughly in order of time."""
 _minute_texts: Final[dict[int, str]] = {}
 """Likewise those that were written last, by their number since 1970."""
+_texts: Final[dict[Instant, str]] = {}
+"""And the instants: a record's own is told of it, of its entry and of its lot, the end of a year by every lot of a day."""
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 
 
@@ -103,14 +105,21 @@ def parse_instant(text: str) -> Instant:
 
 def format_instant(at: Instant) -> str:
     """RFC 3339 in UTC with `Z`; a fraction only where there is one, without trailing zeros."""
-    rest = at % MINUTE_US
-    minute = at // MINUTE_US
-    text = _minute_texts.get(minute)
-    if text is None:
-        text = _minute_text(minute)
-    fraction = rest % SECOND_US
-    text += _SECOND_TEXTS[rest // SECOND_US]
-    return f"{text[:-1]}.{fraction:06d}".rstrip("0") + "Z" if fraction else text
+    text = _texts.get(at)
+    return _write_instant(at) if text is None else text
+
+
+def _write_instant(at: Instant) -> str:
+    minute, rest = at // MINUTE_US, at % MINUTE_US
+    second, fraction = rest // SECOND_US, rest % SECOND_US
+    known = _minute_texts.get(minute)
+    text: str = (_minute_text(minute) if known is None else known) + _SECOND_TEXTS[second]
+    if fraction:
+        text = f"{text[:-1]}.{fraction:06d}".rstrip("0") + "Z"
+    if len(_texts) >= _MINUTES_MAX:
+        _texts.clear()
+    _texts[at] = text
+    return text
 
 
 def _minute_text(minute: int) -> str:

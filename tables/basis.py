@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Final
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from schemas.amounts import NANO
 from schemas.outcomes import Refused
@@ -23,46 +23,70 @@ ATTO: Final = NANO * NANO
 _TOTAL_TOLERANCE_PERCENT: Final = 1
 
 
-class Basis(Struct, gc=False, frozen=True):
-    """`amounts`: each line's share of the basis, by position; `counted`: the positions that count (no voided lines).
+class Basis:
+    """`amounts`: each line's share of the basis, by position, and `whole` their sum; `counted`: the positions that count (no voided
+    lines).
 
     `consistent`: the record's total agrees with its lines to within one per cent.
     """
 
-    gross: Exact
-    net: Exact
-    total: Exact
-    amounts: Sequence[Exact]
-    counted: Sequence[int]
-    consistent: bool
+    __slots__ = ("amounts", "consistent", "counted", "gross", "net", "total", "whole")
+
+    def __init__(
+        self,
+        gross: Exact,
+        net: Exact,
+        total: Exact,
+        amounts: Sequence[Exact],
+        whole: Exact,
+        counted: Sequence[int],
+        consistent: bool,
+    ) -> None:
+        self.gross = gross
+        self.net = net
+        self.total = total
+        self.amounts = amounts
+        self.whole = whole
+        self.counted = counted
+        self.consistent = consistent
 
     def of(self, lines: Sequence[int]) -> Exact:
         """The basis of some lines together."""
+        if lines is self.counted:
+            return self.whole  # what is voided adds nothing
         amounts = self.amounts
-        return sum(amounts) if lines is self.counted else sum([amounts[line] for line in lines])
+        return sum([amounts[line] for line in lines])
 
 
 def basis_of(sale: Sale, program: Program) -> Basis:
     """Raises `Refused` with `wrong-currency` where the program has no rate for the sale's currency."""
     lines = sale.lines
-    amounts: list[int] = [line.quantity * line.unit_price for line in lines]  # nothing for a voided line
-    counted: Sequence[int] = range(len(lines))
-    taxed = False
-    for number, line in enumerate(lines):
-        if line.discount is not None and line.quantity:
-            amounts[number] -= line.discount * NANO
+    amounts: list[int] = []
+    before_discount = 0
+    taxed = voided = False
+    for line in lines:
+        quantity, discount = line.quantity, line.discount
+        amount = quantity * line.unit_price  # nothing for a voided line
+        if discount is not None and quantity:
+            amount -= discount * NANO
         if line.tax is not None:
             taxed = True
-        if not line.quantity:
-            counted = [number for number, line in enumerate(lines) if line.quantity]
-    before_discount = gross = sum(amounts)
-    if sale.discount is not None and before_discount:  # over nothing there is nothing to take off
-        gross -= sale.discount * NANO
-    net = gross - (sum(line.tax or 0 for line in lines if line.quantity) if taxed else sale.tax or 0) * NANO
-    computed = gross if sale.shipping is None else gross + sale.shipping * NANO
-    total = computed if sale.total is None else sale.total * NANO
+        if not quantity:
+            voided = True
+        amounts.append(amount)
+        before_discount += amount
+    counted: Sequence[int] = [number for number, line in enumerate(lines) if line.quantity] if voided else range(len(lines))
+    gross = before_discount
+    off, shipping, told = sale.discount, sale.shipping, sale.total
+    if off is not None and before_discount:  # over nothing there is nothing to take off
+        gross -= off * NANO
+    tax = sum([line.tax or 0 for line in lines if line.quantity]) if taxed else sale.tax
+    net = gross - tax * NANO if tax else gross
+    computed = gross if shipping is None else gross + shipping * NANO
+    total = computed if told is None else told * NANO
+    consistent = _consistent(total, computed)
     if sale.currency == program.currency and program.basis == "gross" and gross == before_discount and not sale.paid_by_points:
-        return Basis(gross, net, total, amounts, counted, _consistent(total, computed))  # what most receipts are
+        return Basis(gross, net, total, amounts, before_discount, counted, consistent)  # what most receipts are
 
     rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
     scale: Exact = rate
@@ -78,7 +102,7 @@ def basis_of(sale: Sale, program: Program) -> Basis:
         shares = [
             share - (line.tax or 0) * NANO * scale if line.quantity else 0 for share, line in zip(shares, lines, strict=True)
         ]
-    return Basis(gross * rate, net * rate, total * rate, shares, counted, _consistent(total, computed))
+    return Basis(gross * rate, net * rate, total * rate, shares, sum(shares), counted, consistent)
 
 
 def line_worth(sale: Sale, program: Program) -> list[Exact]:
@@ -112,11 +136,13 @@ def rest_of(sale: Sale, program: Program, basis: Basis, left: Sequence[int]) -> 
     else:
         net = gross if basis.net == basis.gross else gross * _ratio(basis.net, basis.gross)
     total = gross if basis.total == basis.gross else gross * _ratio(basis.total, basis.gross)
+    amounts_left: list[Exact] = [amount * share for amount, share in zip(basis.amounts, shares, strict=True)]
     rest = Basis(
         gross,
         net,
         total,
-        [amount * share for amount, share in zip(basis.amounts, shares, strict=True)],
+        amounts_left,
+        sum(amounts_left),
         [number for number, quantity in enumerate(left) if quantity],
         basis.consistent,
     )

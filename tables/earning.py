@@ -10,33 +10,38 @@ priority, then the first by name, stands alone, without the others and without m
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-
-from msgspec import Struct
+from math import gcd
 
 from schemas.amounts import NANO
-from schemas.program import Band, PointType, Program, Rule
+from schemas.program import Band, PointType, Program, Rate, Rule
 from schemas.records import Sale
 from tables.basis import ATTO, Basis
 from tables.facts import Facts, Situation
 from tables.rounding import Exact, apportion, round_exact, round_ratio
 
 
-class Award(Struct, gc=False, frozen=True):
+class Award:
     """What one point type gets: whole points (minor) a rule, in file order; they may still meet limits.
 
     `lines`: which lines a rule counted, by position, where it asks for some of them or not every line of the receipt counts.
     """
 
-    point: PointType
-    rows: tuple[tuple[Rule, int], ...]
-    lines: dict[str, Sequence[int]] = {}
+    __slots__ = ("lines", "point", "rows")
+
+    def __init__(self, point: PointType, rows: tuple[tuple[Rule, int], ...], lines: dict[str, Sequence[int]]) -> None:
+        self.point = point
+        self.rows = rows
+        self.lines = lines
 
 
-class Part(Struct, gc=False, frozen=True):
+class Part:
     """Exact points (minor) that a rule gives for one line, or for the receipt as a whole (`line` None)."""
 
-    line: int | None
-    points: Exact
+    __slots__ = ("line", "points")
+
+    def __init__(self, line: int | None, points: Exact) -> None:
+        self.line = line
+        self.points = points
 
 
 Lines = Sequence[int]
@@ -60,6 +65,7 @@ class _PointRules:
         self.plain = frozenset(rule.rule for rule in self.order if _is_plain(rule))
         self.any_exclusive = any(rule.exclusive for rule in self.giving)
         self.asking_for_lines = tuple(rule for rule in self.order if rule.lines is not None)
+        self.ratios = {rule.rule: _ratio(rule.rate, point.scale) for rule in self.order if rule.rate is not None}
         self.only = self._only()
 
     def _only(self) -> Rule | None:
@@ -145,14 +151,14 @@ class Rulebook:
 def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts, used_up: UsedUp | None) -> tuple[tuple[Rule, int], ...]:
     point = rules.point
     if rules.only is not None:
-        points = _whole_points(rules.only, point, facts.basis.of(lines)) if lines else 0
+        points = _whole_points(rules, rules.only, facts.basis.of(lines)) if lines else 0
         return ((rules.only, points),) if points > 0 else ()
     giving, multipliers = _chosen(rules, choose, lines, facts, used_up)
     if not giving:
         return ()
     if len(giving) == 1 and not multipliers and giving[0][0].rate is not None and point.round != "line":
         rule, matched = giving[0]
-        points = _whole_points(rule, point, facts.basis.of(matched))
+        points = _whole_points(rules, rule, facts.basis.of(matched))
         return ((rule, points),) if points > 0 else ()
     by_line = bool(multipliers) or point.round == "line"
     return _rounded(point, rules.order, _multiplied(point, giving, multipliers, facts, by_line))
@@ -214,8 +220,16 @@ def _matched_lines(rule: Rule, lines: Lines, facts: Facts) -> Lines:
     return [line for line in lines if facts.line_matches(rule.lines, line)]
 
 
-def _whole_points(rule: Rule, point: PointType, amount: Exact) -> int:
+def _ratio(rate: Rate, scale: int) -> tuple[int, int]:
+    """So many points (minor) for so much of an amount, in lowest terms: small numbers are quickly multiplied."""
+    points, of_amount = rate.points_nano * 10**scale, rate.per_nano * ATTO
+    common = gcd(points, of_amount)
+    return points // common, of_amount // common
+
+
+def _whole_points(rules: _PointRules, rule: Rule, amount: Exact) -> int:
     """One rate rule alone over an amount: no fractions need to be made."""
+    point = rules.point
     if rule.band is not None:
         amount = _banded(rule.band, amount)
     rate = rule.rate
@@ -225,7 +239,8 @@ def _whole_points(rule: Rule, point: PointType, amount: Exact) -> int:
         steps = amount // (rate.per_nano * NANO)
         return round_ratio(steps * rate.points_nano * 10**point.scale, NANO, point.rounding)
     if isinstance(amount, int):  # what it nearly always is, and asking for a Fraction takes ten times as long
-        return round_ratio(amount * rate.points_nano * 10**point.scale, rate.per_nano * ATTO, point.rounding)
+        points, of_amount = rules.ratios[rule.rule]
+        return round_ratio(amount * points, of_amount, point.rounding)
     return round_exact(_rate_points(rule, point, amount), point.rounding)
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from msgspec import Struct
-
 from schemas.amounts import NANO
 from schemas.conditions import Condition
 from schemas.instants import Instant, to_local
@@ -21,19 +19,33 @@ _PROFILE: Final = "profile."
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-class Situation(Struct, gc=False, frozen=True):
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+class Situation:
     """What a condition may ask of the profile, as it stood before the record's own effect.
 
     `fields`: by name, what those that `asked_fields` tells of held at that instant; `figures`: likewise the segments and derived
     figures that are asked for. `refused_codes`: what the sale carries and may not use.
     """
 
-    at: Instant
-    tier: str | None
-    member: bool
-    fields: Mapping[str, Any] = {}
-    refused_codes: tuple[str, ...] = ()
-    figures: Mapping[str, Any] = {}
+    __slots__ = ("at", "fields", "figures", "member", "refused_codes", "tier")
+
+    def __init__(
+        self,
+        at: Instant,
+        tier: str | None,
+        member: bool,
+        fields: Mapping[str, Any] = _NOTHING,
+        refused_codes: tuple[str, ...] = (),
+        figures: Mapping[str, Any] = _NOTHING,
+    ) -> None:
+        self.at = at
+        self.tier = tier
+        self.member = member
+        self.fields = fields
+        self.refused_codes = refused_codes
+        self.figures = figures
 
 
 def asked_fields(program: Program) -> tuple[str, ...]:

@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Final, NamedTuple
 
-from msgspec import Struct
-
 from schemas.instants import Instant, start_of_period
 from schemas.program import Limit, PointType, Program, Rule
 from tables.earning import Award
@@ -20,15 +18,18 @@ from tables.rounding import apportion
 _LONGEST_PERIOD_US: Final = 367 * 24 * 3600 * 1_000_000  # a leap year and a change of the clocks
 
 
-class Granted(Struct, gc=False, frozen=True):
+class Granted:
     """`given`: points a rule, after every limit, and their `total`; `withheld`: all that was kept back; `usage`: what each
     counter rises by.
     """
 
-    given: list[int]
-    total: int
-    withheld: int
-    usage: tuple[tuple[str, int], ...]
+    __slots__ = ("given", "total", "usage", "withheld")
+
+    def __init__(self, given: list[int], total: int, withheld: int, usage: tuple[tuple[str, int], ...]) -> None:
+        self.given = given
+        self.total = total
+        self.withheld = withheld
+        self.usage = usage
 
 
 def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, at: Instant) -> Granted:

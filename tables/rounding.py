@@ -22,8 +22,11 @@ def round_exact(value: Exact, mode: Rounding) -> int:
 
 def round_ratio(numerator: int, denominator: int, mode: Rounding) -> int:
     """numerator / denominator (above 0) to a whole number, without making the fraction."""
-    whole, rest = divmod(numerator, denominator)
-    if not rest or mode == "floor":
+    whole = numerator // denominator
+    if mode == "floor":
+        return whole
+    rest = numerator - whole * denominator
+    if not rest:
         return whole
     if mode == "ceiling":
         return whole + 1

@@ -86,17 +86,16 @@ def begun(ladder: Ladder, state: TierState, joined_at: Instant, now: Instant) ->
 
 def counted(ladder: Ladder, state: TierState, amount: int, at: Instant, now: Instant) -> TierState:
     """So much more (a reversal: less) counts at an instant, in every sum whose time holds it."""
-    past = state.past
+    tier, qualifying, history, since, review_at, fall_at, past, recent, latest = structs.astuple(state)
     if past and at < past[-1].until:
         past = tuple([_with(period, amount) if _holds(period, at) else period for period in past])
-    qualifying, latest, recent = state.qualifying, state.latest, state.recent
     if ladder.days:
         recent, qualifying = _recent(ladder, recent, qualifying, amount, at, now)
-    elif state.since is None or at >= state.since:
+    elif since is None or at >= since:
         qualifying += amount
         if ladder.by_tier_join and (latest is None or at >= latest[0]):
             latest = (at, amount + (latest[1] if latest is not None and latest[0] == at else 0))
-    return TierState(state.tier, qualifying, state.history, state.since, state.review_at, state.fall_at, past, recent, latest)
+    return TierState(tier, qualifying, history, since, review_at, fall_at, past, recent, latest)
 
 
 def counted_active(state: TierState, lots: Iterable[Lot], at: Instant) -> TierState:

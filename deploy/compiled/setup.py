@@ -14,6 +14,7 @@ COMPILED = (
     "tables",
     "schemas/amounts.py",
     "schemas/conditions.py",
+    "schemas/effect_ids.py",
     "schemas/instants.py",
     "schemas/partitioner.py",
     "schemas/program.py",
