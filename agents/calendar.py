@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any, Final
 
-from agents import figures, segments, triggers
+from agents import consent, figures, segments, triggers
 from agents.due import SCENARIO, Due
 from agents.happenings import Happening, nothing, told
 from agents.moments import date_in, groups, moment_of, zone_of
@@ -23,7 +23,7 @@ from schemas.amounts import format_points
 from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant, start_of
-from schemas.outcomes import APPLIED
+from schemas.outcomes import APPLIED, NOT_A_MEMBER
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
 from tables.engagement import Engagement
 from tables.expiry_groups import window_opens
@@ -94,7 +94,7 @@ _KINDS: Final[dict[type[Any], str]] = {
 
 def note(visit: Visit, record: Record, versions: list[Version], outcome: str) -> None:
     """A record has been applied: what figures and timers need of it, for each program that counts it."""
-    if outcome != APPLIED and not isinstance(record, Pixel):
+    if outcome != APPLIED and not (outcome == NOT_A_MEMBER and isinstance(record, Pixel)):
         return
     if isinstance(record, ProfileRecord):
         if record.kind == "upsert":
@@ -112,7 +112,8 @@ def _begin(visit: Visit, version: Version, record: Record, at: Instant) -> None:
     if not version.watch.idle and version.program.program not in visit.profile.engagements:
         visit.engagement(version.program.program)
         visit.touch()
-    figures.note(visit, version, at, record)
+    if consent.consents(visit.profile, version.program, at):
+        figures.note(visit, version, at, record)
 
 
 def of_profile(visit: Visit, application: str | None, at: Instant) -> Iterator[Version]:
@@ -198,7 +199,7 @@ def _plan(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> b
             at_once += _orders_due(visit, version, timers, scenario, at)
             continue
         pending = timers.get(name)
-        if pending is not None and pending <= at and not anew:
+        if pending is not None and pending <= at and _still(visit, version, engagement, name) is not None:
             continue  # it is about to fire
         moment = moment_of(visit, version, engagement, scenario, at)
         if moment is not None and moment <= at:

@@ -70,8 +70,11 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
         runs.wake(visit, due)
     elif due.kind == REMINDER:
         reminders.fire(visit, due)
+        return ()  # what it sends moves nothing
     elif due.key == calendar.KEY:
         calendar.fire(visit, due)
+    if visit.hearing is not None:
+        visit.hearing.moved = True
     return ()
 
 
@@ -104,6 +107,9 @@ def _attend(visit: Visit, record: Record | None = None, due_at: Instant | None =
     if heard is None:
         return
     begun = _listen(visit, 0)
+    if due_at is not None and not heard and visit.hearing is not None and not visit.hearing.moved:
+        reminders.plan(visit, heard, record)
+        return
     for _ in range(calendar.ROUNDS_MAX):
         if not visit.changed or not calendar.follow(visit, due_at):
             break

@@ -13,10 +13,10 @@ class Hearing:
     """`fields`, `registered_at`: as they were when the visit began; `stored`: the profile as it was, None where it is new.
 
     `heard`: the visit's own list of what it says. `sets_off`: the programs for which the record sets scenarios off, None for all that count
-    it; `held_back`: those for which it waits.
+    it; `held_back`: those for which it waits. `moved`: a timer may have changed what segments and timers are reckoned from.
     """
 
-    __slots__ = ("fields", "heard", "held_back", "registered_at", "sets_off", "stored", "_actives", "_made")
+    __slots__ = ("fields", "heard", "held_back", "moved", "registered_at", "sets_off", "stored", "_actives", "_made")
 
     def __init__(self, profile: Profile, stored: Profile | None) -> None:
         self.fields: dict[str, TimeLine] = profile.fields
@@ -24,6 +24,7 @@ class Hearing:
         self.heard: list[LedgerEntry | TierChange] = []
         self.sets_off: list[str] | None = None
         self.held_back: tuple[str, ...] = ()
+        self.moved = False
         self.stored = stored
         self._actives: dict[tuple[str, str], int] = {}
         self._made: dict[tuple[str, int], tuple[str, int]] = {}

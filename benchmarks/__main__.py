@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.bad_records import bad_record_costs
+from benchmarks.birthdays import birthdays
 from benchmarks.flat import flat_costs
 from benchmarks.latency import latencies
 from benchmarks.machine import facts
@@ -31,6 +32,7 @@ BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "restore": lambda quick: restore_rates(160_000 if quick else 480_000, 1 if quick else 3, say),
     "latency": lambda quick: latencies(8.0 if quick else 30.0, 1 if quick else 3, say, 60_000 if quick else 150_000),
     "profiles": lambda quick: profile_rates(*((400_000, 60_000, 6.0, 1) if quick else (2_000_000, 150_000, 10.0, 3)), say),
+    "birthdays": lambda quick: birthdays(*((100_000, 5) if quick else (1_000_000, 10)), say),
     "midnight": lambda quick: midnight(100_000 if quick else 1_000_000, say),
     "replay": lambda quick: replay_rates(40_000 if quick else 150_000, 1 if quick else 3, say),
     "returns": lambda quick: returns_rates(1 if quick else 5, say),
