@@ -8,7 +8,7 @@ happening, then each entry and tier change in order of `sequence`, those include
 from collections.abc import Iterable, Iterator
 
 from agents import calendar, codes, counts, referrals, reminders, runs, triggers
-from agents.due import REMINDER, Due
+from agents.due import REFERRAL, REMINDER, Due
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.visit import Visit
@@ -57,11 +57,12 @@ def answered(visit: Visit, granted: Granted) -> list[Incoming]:
 
 
 def due(profile: Profile) -> Iterator[Due]:
-    """Runs that wake, time triggers, reminders."""
+    """Runs that wake, time triggers, reminders, first purchases that become final."""
     if profile.engagements:
         yield from runs.due(profile)
         yield from reminders.due(profile)
         yield from calendar.due(profile)
+        yield from referrals.due(profile)
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
@@ -71,6 +72,8 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
     elif due.kind == REMINDER:
         reminders.fire(visit, due)
         return ()  # what it sends moves nothing
+    elif due.kind == REFERRAL:
+        referrals.fire(visit, due)
     elif due.key == calendar.KEY:
         calendar.fire(visit, due)
     if visit.hearing is not None:

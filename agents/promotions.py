@@ -120,10 +120,13 @@ def redeem(
     subledger: str = "",
     cause: Cause | None = None,
     about: str = "",
+    granted: int | None = None,
 ) -> Result:
     """Take so many active points, all or nothing. What is spent is spent now, also by a step that comes late."""
     program, point = version.program.program, version.points[promotion.point]
     _, refused = room(visit, version, promotion, points_minor, at, subledger)
+    if granted is not None and granted < points_minor:
+        refused = refused or OVER_BUDGET
     if refused:
         return _refused(visit, version, promotion, refused)
     now = max(at, visit.profile.settled_at)

@@ -8,7 +8,7 @@ Else the code's key tells its owner, who gets the promotion's points at the inst
 Each of these is said once: the friend's state knows its first purchase, the owner remembers what it was told.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import structs
@@ -91,7 +91,7 @@ def due(profile: Profile) -> Iterator[Due]:
             yield Due(engagement.referring.final_at, REFERRAL, 0, "", program, "")
 
 
-def fire(visit: Visit, due: Due) -> Iterable[Due]:
+def fire(visit: Visit, due: Due) -> None:
     """The first purchase is final: whoever owns the code that it names is told, if enough of it is left."""
     program = due.program
     known = _known(visit.profile, program)
@@ -103,7 +103,6 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
             _say(visit, "refer", program, known.friends_code, entry, due.at)
         else:
             visit.count((REFERRALS, program, "not-final"))
-    return ()
 
 
 def _left(visit: Visit, program: str, known: Referring) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
 
-from agents import campaigns, holds, lots, parking, referrals, reviews
+from agents import campaigns, holds, lots, parking, reviews
 from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REFERRAL, REMINDER, REVIEW, SCENARIO, Due
 from agents.visit import Visit
 from schemas.instants import Instant
@@ -34,7 +34,6 @@ _TIMERS: Final = (
     Timers(reviews.due, reviews.fire),
     Timers(campaigns.due, campaigns.fire),
     Timers(parking.due, parking.fire),
-    Timers(referrals.due, referrals.fire),
 )
 _CAMPAIGNS: Final = frozenset({SCENARIO, REMINDER})
 _FIRE: Final = {
@@ -45,7 +44,7 @@ _FIRE: Final = {
     SCENARIO: campaigns.fire,
     REMINDER: campaigns.fire,
     PARKED: parking.fire,
-    REFERRAL: referrals.fire,
+    REFERRAL: campaigns.fire,
 }
 
 

@@ -170,18 +170,16 @@ def _award(way: Way, step: Any) -> int:
         return way.step + 1
     promotion = way.version.program.campaigns.promotions[step.promotion]
     place = (way.visit, way.version, promotion, step.points_minor, way.at)
-    if step.action == "redeem":
-        result = promotions.redeem(*place, way.plan.name, step.subledger, way.cause, str(way.step))
-    else:
-        granted = way.granted
-        if promotion.budget is not None and granted is None:
-            wanted, _ = promotions.room(*place, step.subledger)
-            asked = f"{way.identity}/budget"
-            granted = counts.budget(way.visit, way.version, promotion, wanted, asked, way.at) if wanted else None
-            if granted is None and wanted:
-                way.asked = asked
-                return ASKED
-        result = promotions.award(*place, way.plan.name, step.subledger, way.cause, str(way.step), granted)
+    granted = way.granted
+    if promotion.budget is not None and granted is None:
+        wanted, _ = promotions.room(*place, step.subledger)
+        asked = f"{way.identity}/budget"
+        granted = counts.budget(way.visit, way.version, promotion, wanted, asked, way.at) if wanted else None
+        if granted is None and wanted:
+            way.asked = asked
+            return ASKED
+    act = promotions.redeem if step.action == "redeem" else promotions.award
+    result = act(*place, way.plan.name, step.subledger, way.cause, str(way.step), granted)
     if result.entry is not None:
         way.depends_on, way.points = result.entry.sequence, result.entry.points
         if way.plan.asks_entry:
