@@ -16,7 +16,13 @@ from tests.properties.harness import Json, Product, sent
 START = datetime(2024, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=75)
 CLUB = ZoneInfo("Europe/Berlin")  # whose clocks are changed on 31 March
-WITHIN = {"1 day": 1, "3 days": 3, "10 days": 10, "36 hours": timedelta(hours=36), "2 hours": timedelta(hours=2)}
+WITHIN: dict[str, int | timedelta] = {
+    "1 day": 1,
+    "3 days": 3,
+    "10 days": 10,
+    "36 hours": timedelta(hours=36),
+    "2 hours": timedelta(hours=2),
+}
 EXPIRATIONS = ("3 days", "60 hours", "12 days, end of day", "1 week, end of week", "1 month, end of month", "0 days, end of day")
 ADDS = {"points.accrued", "points.released", "points.reinstated"}
 
