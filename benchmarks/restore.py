@@ -9,6 +9,7 @@ state written; the interpreter's start is not.
 import argparse
 import json
 import os
+import random
 import subprocess
 import tempfile
 import threading
@@ -99,10 +100,12 @@ def _fill(address: str, count: int, states: list[bytes]) -> None:
         }
     )
     producer.init_transactions(60.0)
+    members = list(range(count))
+    random.Random(3).shuffle(members)  # who buys when has nothing to do with names, and a store notices what comes in order
     for cycle, start in enumerate(range(0, count, _IN_A_TRANSACTION), 1):
         position = msgspec.json.encode(Position(cycle=cycle, inputs=dict.fromkeys(INPUTS, 0)))
         parts: dict[int, list[dict[str, bytes]]] = {number: [] for number in range(PARTITIONS)}
-        for number in range(start, min(start + _IN_A_TRANSACTION, count)):
+        for number in members[start : start + _IN_A_TRANSACTION]:
             parts[number % PARTITIONS].append({"key": profile_key(member(number)), "value": states[number % len(states)]})
         producer.begin_transaction()
         for partition, records in parts.items():
