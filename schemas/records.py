@@ -19,6 +19,7 @@ from schemas.outcomes import Refused
 from schemas.reading import read_scalar
 from schemas.scalars import At, Nano
 from schemas.sections import values
+from schemas.topics import MESSAGES
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
 PROFILE_ID_BYTES_MAX: Final = 128
@@ -192,7 +193,7 @@ def decode(topic: str, value: bytes | None) -> Record | Message:
     """
     if value is None:
         raise Refused("not-json", "the record has no value (null)")
-    if len(value) > RECORD_BYTES_MAX:
+    if len(value) > RECORD_BYTES_MAX and topic not in MESSAGES:  # a message may carry a record, as text
         raise Refused("too-large", f"the record has {len(value):,} bytes; at most {RECORD_BYTES_MAX:,} are read")
     try:
         if topic == "purchases":

@@ -287,3 +287,15 @@ def test_a_referrer_is_rewarded_once_for_each_friend_whatever_comes_again() -> N
     assert len({entry.id for entry in post.said}) == len(post.said)
     assert post.counts["referral", "club", "oneself"] >= 1
     assert post.counts["referral", "club", "code-taken"] >= 1
+
+
+def test_a_large_sale_travels_like_a_small_one() -> None:
+    """As text within a message it takes more than any record may."""
+    post = Post(**CODES)
+    for number in range(1_000):
+        post.send("purchases", "p1", AT, kind="cancel", receipt_id=f"C{number}")
+    names = {f"quoted-{number}": '""""""""' for number in range(20_000)}
+    assert buy(post, "p1", "R1", attributes=names) == "parked"
+    post.deliver()
+    assert not post.letters
+    assert [entry.points for entry in post.said if entry.points] == ["110"]
