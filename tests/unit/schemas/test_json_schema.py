@@ -7,9 +7,14 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from schemas.json_schema import encoded, published
-from schemas.program_file import ProgramFileError, parse_program, read_document
+from schemas.program_file import Document, ProgramFileError, parse_program, read_document
+from streams.check.file import read_check_file
+from tests.conftest import ROOT
 from tests.unit.schemas.shop import SHOP
 from tests.unit.schemas.test_program_faults import WRONG
+
+
+CHECK_FILES = [ROOT / "tests" / "checks" / f"acceptance-{name}.yaml" for name in ("dates", "segments", "triggers")]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +34,38 @@ def test_the_files_that_state_the_contract_have_its_shape(
 ) -> None:
     document = read_document((shared_checks / name).read_text(encoding="utf-8"), name)
     assert [error.json_path for error in validator.iter_errors(document.value)] == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *[path for path in (ROOT / "docs" / "examples").glob("*.yaml") if not path.stem.endswith("-check")],
+        *(ROOT / "tests" / "checks" / "programs").glob("*.yaml"),
+    ],
+    ids=lambda path: path.name,
+)
+def test_every_program_file_here_has_its_shape(path: Path, validator: Draft202012Validator) -> None:
+    document = read_document(path.read_text(encoding="utf-8"), path.name)
+    assert [error.json_path for error in validator.iter_errors(document.value)] == []
+
+
+def test_every_program_of_a_check_file_that_is_not_refused_has_its_shape(validator: Draft202012Validator) -> None:
+    wrong: list[str] = []
+    for path in CHECK_FILES:
+        for document, name in programs_of(path):
+            wrong += [f"{name}: {error.json_path}" for error in validator.iter_errors(document.value)]
+    assert wrong == []
+
+
+def programs_of(path: Path) -> list[tuple[Document, str]]:
+    """Each program that a test of a check file runs, as it lies over the file's own."""
+    check = read_check_file(path, path.name)
+    return [
+        (document.overlay(test.overlay), f"{path.name}: {test.name}")
+        for test in check.tests
+        if test.refused is None and not any(key[:1].isdigit() for key in test.overlay)
+        for document in check.documents
+    ]
 
 
 def test_bare_numbers_and_booleans_have_the_right_shape_too(validator: Draft202012Validator) -> None:
