@@ -298,6 +298,7 @@ def days_before(at: Instant, zone: ZoneInfo, days: int) -> Instant:
     return from_local(datetime.combine(add_days(local.date(), -days), local.time()), zone)
 
 
+@lru_cache(maxsize=4_096)
 def next_time_of_day(minute: int, at: Instant, place: ZoneInfo) -> Instant:
     """The first instant from `at` on at which the clocks of a place show so many minutes since midnight.
 

@@ -9,6 +9,7 @@ wherever a lot lies.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -35,11 +36,13 @@ class Group(NamedTuple):
     expires_at: Instant | None
 
 
+@lru_cache(maxsize=4_096)
 def group_day(at: Instant, of: Of, zone: ZoneInfo) -> date:
     """The day that a date belongs to."""
     return to_local(at - 1 if of == "expiry" else at, zone).date()
 
 
+@lru_cache(maxsize=4_096)
 def window_opens(at: Instant, within_us: int, zone: ZoneInfo) -> Instant:
     """So long before an instant."""
     days, rest = divmod(within_us, DAY_US)
