@@ -206,6 +206,7 @@ class _Flat:
         ordinal = self._ordinal(campaigns.Places)
         if not step.otherwise:
             self._put(Fork(step, END, ordinal))
+            self.steps(step.then)
             return
         fork = self._put(Jump(END))
         out = self._put(Jump(END))
@@ -213,6 +214,7 @@ class _Flat:
         self.steps(step.otherwise)
         self._put(Jump(END))
         self.ops[out] = Jump(len(self.ops))
+        self.steps(step.then)
 
     def _split(self, step: campaigns.Split) -> None:
         ordinal = self._ordinal(campaigns.Split)

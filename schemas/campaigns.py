@@ -264,9 +264,10 @@ class Tag:
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """The step `limit`: so many profiles go on, over all of them; the others take `otherwise`, which is nothing by default."""
+    """The step `limit`: so many go on, over all profiles, with `then` first; the others take `otherwise`, and leave."""
 
     participants: int
+    then: tuple["Step", ...] = ()
     otherwise: tuple["Step", ...] = ()
 
 

@@ -139,7 +139,7 @@ def _steps() -> list[Schema]:
     notify = {"channel": ref("names"), "template": ref("name"), "category": or_null(ref("name")), "quiet": ref("quiet")}
     tags = mapping({"add": ref("names"), "remove": ref("names")}, minProperties=1)
     places = mapping({"participants": ref("integer")}, required=["participants"])
-    branch = mapping({"name": ref("name"), "weight": {**ref("integer"), "default": 1}, "steps": ref("steps")}, required=["name"])
+    branch = mapping({"name": ref("name"), "weight": {**ref("integer"), "default": 1}, "steps": ref("steps")})
     kinds: Schema = {
         "if": ref("condition"),
         "join": mapping(once, null=True),
@@ -155,7 +155,7 @@ def _steps() -> list[Schema]:
         "in_segment": ref("name"),
         "stop": _nothing(),
     }
-    beside = {"if": ("then", "else"), "in_segment": ("then", "else"), "limit": ("else",)}
+    beside = {"if": ("then", "else"), "in_segment": ("then", "else"), "limit": ("then", "else")}
     return [
         mapping({kind: kinds[kind], **{key: ref("steps") for key in beside.get(kind, ())}}, required=[kind]) for kind in STEPS
     ]

@@ -54,6 +54,7 @@ def _lists(path: Path, step: Step) -> Iterator[tuple[Path, Steps]]:
             yield (*path, "then"), step.then
             yield (*path, "else"), step.otherwise or ()
         case Places():
+            yield (*path, "then"), step.then
             yield (*path, "else"), step.otherwise
         case Split():
             for index, branch in enumerate(step.branches):
@@ -93,8 +94,8 @@ def _paid_twice(
                     ((*here, "award"), f"pays twice who has just joined: joining brings an initial balance of {point} too")
                 )
         ways = [_paid_twice(campaigns, credited, inner, inner_steps, joined, found) for inner, inner_steps in _lists(here, step)]
-        if isinstance(step, Places):  # who has a place goes on
-            ways.append(joined)
+        if isinstance(step, Places):  # the others leave
+            ways = ways[:1]
         if ways:
             through = [way for way in ways if way is not None]
             if not through:

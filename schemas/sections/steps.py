@@ -42,8 +42,7 @@ MAX_STEPS: Final = 1_000
 MAX_BRANCHES: Final = 100
 _NEVER: Final = parse_condition({"member": "true"})  # in the place of a condition that has a fault
 _BRANCH_KEYS: Final = ("then", "else")
-_WITH_THEN: Final = ("if", "in_segment")
-_WITH_ELSE: Final = ("if", "in_segment", "limit")
+_CHOOSING: Final = ("if", "in_segment", "limit")
 
 
 @dataclass
@@ -93,10 +92,10 @@ class Steps:
     def _branches_fit(self, section: Section, kinds: list[str]) -> None:
         """`then` and `else` only beside a step that chooses."""
         kind = kinds[0] if len(kinds) == 1 and kinds[0] in STEPS else ""
-        for key, takers in (("then", _WITH_THEN), ("else", _WITH_ELSE)):
+        for key in _BRANCH_KEYS:
             section.raw(key)
-            if kind and section.has(key) and kind not in takers:
-                section.fault(key, f"goes only with {' and '.join(takers)}, not with {kind}")
+            if kind and section.has(key) and kind not in _CHOOSING:
+                section.fault(key, f"goes only with {', '.join(_CHOOSING)}, not with {kind}")
 
 
 def _if(steps: Steps, section: Section, key: str, depth: int) -> Step:
@@ -193,13 +192,14 @@ def _limit(steps: Steps, section: Section, key: str, depth: int) -> Step:
         inner.done()
     else:
         participants = section.required(key, many, 1)
-    return Places(participants=participants, otherwise=steps.read(section, "else", depth + 1))
+    then, otherwise = steps.read(section, "then", depth + 1), steps.read(section, "else", depth + 1)
+    return Places(participants=participants, then=then, otherwise=otherwise)
 
 
 def _split(steps: Steps, section: Section, key: str, depth: int) -> Step:
     branches: list[Branch] = []
     for branch in section.sections(key):
-        name = branch.required("name", values.name, "")
+        name = branch.value("name", values.name, f"branch {len(branches) + 1}")
         if name and any(name == other.name for other in branches):
             branch.fault("name", f"must be another name than those before it, is {shown_value(name)} again")
         weight = branch.value("weight", values.integer(1, 1_000_000), 1)

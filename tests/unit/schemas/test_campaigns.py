@@ -127,10 +127,11 @@ def test_a_trigger_is_what_it_says(written: Any, trigger: Trigger) -> None:
         ({"tag": {"add": "vip", "remove": ["new"]}}, Tag(add=("vip",), remove=("new",))),
         ({"limit": "1000"}, Places(participants=1_000)),
         ({"limit": "1000", "else": ["stop"]}, Places(participants=1_000, otherwise=(Stop(),))),
+        ({"limit": "9", "then": ["join"], "else": []}, Places(participants=9, then=(Join(),))),
         ({"limit": {"participants": "3"}, "else": [{"tag": "late"}]}, Places(participants=3, otherwise=(Tag(add=("late",)),))),
         (
-            {"split": [{"name": "A", "weight": "3", "steps": [{"award": {"promotion": "hello"}}]}, {"name": "B"}]},
-            Split(branches=(Branch(name="A", weight=3, steps=(HELLO,)), Branch(name="B", weight=1, steps=()))),
+            {"split": [{"name": "A", "weight": "3", "steps": [{"award": {"promotion": "hello"}}]}, {}]},
+            Split(branches=(Branch(name="A", weight=3, steps=(HELLO,)), Branch(name="branch 2", weight=1, steps=()))),
         ),
         ({"control_group": "10%"}, ControlGroup(share_nano=NANO // 10)),
         ({"control_group": "2.5 %"}, ControlGroup(share_nano=NANO // 40)),

@@ -13,7 +13,6 @@ from tests.conftest import ROOT
 from tests.unit.schemas.shop import SHOP
 from tests.unit.schemas.test_program_faults import WRONG
 
-
 CHECK_FILES = [ROOT / "tests" / "checks" / f"acceptance-{name}.yaml" for name in ("dates", "segments", "triggers")]
 
 

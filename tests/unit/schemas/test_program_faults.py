@@ -198,7 +198,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"promotions.0.action": "redeem", "promotions.0.expiration": "30 days"}, "promotions.0.expiration", "goes only with action: accrue"),
     ({"scenarios": [SCENARIO | {"steps": [{"award": {"promotion": "hello", "subledger": "uk"}}]}]}, "scenarios.0.steps.0.award.subledger", "the program has no subledgers"),
     ({"scenarios": [SCENARIO | {"steps": ["jion"]}]}, "scenarios.0.steps.0", "did you mean join?"),
-    ({"scenarios": [SCENARIO | {"steps": [{"wait": "1 day", "then": ["stop"]}]}]}, "scenarios.0.steps.0.then", "goes only with if and in_segment, not with wait"),
+    ({"scenarios": [SCENARIO | {"steps": [{"wait": "1 day", "then": ["stop"]}]}]}, "scenarios.0.steps.0.then", "goes only with if, in_segment, limit, not with wait"),
     ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "noon"}]}]}, "scenarios.0.steps.0.wait_until", "must be a time (10:00)"),
     ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "24:00"}]}]}, "scenarios.0.steps.0.wait_until", "must be a time of day"),
     ({"scenarios": [SCENARIO | {"steps": [{"wait_until": "2026-02-30"}]}]}, "scenarios.0.steps.0.wait_until", "must be a date that exists"),
