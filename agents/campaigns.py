@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from agents import calendar, codes, counts, referrals, reminders, runs, triggers
 from agents.due import REFERRAL, REMINDER, Due
+from agents.hearing import WHO_JOINS
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.visit import Visit
@@ -29,8 +30,12 @@ def after_record(visit: Visit, record: Record, versions: list[Version], outcome:
             visit.heard.clear()  # what the erasure says sets nothing off
         return outcome
     calendar.note(visit, record, versions, outcome)
-    if outcome in _SETS_OFF and isinstance(record, (Sale, Cancel, Pixel, ProfileRecord)) and _of_record(visit, record, versions):
-        outcome = APPLIED
+    if (
+        (outcome in _SETS_OFF or _waits(visit))
+        and isinstance(record, (Sale, Cancel, Pixel, ProfileRecord))
+        and _of_record(visit, record, versions)
+    ):
+        outcome = APPLIED if outcome == NOT_A_MEMBER else outcome
     _attend(visit, record)
     return outcome
 
@@ -81,6 +86,11 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
     return ()
 
 
+def _waits(visit: Visit) -> bool:
+    """Whether the record waits, and scenarios hear of it nevertheless."""
+    return visit.hearing is not None and WHO_JOINS in visit.hearing.held_back.values()
+
+
 def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, versions: list[Version]) -> bool:
     """The record itself, for the programs that it counts for, in order of name. Returns whether anybody entered."""
     entered, hearing = False, visit.hearing
@@ -92,14 +102,15 @@ def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, vers
         return entered
     for version in versions:
         name = version.program.program
-        if not version.playbook.waiting or not hearing.sets_off_in(name):
+        if not version.playbook.waiting:
             continue
+        whom = hearing.whom(name)
         if isinstance(record, Sale):
-            entered = triggers.of_sale(visit, version, record) or entered
+            entered = triggers.of_sale(visit, version, record, whom) or entered
         elif isinstance(record, Cancel):
             entered = triggers.of_cancel(visit, version, record) or entered
         else:
-            entered = triggers.of_pixel(visit, version, record) or entered
+            entered = triggers.of_pixel(visit, version, record, whom) or entered
             entered = triggers.of_fields(visit, version, record.occurred_at) or entered
     return entered
 
@@ -119,6 +130,8 @@ def _attend(visit: Visit, record: Record | None = None, due_at: Instant | None =
         begun = _listen(visit, begun)
     reminders.plan(visit, heard, record)
     heard.clear()
+    if visit.hearing is not None:
+        visit.hearing.gone_off = 0
 
 
 def _listen(visit: Visit, begun: int) -> int:

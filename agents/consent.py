@@ -7,6 +7,7 @@ waits for. It counts when consent comes or the profile joins, and if that never 
 
 from typing import Final
 
+from agents.hearing import EVERYBODY, NOBODY, OTHERS, WHO_JOINS, Whom
 from agents.incoming import Incoming
 from agents.parking import is_full, park
 from agents.programs import Version
@@ -17,6 +18,7 @@ from tables.state import Profile
 from tables.timelines import field_at, with_value
 
 _INSTANT_BYTES: Final = 8
+_HEARD: Final = b"j"
 
 
 def waits_for(program: str) -> bytes:
@@ -59,7 +61,7 @@ def wait(visit: Visit, version: Version, incoming: Incoming, key: bytes, content
     name = waits_for(program.program)
     park(visit, incoming, name, until, b"%b\x00%b" % (name, key), content)
     if visit.hearing is not None:
-        visit.hearing.held_back = (*visit.hearing.held_back, program.program)
+        visit.hearing.held_back[program.program] = WHO_JOINS if heard_at_once(visit, version) else NOBODY
     return True
 
 
@@ -68,13 +70,32 @@ def waiting_mark(version: Version, revision: int) -> str:
     return f"wait:{version.program.program}:{revision}"
 
 
-def waiting_until(version: Version, incoming: Incoming) -> bytes:
-    return (incoming.arrived_at + version.program.park_us).to_bytes(_INSTANT_BYTES, "big", signed=True)
+def waiting_until(visit: Visit, version: Version, incoming: Incoming) -> bytes:
+    """What a waiting mark holds: until when, and whether the scenarios that join have heard of it."""
+    until = (incoming.arrived_at + version.program.park_us).to_bytes(_INSTANT_BYTES, "big", signed=True)
+    return until + _HEARD if heard_at_once(visit, version) else until
+
+
+def heard_at_once(visit: Visit, version: Version) -> bool:
+    """Whether what waits does so for membership alone: then scenarios that join hear of it, which could not be heard of otherwise."""
+    return version.playbook.joining and consents(visit.profile, version.program, visit.happened_at)
+
+
+def who_hears(mark: bytes) -> Whom:
+    """Which scenarios hear of a record that counts at last."""
+    return OTHERS if mark[_INSTANT_BYTES:] else EVERYBODY
+
+
+def hears_now(visit: Visit, version: Version, mark: bytes) -> bytes | None:
+    """The mark of a record that waits on, where scenarios that join hear of it now; None: they did before, or do not yet."""
+    if mark[_INSTANT_BYTES:] or not heard_at_once(visit, version):
+        return None
+    return mark + _HEARD
 
 
 def still_waits(until: bytes | None, incoming: Incoming, settled_at: Instant) -> bool:
     """Whether a waiting mark is there and its time is not over: when the record came, and by now, for it may have waited for another."""
-    return until is not None and max(incoming.arrived_at, settled_at) < int.from_bytes(until, "big", signed=True)
+    return until is not None and max(incoming.arrived_at, settled_at) < int.from_bytes(until[:_INSTANT_BYTES], "big", signed=True)
 
 
 def say(visit: Visit, field: str, at: Instant, value: object) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from agents.hearing import EVERYBODY, Whom
 from schemas.events import Cause
 from schemas.instants import Instant
 from tables.facts import within
@@ -21,7 +22,7 @@ class Happening(Struct, gc=False, frozen=True, kw_only=True):
     `segment:NAME`, or `timer:SCENARIO` for a timer of one scenario.
 
     `field`: a field of the record, as conditions name it; `fact`: what `trigger.…` holds, by its path. `cause` None: the visit's own.
-    `sequence` and `points`: of the entry that it speaks of. `maker`: the scenario that made this entry, and how `deep` that stood.
+    `whom`: of whose hearing it is only, where the record waits. `sequence` and `points`: of the entry that it speaks of. `maker`: the scenario that made this entry, and how `deep` that stood.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Happening(Struct, gc=False, frozen=True, kw_only=True):
     entry: Mapping[str, Any] | None = None
     maker: str | None = None
     depth: int = 0
+    whom: Whom = EVERYBODY
 
 
 def timed(key: str, at: Instant, facts: Mapping[str, Any], cause: Cause, sequence: int | None = None) -> Happening:

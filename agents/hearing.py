@@ -3,34 +3,50 @@
 One a visit, and none where no program campaigns. It decides nothing.
 """
 
+from typing import Final, Literal
+
 from schemas.amounts import minor_of
 from schemas.events import LedgerEntry, TierChange
 from tables.ledger_keys import ledger_key
 from tables.state import Profile, TimeLine
 
+Whom = Literal["everybody", "who-joins", "others", "nobody"]
+EVERYBODY: Final = "everybody"
+WHO_JOINS: Final = "who-joins"
+"""Scenarios with a step that joins: they hear at once of what waits for its profile to join, for how else would it."""
+OTHERS: Final = "others"
+NOBODY: Final = "nobody"
+
 
 class Hearing:
     """`fields`, `registered_at`: as they were when the visit began; `stored`: the profile as it was, None where it is new.
 
-    `heard`: the visit's own list of what it says. `sets_off`: the programs for which the record sets scenarios off, None for all that count
-    it; `held_back`: those for which it waits. `moved`: a timer may have changed what segments and timers are reckoned from.
+    `heard`: the visit's own list of what it says. `sets_off`: for which programs the record sets scenarios off, and which of theirs; None: all
+    of all. `held_back`: likewise, of those for which it waits. `gone_off`: how many scenarios the entries of this visit have set off in one go. `moved`: a timer may
+    have changed what segments and timers are reckoned from.
     """
 
-    __slots__ = ("fields", "heard", "held_back", "moved", "registered_at", "sets_off", "stored", "_actives", "_made")
+    __slots__ = ("fields", "gone_off", "heard", "held_back", "moved", "registered_at", "sets_off", "stored", "_actives", "_made")
 
     def __init__(self, profile: Profile, stored: Profile | None) -> None:
         self.fields: dict[str, TimeLine] = profile.fields
         self.registered_at: TimeLine = profile.registered_at
         self.heard: list[LedgerEntry | TierChange] = []
-        self.sets_off: list[str] | None = None
-        self.held_back: tuple[str, ...] = ()
+        self.sets_off: dict[str, Whom] | None = None
+        self.held_back: dict[str, Whom] = {}
+        self.gone_off = 0
         self.moved = False
         self.stored = stored
         self._actives: dict[tuple[str, str], int] = {}
         self._made: dict[tuple[str, int], tuple[str, int]] = {}
 
-    def sets_off_in(self, program: str) -> bool:
-        return program not in self.held_back and (self.sets_off is None or program in self.sets_off)
+    def whom(self, program: str) -> Whom:
+        """Which scenarios of a program hear of the record."""
+        waits = self.held_back.get(program, EVERYBODY)
+        hears = EVERYBODY if self.sets_off is None else self.sets_off.get(program, NOBODY)
+        if EVERYBODY in (waits, hears):
+            return hears if waits == EVERYBODY else waits
+        return waits if waits == hears else NOBODY
 
     def mark(self, begun: int, scenario: str, depth: int) -> None:
         """What has been heard from a place on was made by a scenario, so deep in what others set off."""

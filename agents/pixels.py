@@ -5,6 +5,7 @@ it. What it says of consent is stored before anything asks for consent. It earns
 """
 
 from agents import consent, lifetimes, lots
+from agents.hearing import WHO_JOINS
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.visit import Visit
@@ -43,7 +44,7 @@ def on_pixel(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Ver
         elif consent.wait(visit, version, incoming, key, content):
             waiting = True
             visit.remember(
-                _waiting_key(visit, record, version), Seen(consent.waiting_until(version, incoming), record.occurred_at)
+                _waiting_key(visit, record, version), Seen(consent.waiting_until(visit, version, incoming), record.occurred_at)
             )
     if counted:
         return APPLIED
@@ -52,7 +53,9 @@ def on_pixel(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Ver
 
 def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Version]) -> str:
     """A pixel that waited for its profile to join, or to consent; one that has not waited is a duplicate. It may have to wait on."""
-    counted: list[str] = []
+    counted, hearing = False, visit.hearing
+    if hearing is not None:
+        hearing.sets_off = {}
     for version in versions:
         key = _waiting_key(visit, record, version)
         waits = visit.find(Seen, key)
@@ -62,11 +65,15 @@ def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list
             visit.settle_to(record.occurred_at)
             visit.forget(key)
             _act(visit, record, version)
-            counted.append(version.program.program)
+            counted = True
+            if hearing is not None and hearing.sets_off is not None:
+                hearing.sets_off[version.program.program] = consent.who_hears(waits.content)
         else:
             consent.wait(visit, version, incoming, _identity(visit, record), fingerprint(record))
-    if visit.hearing is not None:
-        visit.hearing.sets_off = counted
+            mark = consent.hears_now(visit, version, waits.content)
+            if mark is not None and hearing is not None and hearing.sets_off is not None:
+                hearing.sets_off[version.program.program] = WHO_JOINS
+                visit.remember(key, Seen(mark, record.occurred_at))
     return APPLIED if counted else DUPLICATE
 
 

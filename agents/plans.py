@@ -49,7 +49,7 @@ Op = Jump | Fork | Choice | Deed
 @dataclass(frozen=True, eq=False)
 class Plan:
     """A scenario with its steps in a list. `fields` and `facts`: what its conditions and templates may still ask of what set it off;
-    `facts` None: everything. `asks_entry`: whether a template speaks of the entry.
+    `facts` None: everything. `asks_entry`: whether a template speaks of the entry; `joins`: whether a step does.
     """
 
     scenario: Scenario
@@ -60,6 +60,7 @@ class Plan:
     segments: tuple[str, ...] = ()
     counted: tuple[str, str] = ("", "")
     when: Condition | None = None
+    joins: bool = False
 
     @property
     def name(self) -> str:
@@ -73,6 +74,7 @@ class Playbook:
     plans: dict[str, Plan] = field(default_factory=dict)
     waiting: dict[str, tuple[Plan, ...]] = field(default_factory=dict)
     milestones: bool = False
+    joining: bool = False
     on_fields: bool = False
 
 
@@ -92,6 +94,7 @@ def playbook_of(program: Program) -> Playbook:
         plans=plans,
         waiting=waiting,
         milestones="milestone" in waiting,
+        joining=any(plan.joins for plan in plans.values()),
         on_fields="profile" in waiting or "registration" in waiting,
     )
 
@@ -141,6 +144,7 @@ def plan_of(program: Program, scenario: Scenario) -> Plan:
         tuple(sorted(segments)),
         (program.program, scenario.scenario),
         scenario.trigger.when,
+        any(isinstance(op, campaigns.Join) for op in flat.ops),
     )
 
 

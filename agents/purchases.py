@@ -10,6 +10,7 @@ from msgspec import structs
 
 from agents import codes, consent
 from agents.gains import earn
+from agents.hearing import WHO_JOINS, Whom
 from agents.incoming import Incoming
 from agents.programs import Version
 from agents.returns import marks_of, returned_before, seen_again, take_all_back
@@ -42,8 +43,8 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     at = sale.closed_at
     visit.settle_to(at)
     if known is not None and visit.hearing is not None:  # it set scenarios off when it was closed first, where it counted
-        waited = [version for version in versions if consent.waiting_mark(version, known.revision) in known.seen]
-        visit.hearing.sets_off = [version.program.program for version in waited]
+        marks = {version.program.program: known.seen.get(consent.waiting_mark(version, known.revision)) for version in versions}
+        visit.hearing.sets_off = {name: consent.who_hears(waits) for name, waits in marks.items() if waits is not None}
     kept = {} if known is None else take_all_back(visit, known, sale)
     if known is not None and visit.programs.coded:
         codes.give_back(visit, sale.application, sale.receipt_id, sale.closed_at, keep=sale.promo_codes)
@@ -57,7 +58,9 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
     if uncounted:
         content = fingerprint(sale)
         waiting = [version for version in uncounted if consent.wait(visit, version, incoming, key + mark.encode(), content)]
-        seen |= {consent.waiting_mark(version, sale.revision): consent.waiting_until(version, incoming) for version in waiting}
+        seen |= {
+            consent.waiting_mark(version, sale.revision): consent.waiting_until(visit, version, incoming) for version in waiting
+        }
     last_at = at if known is None else max(known.last_at, at)
     visit.remember(key, Receipt(sale.revision, last_at, seen, tuple(earned), incoming.value or b"", tuple(saw)))
     if visit.profile.parked:
@@ -83,14 +86,23 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
     if not waiting or not known.sale or sale.revision != known.revision:
         return DUPLICATE
     waited = [version for version in waiting if consent.counts(visit.profile, version.program, sale.closed_at)]
+    whom: dict[str, Whom] = {}
     for version in waiting:
-        if version not in waited:  # on and on
-            consent.wait(visit, version, incoming, key + f"sale:{sale.revision}".encode(), fingerprint(sale))
+        mark = consent.waiting_mark(version, sale.revision)
+        if version in waited:
+            whom[version.program.program] = consent.who_hears(marks[mark])
+            continue
+        consent.wait(visit, version, incoming, key + f"sale:{sale.revision}".encode(), fingerprint(sale))  # on and on
+        heard = consent.hears_now(visit, version, marks[mark])
+        if heard is not None:
+            marks, whom[version.program.program] = marks | {mark: heard}, WHO_JOINS
+    if visit.hearing is not None:
+        visit.hearing.sets_off = whom
     if not waited:
+        if marks is not known.seen:
+            visit.remember(key, structs.replace(known, seen=marks))
         return DUPLICATE
     visit.settle_to(sale.closed_at)
-    if visit.hearing is not None:
-        visit.hearing.sets_off = [version.program.program for version in waited]
     judged = _bases(sale, waited)
     rest = sale
     if known.returned:

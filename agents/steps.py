@@ -15,7 +15,7 @@ from agents.trigger_facts import Facts, asker
 from agents.visit import Visit
 from schemas import campaigns
 from schemas.amounts import NANO
-from schemas.events import Cause
+from schemas.events import Cause, LedgerEntry
 from schemas.instants import Instant, next_time_of_day, parse_date, parse_instant, start_of
 from tables.timelines import field_at, with_value
 
@@ -159,8 +159,14 @@ def _join(way: Way, step: Any) -> int:
     if membership is not None and membership.joined_at is not None:
         return way.step + 1
     if not _is_used(way, step.once):
+        begun = len(way.visit.effects)
         crediting.join(way.visit, way.version, way.at, way.cause)
         _use(way, step.once)
+        for effect in way.visit.effects[begun:]:
+            if isinstance(effect.record, LedgerEntry):
+                way.depends_on = effect.record.sequence
+                if effect.record.points is not None:
+                    way.points = effect.record.points
     return way.step + 1
 
 

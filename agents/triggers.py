@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from agents import consent, runs, segments
 from agents.happenings import Happening
+from agents.hearing import EVERYBODY, NOBODY, OTHERS, WHO_JOINS, Whom
 from agents.plans import Plan, Playbook
 from agents.programs import Version
 from agents.trigger_facts import entry_facts, first_asker
@@ -24,16 +25,26 @@ from tables.facts import Facts, Situation, within
 from tables.timelines import field_at, value_at
 
 DEPTH_MAX: Final = 16
-"""So many scenarios may set each other off in one go, by the entries that they make."""
+"""So deep may scenarios set each other off in one go, by the entries that they make."""
+CHAIN_MAX: Final = 256
+"""And so many of them altogether: three that make three entries each are forty million, sixteen deep."""
 
 
 def happened(visit: Visit, version: Version, happening: Happening) -> bool:
     """Ask who waits for it. Returns whether anybody entered."""
     entered = False
     for plan in version.playbook.waiting.get(happening.key, ()):
-        if plan.name != happening.maker and _hears(visit, version, plan, happening):
+        if plan.name != happening.maker and _WHOM[happening.whom](plan) and _hears(visit, version, plan, happening):
             entered = _enter(visit, version, plan, happening) or entered
     return entered
+
+
+_WHOM: Final[dict[Whom, Callable[[Plan], bool]]] = {
+    EVERYBODY: lambda _: True,
+    WHO_JOINS: lambda plan: plan.joins,
+    OTHERS: lambda plan: not plan.joins,
+    NOBODY: lambda _: False,
+}
 
 
 def _hears(visit: Visit, version: Version, plan: Plan, happening: Happening) -> bool:
@@ -51,6 +62,8 @@ def _enter(visit: Visit, version: Version, plan: Plan, happening: Happening) -> 
         visit.count(("scenario", *plan.counted, why))
         return False
     visit.count(("scenario", *plan.counted, "entered"))
+    if happening.maker is not None and visit.hearing is not None:
+        visit.hearing.gone_off += 1
     runs.enter(visit, version, plan, happening)
     return True
 
@@ -65,7 +78,7 @@ def _refusal(visit: Visit, version: Version, plan: Plan, happening: Happening) -
             return "too-many"
     if not consent.consents(visit.profile, version.program, happening.at):
         return "no-consent"
-    if happening.depth >= DEPTH_MAX:
+    if happening.depth >= DEPTH_MAX or (happening.maker and visit.hearing is not None and visit.hearing.gone_off >= CHAIN_MAX):
         return "too-deep"
     audience = plan.scenario.audience
     if audience is not None and not segments.inside(visit, version, audience, happening.at):
@@ -76,7 +89,7 @@ def _refusal(visit: Visit, version: Version, plan: Plan, happening: Happening) -
 # --- what a record tells ------------------------------------------------------------------------------------------------
 
 
-def of_sale(visit: Visit, version: Version, sale: Sale) -> bool:
+def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
     if "receipt" not in version.playbook.waiting:
         return False
     program = version.program
@@ -101,6 +114,7 @@ def of_sale(visit: Visit, version: Version, sale: Sale) -> bool:
             sequence=sequence,
             points=points,
             entry=entry,
+            whom=whom,
         ),
     )
 
@@ -116,7 +130,7 @@ def of_cancel(visit: Visit, version: Version, record: Cancel) -> bool:
     return happened(visit, version, Happening(key="cancelled", at=record.closed_at, field=field, fact=fact))
 
 
-def of_pixel(visit: Visit, version: Version, record: Pixel) -> bool:
+def of_pixel(visit: Visit, version: Version, record: Pixel, whom: Whom) -> bool:
     waiting = version.playbook.waiting
     key, entered = f"pixel:{record.type}", False
 
@@ -130,13 +144,12 @@ def of_pixel(visit: Visit, version: Version, record: Pixel) -> bool:
     if key in waiting:
         sequence, points, entry = _last_accrual(visit, version.program.program)
         happening = Happening(
-            key=key, at=record.occurred_at, field=field, fact=fact, sequence=sequence, points=points, entry=entry
+            key=key, at=record.occurred_at, field=field, fact=fact, sequence=sequence, points=points, entry=entry, whom=whom
         )
         entered = happened(visit, version, happening)
     if record.type == "registration" and "registration" in waiting:
-        entered = (
-            happened(visit, version, Happening(key="registration", at=record.occurred_at, field=field, fact=fact)) or entered
-        )
+        happening = Happening(key="registration", at=record.occurred_at, field=field, fact=fact, whom=whom)
+        entered = happened(visit, version, happening) or entered
     return entered
 
 
