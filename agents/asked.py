@@ -5,6 +5,7 @@ Made once, when the programs are loaded. What no version of a program asks for i
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from schemas.amounts import is_decimal
@@ -126,6 +127,16 @@ class Watch:
         """The figures, and `segment`, that conditions of earning rules look up."""
         self.rules_name = tuple(sorted(_segments_of_rules(program)))
         self.idle = not (self.segments or self.timed)
+        self.plan = _number(
+            [[(one.segment, one.where.source) for one in self.segments], [(one.scenario, one.trigger) for one in self.timed]]
+        )
+        self.whole_plan = _number([self.plan, [*campaigns.reminders] if active else []])
+        """By these numbers it is known again what segments and timers, or reminders as well, were planned by."""
+
+
+def _number(said: object) -> int:
+    """A number for what a version says: as large as a stored integer may be, and the same on every machine."""
+    return int.from_bytes(sha256(repr(said).encode()).digest()[:7], "big")
 
 
 def _of_rules(program: Program) -> Iterator[Condition]:
@@ -198,3 +209,7 @@ def _numbers(value: Any) -> Iterator[Decimal]:
 def _steps(number: Decimal) -> tuple[int, int]:
     """The first whole number that is at least this, and the first that is more."""
     return int(number.to_integral_value(ROUND_CEILING)), int(number.to_integral_value(ROUND_FLOOR)) + 1
+
+
+NO_PLAN: Final = _number([_number([[], []]), []])
+"""Of a version without segments, timers and reminders."""

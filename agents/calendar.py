@@ -69,9 +69,9 @@ def fire(visit: Visit, due: Due) -> None:
 def _still(visit: Visit, version: Version, engagement: Engagement, name: str) -> Scenario | None:
     """The scenario, if the version in force has it as it was when the timer was set."""
     found = next((scenario for scenario in version.watch.timed if scenario.scenario == name), None)
-    if found is None or engagement.planned_by in (None, version.program.effective_from):
+    if found is None or engagement.planned_by in (None, version.watch.plan):
         return found
-    before = visit.programs.version(version.program.program, engagement.planned_by or 0)
+    before = visit.programs.planned_by(version.program.program, engagement.planned_by or 0)
     old = () if before is None else before.watch.timed
     return found if any(scenario.scenario == name and scenario.trigger == found.trigger for scenario in old) else None
 
@@ -167,7 +167,7 @@ def follow(visit: Visit, due_at: Instant | None = None) -> bool:
         if version is None or not version.watch.active:
             continue
         engagement = visit.profile.engagements.get(name)
-        if version.watch.idle and (engagement is None or engagement.planned_by in (None, version.program.effective_from)):
+        if version.watch.idle and (engagement is None or engagement.planned_by in (None, version.watch.plan)):
             continue
         for entered in segments.judge(visit, version, at, cause):
             facts = {"kind": "segment", "at": format_instant(at), "segment": entered}
@@ -189,7 +189,7 @@ def concerned(visit: Visit) -> list[str]:
 def _plan(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> bool:
     """Set all timers anew. What is due at once is set off. Returns whether anything was."""
     engagement = visit.engagement(version.program.program)
-    anew = engagement.planned_by != version.program.effective_from
+    anew = engagement.planned_by != version.watch.plan
     names = {scenario.scenario for scenario in version.watch.timed}
     timers = {name: moment for name, moment in engagement.timers.items() if name != SEGMENTS and name.partition("/")[0] in names}
     at_once: list[tuple[Scenario, str]] = []
@@ -213,7 +213,7 @@ def _plan(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> b
     if changes_at is not None:
         timers[SEGMENTS] = changes_at
     if timers != engagement.timers or anew:
-        engagement.timers, engagement.planned_by = timers, version.program.effective_from
+        engagement.timers, engagement.planned_by = timers, version.watch.plan
         visit.touch()
     if timers:
         visit.due_by(min(timers.values()))

@@ -45,6 +45,16 @@ def after_timer(visit: Visit, at: Instant) -> None:
     _attend(visit, due_at=at)
 
 
+def begins(visit: Visit, at: Instant) -> None:
+    """A version has begun that the profile may not know of yet."""
+    visit.settle_to(at)
+    if visit.hearing is not None:
+        if visit.programs.reminding:
+            visit.touch()  # reminders ask for a change
+        visit.hearing.moved = True
+        _attend(visit, due_at=at)
+
+
 def answered(visit: Visit, granted: Granted) -> list[Incoming]:
     """What was asked across profiles is answered. Returns the records that may go on now; what the answer's entries set off comes at once."""
     released: list[Incoming] = []
@@ -125,7 +135,7 @@ def _attend(visit: Visit, record: Record | None = None, due_at: Instant | None =
         reminders.plan(visit, heard, record)
         return
     for _ in range(calendar.ROUNDS_MAX):
-        if not visit.changed or not calendar.follow(visit, due_at):
+        if (due_at is None and not visit.changed) or not calendar.follow(visit, due_at):
             break
         begun = _listen(visit, begun)
     reminders.plan(visit, heard, record)

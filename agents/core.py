@@ -10,7 +10,7 @@ changes are dropped, it is a dead letter `internal-error`, and its profile is st
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents import admission, campaigns, claims, codes, counts, parking, referrals, stopped
+from agents import admission, campaigns, claims, codes, counts, parking, referrals, replanning, stopped
 from agents.adjustments import on_adjustment
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
@@ -188,9 +188,17 @@ class Core:
         Settles at most so many (instant, profile) pairs; True: nothing that is due is left.
         """
         settled = 0
-        while (found := table.next_due(at)) is not None:
+        unknown = replanning.pending(table, self.programs, at) if self.programs.planning else None
+        while True:
+            found = table.next_due(at)
             if at_most is not None and settled >= at_most:
-                return False
+                return found is None and unknown is None
+            if unknown is not None and (found is None or found[0] > unknown.begins):
+                settled += self._replan(table, unknown, at, outbox, None if at_most is None else at_most - settled)
+                unknown = replanning.pending(table, self.programs, at)
+                continue
+            if found is None:
+                return True
             settled += 1
             due_at, profile_id = found
             profile = table.profile(profile_id)
@@ -198,32 +206,61 @@ class Core:
                 raise DamagedError(
                     f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state"
                 )
-            visit = Visit(
-                self.programs,
-                table,
-                profile_id,
-                draft_of(profile),
-                {"timer": "tick", "due_at": format_instant(at)},
-                at,
-                at,
-                settle,
-            )
+            self._settle(table, profile_id, profile, due_at, at, outbox)
+            if outbox.messages and self._partitions is None:
+                self._carry_messages(table, at, outbox)
+
+    def is_due(self, table: Table, at: Instant) -> bool:
+        """Whether a tick would do anything."""
+        if table.next_due(at) is not None:
+            return True
+        return bool(self.programs.planning) and replanning.pending(table, self.programs, at) is not None
+
+    def _settle(self, table: Table, profile_id: str, profile: Profile, due_at: Instant, at: Instant, outbox: Outbox) -> None:
+        """What is due at a profile at one instant, by the tick of another."""
+        cause: Cause = {"timer": "tick", "due_at": format_instant(at)}
+        visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, at, at, settle)
+        try:
+            settle(visit, due_at)
+            if visit.profile.due_at is None or visit.profile.due_at > at:
+                visit.profile.settled_at = max(visit.profile.settled_at, at)
+            visit.commit(outbox)
+            self._apply_parked(table, profile_id, visit.arrived, outbox)
+        except FATAL:
+            raise
+        except Exception as error:
+            self._failed(table, profile_id, due_at, error, outbox)
+
+    def _replan(self, table: Table, unknown: replanning.Round, at: Instant, outbox: Outbox, at_most: int | None) -> int:
+        """A version is made known to some of the profiles. Returns how many these were."""
+        profile_ids = replanning.next_profiles(table, unknown, at_most)
+        begins = unknown.begins
+        for profile_id in profile_ids:
+            profile = table.profile(profile_id)
+            if profile is None or replanning.knows(self.programs, profile, unknown):
+                continue
+            cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
+            visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle)
             try:
-                settle(visit, due_at)
-                if visit.profile.due_at is None or visit.profile.due_at > at:
-                    visit.profile.settled_at = max(visit.profile.settled_at, at)
-                visit.commit(outbox)
-                self._apply_parked(table, profile_id, visit.arrived, outbox)
+                campaigns.begins(visit, begins)
+                if visit.changed:
+                    visit.settle_to(visit.profile.settled_at)
+                    visit.commit(outbox)
+                    self._apply_parked(table, profile_id, visit.arrived, outbox)
             except FATAL:
                 raise
             except Exception as error:
-                outbox.errors.append(error)
-                message = f"what was due at {format_instant(due_at)} failed ({type(error).__name__}); its profile is stopped until it is released"
-                outbox.effects.append(dead_timer(profile_id, Refused("internal-error", message)))
-                self._stop(table, profile_id, due_at, outbox)
+                self._failed(table, profile_id, begins, error, outbox)
             if outbox.messages and self._partitions is None:
                 self._carry_messages(table, at, outbox)
-        return True
+        return len(profile_ids)
+
+    def _failed(self, table: Table, profile_id: str, due_at: Instant, error: Exception, outbox: Outbox) -> None:
+        """An exception while something of a timer happened concerns its profile alone."""
+        outbox.errors.append(error)
+        message = f"what was due at {format_instant(due_at)} failed ({type(error).__name__}); its profile is stopped until it is released"
+        outbox.effects.append(dead_timer(profile_id, Refused("internal-error", message)))
+        self._stop(table, profile_id, due_at, outbox)
 
     def event_time(self, incoming: Incoming) -> Instant | None:
         """When the record says that it happened; None where it cannot be read. What it reads, `apply` need not read again."""

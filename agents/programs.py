@@ -62,6 +62,12 @@ class Programs:
         self.campaigning = any(asked.anything for asked in self.asked.values()) or any(
             not program.campaigns.idle for found in catalog.programs.values() for program in found
         )
+        self.planning = [
+            name
+            for name, found in self._versions.items()
+            if any(not version.watch.idle or version.reminders for version in found)
+        ]
+        """Programs of which some version has segments, timers or reminders: what a new one says is planned at every profile."""
         self.listening = frozenset(
             [name for name, found in self._versions.items() if any(version.playbook.waiting for version in found)]
         )
@@ -114,6 +120,14 @@ class Programs:
             raise MissingProgramError(f"the state holds a membership of {name}, which no program file knows: put its file back")
         position = bisect_right(starts, at)
         return self._versions[name][position - 1] if position else None
+
+    def planned_by(self, name: str, plan: int) -> Version | None:
+        """The newest version that plans so."""
+        return next((version for version in reversed(self._versions.get(name, ())) if version.watch.plan == plan), None)
+
+    def versions(self, name: str) -> tuple[Version, ...]:
+        """All of a program, in order of their beginnings."""
+        return self._versions[name]
 
     def first(self, name: str) -> Version:
         return self._versions[name][0]

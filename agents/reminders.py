@@ -17,7 +17,7 @@ from typing import Final
 from agents import standing
 from agents.due import REMINDER, Due
 from agents.notifying import notify, zone_of
-from agents.programs import Version
+from agents.programs import Programs, Version
 from agents.template_facts import Occasion
 from agents.visit import Visit
 from schemas.amounts import format_points
@@ -26,6 +26,7 @@ from schemas.events import Cause, LedgerEntry, TierChange
 from schemas.instants import DAY_US, LATEST, Instant, format_instant, next_time_of_day, parse_instant, to_local
 from schemas.records import ProfileRecord, Record
 from tables import expiry_groups
+from tables.engagement import Engagement
 from tables.expiry_groups import group_day, window_opens
 from tables.ledger_keys import split_ledger_key
 from tables.state import Membership, Profile
@@ -47,6 +48,12 @@ def plan(visit: Visit, said: Sequence[LedgerEntry | TierChange], record: Record 
     for program in visit.profile.programs:
         if program in programs.reminding:
             _plan(visit, program, [each for each in said if each.program == program], anew=moves)
+
+
+def has_planned(programs: Programs, engagement: Engagement, program: str) -> bool:
+    """Whether what all versions say has been planned at a profile."""
+    spells = programs.reminding.get(program)
+    return spells is None or engagement.reminded.get(_PLANNED_BY) == spells[-1][0]
 
 
 def due(profile: Profile) -> Iterator[Due]:

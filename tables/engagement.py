@@ -77,7 +77,8 @@ class Engagement(Struct, gc=False, array_like=True):
     by scenario (and what else it needs, after a slash), and (under "") when a segment may change by time alone; `years`: the last calendar
     year in which a yearly date fired, by scenario; and likewise what is not to fire again of a receipt or of a day's points;
     `segments`: since when the profile is in or out of each, oldest first; `tags`: likewise, by tag; `reminded`: by reminder and group, when
-    it is to be sent, or was. `planned_by`: by which version of the program the segments were judged and the timers set last.
+    it is to be sent, or was. `planned_by`: by what plan the segments were judged and the timers set last
+    (`agents.asked.Watch.plan`).
     """
 
     entered: dict[str, int] = {}
@@ -89,5 +90,5 @@ class Engagement(Struct, gc=False, array_like=True):
     tags: dict[str, tuple[tuple[Instant, Any], ...]] = {}
     reminded: dict[str, Instant] = {}
     figures: Figures = Figures()
-    planned_by: Instant | None = None
+    planned_by: int | None = None
     referring: Referring = Referring()

@@ -330,5 +330,20 @@ class Redemption(Struct, gc=False, array_like=True, frozen=True):
         return sum(points for _, points in self.parts)
 
 
-Remembered = Receipt | LotPage | UsedLot | Seen | Redemption | Claim | Given | Count
+class Planned(Struct, gc=False, array_like=True, frozen=True):
+    """How far a version of a program, which began at `begins`, has been made known to the profiles: up to and including `after` by the
+    order of their ids, or (`done`) to all. `plan` is what it plans by.
+    """
+
+    begins: Instant
+    plan: int
+    after: str | None = None
+    done: bool = False
+
+    @property
+    def last_at(self) -> Instant:
+        return LATEST
+
+
+Remembered = Receipt | LotPage | UsedLot | Seen | Redemption | Claim | Given | Count | Planned
 """What has a key of its own beside the profile."""

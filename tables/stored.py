@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from schemas.instants import LATEST, Instant
 from tables.counted import Count, Given
-from tables.state import Claim, LotPage, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
+from tables.state import Claim, LotPage, Planned, Profile, Receipt, Redemption, Remembered, Seen, UsedLot
 
 FORMAT: Final = 4
 """The number that every stored value begins with: a program reads its own and the one before, and refuses a newer one."""
@@ -29,7 +29,8 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 _PREFIX: Final = bytes([FORMAT])
 _READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 _DECODERS: Final[dict[type[Any], msgspec.msgpack.Decoder[Any]]] = {
-    kind: msgspec.msgpack.Decoder(kind) for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
+    kind: msgspec.msgpack.Decoder(kind)
+    for kind in (Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count, Planned)
 }
 
 
@@ -48,7 +49,7 @@ _LEAST_ARRAY: Final = 0x93
 _MOST_ARRAY: Final = 0x9F
 _UINT64: Final = 0xCF
 _NIL: Final = 0xC0
-State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
+State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count, Planned)
 
 
 def encode(value: Profile | Remembered) -> bytes:

@@ -24,6 +24,7 @@ from tables.state import (
     Ledger,
     Lot,
     LotPage,
+    Planned,
     Profile,
     Receipt,
     Redemption,
@@ -80,11 +81,15 @@ def count_key(subject: str, person: str = "") -> bytes:
     return b"n%b\x00%b" % (subject.encode(), person.encode())
 
 
+def planned_key(program: str) -> bytes:
+    return b"v%b" % program.encode()
+
+
 def page_key(profile_id: str, program: str, ledger_key: str, number: int) -> bytes:
     return b"q%b\x00%b\x00%b\x00%d" % (profile_id.encode(), program.encode(), ledger_key.encode(), number)
 
 
-Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count)
+Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count, Planned)
 KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = (
     (b"c", Claim),
     (b"d", Redemption),
@@ -174,6 +179,12 @@ class Table:
         """So many profiles that were flushed, sorted by the bytes of their ids, behind one of them."""
         start = _PROFILE if after is None else profile_key(after) + b"\x00"
         return [key[1:].decode() for key in islice(self._store.keys(start, _PROFILE + b"\xff"), at_most)]
+
+    def next_profiles(self, after: str | None, at_most: int) -> list[str]:
+        """So many profiles behind one of them as they stand, sorted by the bytes of their ids; those not flushed yet are among them."""
+        found = set(self.profile_ids(after, at_most))
+        found.update([profile_id for profile_id in self._profiles if after is None or profile_id.encode() > after.encode()])
+        return sorted(found, key=str.encode)[:at_most]
 
     def glance(self, profile_ids: Sequence[str]) -> list[tuple[str, Profile]]:
         """These profiles as they stand, past the cache; those that are gone are left out."""

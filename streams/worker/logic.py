@@ -68,7 +68,7 @@ class LedgerReactions:
         return self.core.tick(self.table, at, self.outbox, at_most)
 
     def is_due(self, at: Instant) -> bool:
-        return self.table.next_due(at) is not None
+        return self.core.is_due(self.table, at)
 
     def event_time(self, incoming: Incoming) -> Instant | None:
         return self.core.event_time(incoming)

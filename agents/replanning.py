@@ -1,0 +1,77 @@
+"""Replanning: when a version begins that has other segments, timers or reminders, every profile gets to know of it, also one at which nothing happens.
+
+A profile plans by the version in force whenever something happens at it. For all others a tick goes through the profiles in the order of their ids,
+once a version, at the instant at which the version begins; how far it has come stands in the table, so a tick may be cut anywhere. A version
+that becomes known after its beginning is made known by the next tick, to each profile as of its settled time.
+
+Whoever edits a version in place has it made known likewise. A version that plans alike costs nothing.
+"""
+
+from typing import Final, NamedTuple
+
+from agents import reminders
+from agents.asked import NO_PLAN
+from agents.programs import Programs
+from schemas.instants import Instant
+from tables.state import Planned, Profile
+from tables.table import Table, planned_key
+
+_PIECE: Final = 1_000
+
+
+class Round(NamedTuple):
+    """A version that the profiles behind `after` do not know yet."""
+
+    program: str
+    begins: Instant
+    plan: int
+    after: str | None
+
+
+def pending(table: Table, programs: Programs, at: Instant) -> Round | None:
+    """The first version that has begun by an instant, and is not known to all profiles."""
+    found = [one for name in programs.planning if (one := _of_program(table, programs, name, at)) is not None]
+    return min(found, key=lambda one: (one.begins, one.program), default=None)
+
+
+def _of_program(table: Table, programs: Programs, name: str, at: Instant) -> Round | None:
+    known = table.find(Planned, planned_key(name))
+    plan = NO_PLAN if known is None else known.plan
+    for version in programs.versions(name):
+        begins = version.program.effective_from
+        if begins > at:
+            return None
+        if known is not None and begins < known.begins:
+            continue
+        if known is not None and begins == known.begins and known.plan == version.watch.whole_plan:
+            if not known.done:
+                return Round(name, begins, known.plan, known.after)
+            continue
+        if version.watch.whole_plan != plan:
+            return Round(name, begins, version.watch.whole_plan, None)
+    return None
+
+
+def next_profiles(table: Table, this: Round, at_most: int | None) -> list[str]:
+    """Those to whom it is to be made known next; how far that goes is written down."""
+    most = _PIECE if at_most is None else at_most
+    found = table.next_profiles(this.after, most)
+    done = len(found) < most
+    table.put(planned_key(this.program), Planned(this.begins, this.plan, None if done else found[-1], done))
+    return found
+
+
+def knows(programs: Programs, profile: Profile, this: Round) -> bool:
+    """Whether nothing would come of it: it has planned so already, waits for its release, or has to do with the program in no way."""
+    name = this.program
+    version = programs.version(name, max(profile.settled_at, this.begins))
+    if profile.stopped is not None or version is None:
+        return True
+    engagement = profile.engagements.get(name)
+    if engagement is None:
+        membership = profile.programs.get(name)
+        joined = membership is not None and (membership.joined_at is not None or bool(membership.ledgers))
+        return profile.erased_at is not None or not (joined or profile.fields or profile.registered_at)
+    watch = version.watch
+    planned = engagement.planned_by == watch.plan or (watch.idle and engagement.planned_by is None)
+    return planned and reminders.has_planned(programs, engagement, name)

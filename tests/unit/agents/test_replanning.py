@@ -1,0 +1,134 @@
+"""A new version gets to every profile, also to one at which nothing happens: in one tick or in pieces, known in time or late, once."""
+
+from typing import Any
+
+import pytest
+
+from schemas.instants import parse_instant
+from tests.unit.agents.scene import PROGRAM, Scene, moment
+
+GIFT: dict[str, Any] = {"promotions": [{"promotion": "gift", "action": "accrue", "points": "5"}]}
+BIRTHDAY: dict[str, Any] = GIFT | {
+    "scenarios": [
+        {"scenario": "birthday", "trigger": {"date": "profile.date_of_birth"}, "steps": [{"award": {"promotion": "gift"}}]},
+    ]
+}
+RICH: dict[str, Any] = GIFT | {
+    "segments": [{"segment": "rich", "where": {"balance.active": {"at_least": "10"}}}],
+    "scenarios": [{"scenario": "rich", "trigger": {"segment": "rich"}, "steps": [{"award": {"promotion": "gift"}}]}],
+}
+
+
+def later(day: float, **changes: Any) -> dict[str, Any]:
+    return {"effective_from": moment(day), **changes}
+
+
+def people(scene: Scene, count: int = 5) -> None:
+    for number in range(count):
+        scene.send("profiles", 1, profile_id=f"p{number}", fields={"date_of_birth": "1990-07-20"})
+        scene.sell(2, "R", profile_id=f"p{number}")
+
+
+def given(scene: Scene) -> list[tuple[str, str]]:
+    return [(entry.profile_id, entry.occurred_at) for entry in scene.said if entry.promotion == "gift"]
+
+
+@pytest.mark.parametrize("at_most", [1, 2, 3, None])
+def test_quiet_profiles_learn_of_a_birthday_scenario_whatever_the_pieces(at_most: int | None) -> None:
+    scene = Scene({}, later(10, **BIRTHDAY))
+    people(scene)
+    for day in (11, 19, 21):
+        at = parse_instant(moment(day))
+        while not scene.core.tick(scene.table, at, scene.outbox, at_most):
+            pass
+        scene._collect()
+    assert given(scene) == [(f"p{number}", "2024-07-20T00:00:00Z") for number in range(5)]
+
+
+def test_one_tick_over_everything_comes_to_the_same() -> None:
+    scene = Scene({}, later(10, **BIRTHDAY), later(20.2, scenarios=[]))
+    people(scene)
+    scene.tick(30)
+    assert len(given(scene)) == 5
+
+
+def test_who_is_in_a_new_segment_enters_it_when_the_version_begins() -> None:
+    scene = Scene({}, later(10, **RICH))
+    people(scene, 2)
+    scene.tick(12)
+    assert given(scene) == [("p0", moment(10)), ("p1", moment(10))]
+    scene.tick(30)
+    assert len(given(scene)) == 2
+
+
+def test_a_version_that_ends_a_scenario_ends_its_timers() -> None:
+    scene = Scene(BIRTHDAY, later(10))
+    people(scene, 2)
+    scene.tick(30)
+    assert given(scene) == []
+    profile = scene.table.profile("p0")
+    assert profile is not None
+    assert profile.engagements[PROGRAM["program"]].timers == {}
+
+
+def test_a_version_that_plans_alike_is_made_known_to_nobody() -> None:
+    scene = Scene(BIRTHDAY, later(10, **BIRTHDAY, title="Another"))
+    people(scene, 2)
+    scene.tick(5)
+    before = scene.table.profile("p0")
+    scene.tick(15)
+    assert scene.table.profile("p0") is before
+    assert not scene.core.is_due(scene.table, parse_instant(moment(16)))
+
+
+def test_programs_that_plan_nothing_look_through_nothing() -> None:
+    scene = Scene({}, later(10, title="Another"))
+    people(scene, 2)
+    scene.table.flush({})
+    scene.tick(15)
+    assert scene.table.changes() == []
+
+
+def test_a_version_that_becomes_known_late_is_made_known_as_of_the_settled_time() -> None:
+    first = Scene({})
+    people(first, 2)
+    first.sell(15, "S", profile_id="p1")
+    first.tick(16)
+    late = Scene({}, later(10, **RICH))
+    late.table = first.table
+    late.tick(17)
+    assert given(late) == [("p0", moment(10)), ("p1", moment(15))]
+
+
+def test_a_stopped_or_erased_profile_is_left_alone() -> None:
+    scene = Scene({}, later(10, **RICH))
+    people(scene, 2)
+    scene.send("profiles", 3, profile_id="p0", kind="erase")
+    scene.tick(12)
+    assert given(scene) == [("p1", moment(10))]
+
+
+def test_what_an_edited_file_says_under_the_same_beginning_is_made_known_too() -> None:
+    first = Scene(GIFT)
+    people(first, 2)
+    first.tick(5)
+    edited = Scene(BIRTHDAY)
+    edited.table = first.table
+    edited.tick(25)
+    assert len(given(edited)) == 2
+
+
+@pytest.mark.parametrize("changes", [BIRTHDAY, RICH], ids=["a birthday", "a segment"])
+def test_whoever_learned_of_a_version_in_time_holds_the_same_as_who_knew_it_from_the_start(changes: dict[str, Any]) -> None:
+    knew, learned = Scene({}, later(10, **changes)), Scene({}, later(10, **changes))
+    knowing, learned.core = learned.core, Scene({}).core
+    for scene in (knew, learned):
+        people(scene)
+        scene.tick(5)
+        if scene is learned:
+            scene.core = knowing
+        scene.sell(12, "S", profile_id="p3")
+        scene.tick(25)
+        scene.table.flush({})
+    assert given(knew) == given(learned)
+    assert [*knew.table.profiles()] == [*learned.table.profiles()]
