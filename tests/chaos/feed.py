@@ -2,8 +2,8 @@
 
 Two programs share the stream. Points become active, expire and are reviewed for tiers while the records go through time (the workers run
 with `--backfill`, so ticks follow event time, and the same seed means the same months on a slow machine). `club` counts tills: holds, debt,
-late receipts. `online` counts the web shop and has receipts claimed, so that questions go from key to key while their partitions
-change hands. Two in a hundred receipts are late, some records come twice, and some cannot be used.
+late receipts. `online` counts the web shop and has receipts claimed, codes, places and budgets, so that questions go from key to key while their
+partitions change hands, and scenarios whose runs wake and reminders that fall due meanwhile. Two in a hundred receipts are late, some records come twice, and some cannot be used.
 """
 
 import json
@@ -33,6 +33,22 @@ points:
   - {sid: star, scale: 2, activation: 3 days, returns: pending-only, on_return: proportional, max_balance: "400"}
 earning:
   - {rule: a-tenth, rate: {points: "0.1", per: "1.00"}}
+  - {rule: spring, fixed: {points: "5", per: receipt}, code: SPRING}
+codes: [{code: SPRING, uses: 400, per_profile: 5}]
+promotions:
+  - {promotion: gift, action: accrue, points: {min: "1", max: "50"}, expiration: 20 days, budget: {points: "2000", on_cap: truncate}}
+  - {promotion: thanks, action: accrue, points: "10", budget: {points: "300"}}
+referral: {promotion: thanks, final_after: 3 days, minimum: "5.00"}
+scenarios:
+  - {scenario: first-order, trigger: receipt, steps: [{limit: 150}, {award: {promotion: gift, points: "20"}}, {notify: {channel: sms, template: told}}]}
+  - scenario: looking-on
+    trigger: {pixel: page_view}
+    reentry: true
+    steps: [{wait: 2 days}, {award: {promotion: gift, points: "3", once: looked}}, {wait: 5 days}, {notify: {channel: sms, template: told}}]
+  - {scenario: dearer, trigger: {milestone: {point: star, at: ["30", "60"]}}, steps: [{award: {promotion: gift, points: "5"}}]}
+reminders:
+  - {reminder: expiring, of: expiry, point: star, within: 3 days, at: "10:00", channel: sms, template: told}
+templates: {told: '{{ profile.first_name | or("You") }}: {{ points }}'}
 """,
 }
 _FIRST: Final = parse_instant("2024-03-01T08:00:00Z")
@@ -104,6 +120,7 @@ class Shop:
                 "occurred_at": at,
             }
         fields = {"friend": random.choice(("true", "false")), "first_name": f"N{n}"}
+        fields["referral_code"] = f"code-{random.randrange(self._profiles // 4 + 1)}"
         return PROFILES, {"profile_id": who, "updated_at": at, "fields": fields}
 
     def _sale(self, n: int, who: str, at_us: int) -> dict[str, Any]:
@@ -111,7 +128,12 @@ class Shop:
         late = random.randint(_DAY_US // 24, 12 * _DAY_US) if random.random() < _LATE else 0
         application = "pos" if random.random() < 0.85 else "web"
         self._receipts.append((f"R{n}", application, who))
-        sale = {"receipt_id": f"R{n}", "application": application, "profile_id": who, "closed_at": format_instant(at_us - late)}
+        sale: dict[str, Any] = {"receipt_id": f"R{n}", "application": application, "profile_id": who}
+        sale["closed_at"] = format_instant(at_us - late)
+        if random.random() < 0.2:
+            sale["promo_codes"] = ["SPRING"]
+        if random.random() < 0.2:
+            sale["referral_code"] = f"code-{random.randrange(self._profiles // 4 + 1)}"
         return sale | {"currency": "EUR", "lines": everything.lines(random)}
 
     def _of_a_receipt(self, n: int, kind: str, who: str, at: str) -> dict[str, Any]:
