@@ -128,7 +128,7 @@ def answered(visit: Visit, granted: Granted) -> list[Incoming]:
         )  # it was erased meanwhile
         return counts.carried_of(granted)
     if stands[0] != _ASKED:
-        return []  # told before
+        return counts.carried_of(granted)  # told before, to a revision that waits here
     answers[name] = (_GRANTED if granted.amount else _REFUSED, *stands[1:])
     _remember(visit, application, receipt_id, answers, granted.at)
     if any(state == _ASKED for state, _, _ in answers.values()):

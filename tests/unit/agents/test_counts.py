@@ -299,3 +299,17 @@ def test_a_large_sale_travels_like_a_small_one() -> None:
     post.deliver()
     assert not post.letters
     assert [entry.points for entry in post.said if entry.points] == ["110"]
+
+
+def test_a_revision_that_travels_is_not_lost_where_an_earlier_one_waits_for_the_same_code() -> None:
+    post = Post(**CODES)
+    buy(post, "p1", "R1")
+    for number in range(999):
+        post.send("purchases", "p1", AT, kind="cancel", receipt_id=f"C{number}")
+    assert buy(post, "p1", "R1", revision=2, lines=[{"sku": "A", "quantity": 2, "unit_price": "10.00"}]) == "parked"
+    post.deliver(times=2)
+    assert [(entry.type, entry.points) for entry in post.said if entry.points] == [
+        ("points.accrued", "110"),
+        ("points.reversed", "110"),
+        ("points.accrued", "120"),
+    ]
