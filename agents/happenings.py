@@ -7,8 +7,6 @@ for by name, so that a receipt of two thousand lines costs nothing where nobody 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
-
 from agents.hearing import EVERYBODY, Whom
 from schemas.events import Cause
 from schemas.instants import Instant
@@ -17,25 +15,41 @@ from tables.facts import within
 Ask = Callable[[str], object]
 
 
-class Happening(Struct, gc=False, frozen=True, kw_only=True):
+class Happening:
     """`key`: under which the plans of a version know who waits for it (`plans.Playbook.waiting`): `receipt`, `pixel:form_submit`,
     `segment:NAME`, or `timer:SCENARIO` for a timer of one scenario.
 
     `field`: a field of the record, as conditions name it; `fact`: what `trigger.…` holds, by its path. `cause` None: the visit's own.
-    `whom`: of whose hearing it is only, where the record waits. `sequence` and `points`: of the entry that it speaks of. `maker`: the scenario that made this entry, and how `deep` that stood.
+    `whom`: of whose hearing it is only, where the record waits. `sequence` and `points`: of the entry that it speaks of. `maker`: the scenario
+    that made this entry, and how `deep` that stood.
     """
 
-    key: str
-    at: Instant
-    field: Ask
-    fact: Ask
-    cause: Cause | None = None
-    sequence: int | None = None
-    points: str | None = None
-    entry: Mapping[str, Any] | None = None
-    maker: str | None = None
-    depth: int = 0
-    whom: Whom = EVERYBODY
+    def __init__(
+        self,
+        *,
+        key: str,
+        at: Instant,
+        field: Ask,
+        fact: Ask,
+        cause: Cause | None = None,
+        sequence: int | None = None,
+        points: str | None = None,
+        entry: Mapping[str, Any] | None = None,
+        maker: str | None = None,
+        depth: int = 0,
+        whom: Whom = EVERYBODY,
+    ) -> None:
+        self.key = key
+        self.at = at
+        self.field = field
+        self.fact = fact
+        self.cause = cause
+        self.sequence = sequence
+        self.points = points
+        self.entry = entry
+        self.maker = maker
+        self.depth = depth
+        self.whom = whom
 
 
 def timed(key: str, at: Instant, facts: Mapping[str, Any], cause: Cause, sequence: int | None = None) -> Happening:

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
+from msgspec import structs
+
 from agents import counts, crediting, notifying, promotions, segments, trigger_facts
 from agents.plans import END, Choice, Fork, Jump, Op, Plan
 from agents.programs import Version
 from agents.template_facts import Occasion
-from agents.trigger_facts import Facts, asker
+from agents.trigger_facts import asker
 from agents.visit import Visit
 from schemas import campaigns
 from schemas.amounts import NANO
 from schemas.events import Cause, LedgerEntry
 from schemas.instants import Instant, next_time_of_day, parse_date, parse_instant, start_of
+from tables.engagement import RunFacts
 from tables.timelines import field_at, with_value
 
 ASKED: Final = -1
@@ -38,7 +41,7 @@ class Way:
         plan: Plan,
         number: int,
         at: Instant,
-        facts: Facts,
+        facts: RunFacts,
         cause: Cause,
         depends_on: int | None,
         points: str | None,
@@ -164,9 +167,7 @@ def _join(way: Way, step: Any) -> int:
         _use(way, step.once)
         for effect in way.visit.effects[begun:]:
             if isinstance(effect.record, LedgerEntry):
-                way.depends_on = effect.record.sequence
-                if effect.record.points is not None:
-                    way.points = effect.record.points
+                _speak_of(way, effect.record)
     return way.step + 1
 
 
@@ -187,9 +188,7 @@ def _award(way: Way, step: Any) -> int:
     act = promotions.redeem if step.action == "redeem" else promotions.award
     result = act(*place, way.plan.name, step.subledger, way.cause, str(way.step), granted)
     if result.entry is not None:
-        way.depends_on, way.points = result.entry.sequence, result.entry.points
-        if way.plan.asks_entry:
-            way.facts = _with_entry(way.facts, trigger_facts.entry_facts(result.entry))
+        _speak_of(way, result.entry)
         _use(way, step.once)
         return way.step + 1
     if step.action == "redeem":
@@ -198,8 +197,13 @@ def _award(way: Way, step: Any) -> int:
     return way.step + 1
 
 
-def _with_entry(facts: Facts, entry: dict[str, Any]) -> Facts:
-    return Facts(facts.fields, facts.trigger, entry, facts.cause, facts.depth)
+def _speak_of(way: Way, entry: LedgerEntry) -> None:
+    """What the run has made is what its notifications speak of from then on."""
+    way.depends_on = entry.sequence
+    if entry.points is not None:
+        way.points = entry.points
+        if way.plan.asks_entry:
+            way.facts = structs.replace(way.facts, entry=trigger_facts.entry_facts(entry))
 
 
 def _notify(way: Way, step: Any) -> int:

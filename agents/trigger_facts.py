@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
 from agents import person, segments
 from agents.happenings import Ask, Happening
@@ -17,8 +16,9 @@ from agents.plans import Plan
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.condition_fields import DERIVED, FIELDS
-from schemas.events import Cause, LedgerEntry
+from schemas.events import LedgerEntry
 from schemas.instants import Instant
+from tables.engagement import RunFacts
 
 FACTS_BYTES_MAX: Final = 8 * 1024
 _PERSONAL: Final = frozenset({"member", "tier", "tags", "segment", "weekday", "hour"})
@@ -26,46 +26,34 @@ _TRIGGER: Final = "trigger."
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-class Facts(Struct, gc=False, omit_defaults=True):
-    """`fields` of the record and what `trigger.` holds, by path; the entry that the run speaks of. `cause` and `depth`: while it waits for an
-    answer, after which it goes on as if nothing had come between.
-    """
-
-    fields: dict[str, Any] = {}
-    trigger: dict[str, Any] = {}
-    entry: dict[str, Any] | None = None
-    cause: Cause | None = None
-    depth: int = 0
+_DECODER: Final = msgspec.json.Decoder(RunFacts, float_hook=str)
 
 
-_DECODER: Final = msgspec.json.Decoder(Facts, float_hook=str)
-
-
-def taken(plan: Plan, happening: Happening) -> Facts:
+def taken(plan: Plan, happening: Happening) -> RunFacts:
     """What the plan asks of a happening."""
     fields = {name: _plain(happening.field(name)) for name in plan.fields if not is_personal(name)}
     paths = ("",) if plan.facts is None else plan.facts
     trigger = {path: _plain(happening.fact(path)) for path in paths}
     entry = dict(happening.entry) if plan.asks_entry and happening.entry is not None else None
-    facts = Facts(_there(fields), _there(trigger), entry)
+    facts = RunFacts(_there(fields), _there(trigger), entry)
     while len(_ENCODER.encode(facts)) > FACTS_BYTES_MAX:
         held = max([(len(_ENCODER.encode(value)), name) for name, value in (facts.fields | facts.trigger).items()], default=None)
         if held is None:
-            return Facts()
+            return RunFacts()
         facts.fields.pop(held[1], None)
         facts.trigger.pop(held[1], None)
     return facts
 
 
-def kept(facts: Facts) -> bytes:
+def kept(facts: RunFacts) -> bytes:
     return _ENCODER.encode(facts)
 
 
-def read(stored: bytes) -> Facts:
-    return _DECODER.decode(stored) if stored else Facts()
+def read(stored: bytes) -> RunFacts:
+    return _DECODER.decode(stored) if stored else RunFacts()
 
 
-def nested(facts: Facts) -> Mapping[str, Any]:
+def nested(facts: RunFacts) -> Mapping[str, Any]:
     """What a template calls `trigger`."""
     found: dict[str, Any] = {}
     for path, value in facts.trigger.items():
@@ -88,7 +76,7 @@ def is_personal(field: str) -> bool:
     return field in _PERSONAL or field.startswith("profile.") or field.partition("[")[0] in DERIVED
 
 
-def asker(visit: Visit, version: Version, plan: Plan, facts: Facts, at: Instant) -> Ask:
+def asker(visit: Visit, version: Version, plan: Plan, facts: RunFacts, at: Instant) -> Ask:
     """How a condition of a step looks up its fields, at the instant of the step."""
     return _asker(
         visit, version, plan, at, lambda field: _number(field, facts.fields.get(field)), lambda path: _fact(facts, path)
@@ -113,7 +101,7 @@ def _asker(visit: Visit, version: Version, plan: Plan, at: Instant, field: Ask, 
     return ask
 
 
-def _fact(facts: Facts, path: str) -> object:
+def _fact(facts: RunFacts, path: str) -> object:
     if path in facts.trigger:
         return facts.trigger[path]
     found: object = facts.trigger.get("")

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from schemas.events import Cause
 from schemas.instants import Instant
 
 
@@ -28,6 +29,18 @@ class Run(Struct, gc=False, array_like=True, frozen=True):
     depends_on: int | None = None
     points: str | None = None
     asked: str | None = None
+
+
+class RunFacts(Struct, gc=False, omit_defaults=True):
+    """`fields` of the record and what `trigger.` holds, by path; the entry that the run speaks of. `cause` and `depth`: while it waits for an
+    answer, after which it goes on as if nothing had come between.
+    """
+
+    fields: dict[str, Any] = {}
+    trigger: dict[str, Any] = {}
+    entry: dict[str, Any] | None = None
+    cause: Cause | None = None
+    depth: int = 0
 
 
 class Figures(Struct, gc=False, array_like=True, frozen=True):
