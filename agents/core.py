@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from agents import admission, campaigns, claims, codes, counts, parking, referrals, replanning, stopped
 from agents.adjustments import on_adjustment
+from agents.causes import cause_of
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
 from agents.outbox import Outbox
@@ -314,7 +315,9 @@ class Core:
                 return DUPLICATE
             raise Refused("erased", "")  # said in full where it becomes a dead letter
         profile = Profile(EARLIEST) if known is None else draft_of(known)  # no record has settled it yet, nor does one that waits
-        visit = Visit(self.programs, table, profile_id, profile, _cause(incoming.topic, record), at, incoming.arrived_at, settle)
+        visit = Visit(
+            self.programs, table, profile_id, profile, cause_of(incoming.topic, record), at, incoming.arrived_at, settle
+        )
         if profile.stopped is not None:
             outcome = stopped.wait(visit, record, incoming)
             if visit.changed:
@@ -394,37 +397,3 @@ _REACTIONS: Final[dict[type[Any], Callable[[Visit, Any, Incoming, list[Version]]
     Redemption: lambda visit, record, _, versions: on_redemption(visit, record, versions[0]),
     Adjustment: lambda visit, record, _, versions: on_adjustment(visit, record, versions[0]),
 }
-
-
-def _cause(topic: str, record: Record) -> Cause:
-    """What caused an effect, as every output record tells it; its values are part of the ids."""
-    if isinstance(record, Sale):
-        return {
-            "topic": topic,
-            "kind": record.kind,
-            "application": record.application,
-            "receipt_id": record.receipt_id,
-            "revision": record.revision,
-        }
-    if isinstance(record, Cancel):
-        cause: Cause = {"topic": topic, "kind": record.kind, "application": record.application, "receipt_id": record.receipt_id}
-        if record.revision is not None:
-            cause["revision"] = record.revision
-        return cause
-    if isinstance(record, Return):
-        named: Cause = {"topic": topic, "kind": record.kind, "application": record.application}
-        return named | {"receipt_id": record.receipt_id, "return_id": record.return_id}
-    if isinstance(record, Pixel):
-        return {"topic": topic, "kind": record.type, "event_id": record.event_id} | _application(record.application)
-    if isinstance(record, ProfileRecord):
-        return {"topic": topic, "kind": record.kind, "updated_at": format_instant(record.updated_at)} | _application(
-            record.application
-        )
-    if isinstance(record, Redemption):
-        cause = {"topic": topic, "kind": record.kind, "redemption_id": record.redemption_id}
-        return cause if record.part is None else cause | {"part": record.part}
-    return {"topic": topic, "kind": "adjustment", "adjustment_id": record.adjustment_id}
-
-
-def _application(name: str | None) -> Cause:
-    return {} if name is None else {"application": name}

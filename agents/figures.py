@@ -129,13 +129,17 @@ def _rfm(visit: Visit, version: Version, name: str, at: Instant) -> object:
 
 
 def _points(visit: Visit, version: Version, figure: Figure, at: Instant) -> Decimal | None:
+    """Of the past only that is known which is there still: of late records lots that came later do not count."""
     point = _point(version, figure.point)
     if point is None:
         return None
-    if figure.name == "balance.active":
-        minor = sum([held.active for key, held in _ledgers(visit, version) if split_ledger_key(key)[0] == point.sid])
+    if figure.name == "points_expiring":
+        minor = sum([lot.remaining for lot in expiring(visit, version, point.sid, at, figure.within_us) if lot.earned_at <= at])
+    elif at < visit.profile.settled_at:
+        lots = [lot for lot in _active(visit, version, point.sid, LATEST) if lot.expires_at is None or lot.expires_at > at]
+        minor = sum([lot.remaining for lot in lots if lot.earned_at <= at])
     else:
-        minor = sum([lot.remaining for lot in expiring(visit, version, point.sid, at, figure.within_us)])
+        minor = sum([held.active for key, held in _ledgers(visit, version) if split_ledger_key(key)[0] == point.sid])
     return Decimal(minor).scaleb(-point.scale)
 
 
@@ -149,22 +153,28 @@ def _ledgers(visit: Visit, version: Version) -> Iterable[tuple[str, Ledger]]:
 
 
 def expiring(visit: Visit, version: Version, sid: str, at: Instant, within_us: int | None) -> Iterator[Lot]:
-    """The active lots of a point type that expire within so long of an instant (None: ever). Opens no page for good."""
-    program, zone = version.program.program, version.program.timezone
+    """The active lots of a point type that expire within so long of an instant (None: ever)."""
+    zone = version.program.timezone
     until = LATEST if within_us is None else at + within_us + DAY_US  # at the most
+    for lot in _active(visit, version, sid, until):
+        if lot.expires_at is None or not at < lot.expires_at <= until:
+            continue
+        if within_us is None or window_opens(lot.expires_at, within_us, zone) <= at:
+            yield lot
+
+
+def _active(visit: Visit, version: Version, sid: str, until: Instant) -> Iterator[Lot]:
+    """The active lots of a point type, without those in pages that expire later than an instant. Opens no page for good."""
+    program = version.program.program
     for key, held in _ledgers(visit, version):
         if split_ledger_key(key)[0] != sid or not held.active:
             continue
         lots = held.look()
         for page in held.pages:
-            if page.active and page.first_expiry <= until:
+            if page.active and (page.first_expiry <= until or until == LATEST):
                 stored = visit.find(LotPage, page_key(visit.profile_id, program, key, page.number))
                 lots += as_renewed(page, stored.lots) if stored is not None else ()
-        for lot in lots:
-            if not (lot.active and lot.remaining) or lot.expires_at is None or not at < lot.expires_at <= until:
-                continue
-            if within_us is None or window_opens(lot.expires_at, within_us, zone) <= at:
-                yield lot
+        yield from [lot for lot in lots if lot.active and lot.remaining]
 
 
 def next_opening(visit: Visit, version: Version, sid: str, at: Instant, within_us: int) -> Instant | None:
