@@ -38,7 +38,8 @@ class Post:
         catalog = build_catalog([read_document(json.dumps(PROGRAM | changes), "club.json")])
         self.core = Core(catalog, partitions=partitions)
         self.partitions = partitions
-        self.tables = [Table(MemoryStore()) for _ in range(partitions)]
+        self._stores = [MemoryStore() for _ in range(partitions)]
+        self.tables = [Table(store) for store in self._stores]
         self.waiting: dict[tuple[str, int], deque[tuple[bytes, bytes]]] = {}
         self.said: list[LedgerEntry] = []
         self.letters: list[DeadLetter] = []
@@ -53,6 +54,12 @@ class Post:
 
     def order(self, kind: str, profile_id: str) -> None:
         self._apply("requests", profile_id.encode(), json.dumps({"kind": kind, "profile_id": profile_id}).encode())
+
+    def restart(self) -> None:
+        """Everything is stored, and read again."""
+        for table in self.tables:
+            table.flush({})
+        self.tables = [Table(store) for store in self._stores]
 
     def lying(self) -> list[tuple[str, int]]:
         """Where something waits to be delivered, in order."""

@@ -87,6 +87,8 @@ def test_whatever_the_order_the_places_and_the_budget_are_given_out_to_the_last_
     while coming or post.lying():
         choices: list[Any] = [*post.lying(), *(["enter"] if coming else [])]
         choice = data.draw(st.sampled_from(choices), label="next")
+        if data.draw(st.integers(0, 4), label="restart") == 0:
+            post.restart()
         if choice == "enter":
             enter(post, coming.pop())
         else:
@@ -193,6 +195,8 @@ def test_whatever_the_order_a_code_is_used_as_often_as_it_may_be(data: st.DataOb
     while coming or post.lying():
         choices: list[Any] = [*post.lying(), *(["buy"] if coming else [])]
         choice = data.draw(st.sampled_from(choices), label="next")
+        if data.draw(st.integers(0, 4), label="restart") == 0:
+            post.restart()
         if choice == "buy":
             place = coming.pop()
             for _ in range(data.draw(st.integers(1, 2), label="times")):
@@ -278,7 +282,9 @@ def test_a_referrer_is_rewarded_once_for_each_friend_whatever_comes_again() -> N
     for number in range(3):
         buy(post, f"p{number}", f"R{number}", promo_codes=[], referral_code="ANN5")
     buy(post, "ann", "R9", promo_codes=[], referral_code="ANN5")
+    post.restart()
     post.tick("2024-05-02T10:00:00Z")
+    post.restart()
     post.deliver(times=3)
     post.tick("2024-05-03T10:00:00Z")
     post.deliver(times=3)
@@ -313,3 +319,34 @@ def test_a_revision_that_travels_is_not_lost_where_an_earlier_one_waits_for_the_
         ("points.reversed", "110"),
         ("points.accrued", "120"),
     ]
+
+
+def test_a_reward_that_waits_for_its_budget_outlives_a_restart_and_is_given_back_where_its_referrer_is_erased() -> None:
+    post = Post(
+        promotions=[GIFT | {"budget": {"points": "10"}}],
+        earning=CODES["earning"],
+        referral={"promotion": "gift", "final_after": "1 day"},
+    )
+    for name, code in (("ann", "ANN5"), ("eve", "EVE7")):
+        post.send("profiles", name, "2024-04-01T00:00:00Z", fields={"referral_code": code})
+    for number, code in enumerate(("ANN5", "EVE7")):
+        buy(post, f"p{number}", f"R{number}", promo_codes=[], referral_code=code)
+    post.deliver()
+    post.tick("2024-05-02T10:00:00Z")
+    waits = [place for place in post.lying() if place[0] == "requests"]
+    for place in waits:
+        while post.waiting[place] and b'"refer"' in post.waiting[place][0][1]:
+            post.deliver(place)
+    for place in [place for place in post.lying() if place[0] == "replies"]:
+        while post.waiting[place]:
+            post.deliver(place)  # both ask for the budget now
+    post.restart()
+    erase(post, "ann")
+    post.deliver(times=2)
+    post.restart()
+    rewards = [entry.profile_id for entry in post.said if entry.promotion == "gift"]
+    assert rewards in (["eve"], []), "who asked first had the budget, and gave it back"
+    buy(post, "p9", "R9", promo_codes=[], referral_code="EVE7")
+    post.tick("2024-05-04T10:00:00Z")
+    post.deliver()
+    assert [entry.profile_id for entry in post.said if entry.promotion == "gift"] == ["eve"]
