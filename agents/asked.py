@@ -127,14 +127,14 @@ class Watch:
         """The figures, and `segment`, that conditions of earning rules look up."""
         self.rules_name = tuple(sorted(_segments_of_rules(program)))
         self.idle = not (self.segments or self.timed)
-        self.plan = _number(
+        self.plan = number_of(
             [[(one.segment, one.where.source) for one in self.segments], [(one.scenario, one.trigger) for one in self.timed]]
         )
-        self.whole_plan = _number([self.plan, [*campaigns.reminders] if active else []])
+        self.whole_plan = number_of([self.plan, [*campaigns.reminders] if active else []])
         """By these numbers it is known again what segments and timers, or reminders as well, were planned by."""
 
 
-def _number(said: object) -> int:
+def number_of(said: object) -> int:
     """A number for what a version says: as large as a stored integer may be, and the same on every machine."""
     return int.from_bytes(sha256(repr(said).encode()).digest()[:7], "big")
 
@@ -211,5 +211,5 @@ def _steps(number: Decimal) -> tuple[int, int]:
     return int(number.to_integral_value(ROUND_CEILING)), int(number.to_integral_value(ROUND_FLOOR)) + 1
 
 
-NO_PLAN: Final = _number([_number([[], []]), []])
+NO_PLAN: Final = number_of([number_of([[], []]), []])
 """Of a version without segments, timers and reminders."""

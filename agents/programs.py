@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 
-from agents.asked import Asked, Watch
+from agents.asked import Asked, Watch, number_of
 from agents.plans import playbook_of
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
@@ -36,6 +36,7 @@ class Version:
         self.reminders = (
             {each.reminder: each for each in program.campaigns.reminders} if program.status == "active" else {}
         )  # that are in force
+        self.reminders_plan = number_of([*self.reminders.values()]) if self.reminders else 0  # by which they are known again
         self._templates = {name: Template(text) for name, text in program.campaigns.templates.items()}
 
     def template(self, name: str) -> Template:

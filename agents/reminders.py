@@ -17,7 +17,7 @@ from typing import Final
 from agents import standing
 from agents.due import REMINDER, Due
 from agents.notifying import notify, zone_of
-from agents.programs import Programs, Version
+from agents.programs import Version
 from agents.template_facts import Occasion
 from agents.visit import Visit
 from schemas.amounts import format_points
@@ -32,7 +32,11 @@ from tables.ledger_keys import split_ledger_key
 from tables.state import Membership, Profile
 
 _ADDING: Final = frozenset({"points.accrued", "points.adjusted"})
-"""Entries that may only bring something more to tell."""
+"""Entries that may only bring something more to tell; adjustments by their direction."""
+_TAKING: Final = frozenset(
+    {"points.adjusted", "points.cancelled", "points.expired", "points.redeemed", "points.reserved", "points.reversed"}
+)
+"""Entries that may only take something away."""
 _PLANNED_BY: Final = ""
 _TOLD: Final = "\x1f"  # in no name
 
@@ -50,10 +54,9 @@ def plan(visit: Visit, said: Sequence[LedgerEntry | TierChange], record: Record 
             _plan(visit, program, [each for each in said if each.program == program], anew=moves)
 
 
-def has_planned(programs: Programs, engagement: Engagement, program: str) -> bool:
-    """Whether what all versions say has been planned at a profile."""
-    spells = programs.reminding.get(program)
-    return spells is None or engagement.reminded.get(_PLANNED_BY) == spells[-1][0]
+def has_planned(version: Version, engagement: Engagement) -> bool:
+    """Whether what a version says has been planned at a profile."""
+    return engagement.reminded.get(_PLANNED_BY, 0) == version.reminders_plan
 
 
 def due(profile: Profile) -> Iterator[Due]:
@@ -83,12 +86,13 @@ def fire(visit: Visit, due: Due) -> None:
 
 def _plan(visit: Visit, program: str, said: Sequence[LedgerEntry | TierChange], *, anew: bool) -> None:
     """Reckon anew what these entries, or something else, may have changed."""
-    spells = visit.programs.reminding[program]
     now = visit.profile.settled_at
-    reminded = visit.engagement(program).reminded
-    if reminded.get(_PLANNED_BY) != spells[-1][0]:
+    version = visit.programs.version(program, now)
+    engagement = visit.engagement(program)
+    if version is not None and not has_planned(version, engagement):
         anew = True
-        visit.engagement(program).reminded = {**reminded, _PLANNED_BY: spells[-1][0]}
+        engagement.reminded = {**engagement.reminded, _PLANNED_BY: version.reminders_plan}
+        visit.touch()
     for name in visit.programs.reminders_of(program):
         if not anew and not said:
             continue
@@ -103,30 +107,49 @@ def _plan(visit: Visit, program: str, said: Sequence[LedgerEntry | TierChange], 
 def _added(
     visit: Visit, program: str, name: str, now: Instant, said: Sequence[LedgerEntry | TierChange]
 ) -> tuple[bool, Instant | None]:
-    """Whether all that these entries did can be told from themselves, as of most receipts, and the instant that they bring."""
+    """Whether all that these entries did can be told from themselves, as of most receipts and of what has expired, and the instant that they
+    bring. What is taken from a later day than the first to tell of, or from one that was told of, changes nothing.
+    """
     version = visit.programs.version(program, now)
     reminder = None if version is None else version.reminders.get(name)
     if version is None or reminder is None or visit.programs.reminding[program][-1][0] > now:
         return False, None  # another version is to come
     if reminder.of == "tier-review":
         return not any(isinstance(each, TierChange) or each.type == "membership.joined" for each in said), None
-    entries = [each for each in said if isinstance(each, LedgerEntry) and each.point == reminder.point]
-    if any(entry.type not in _ADDING or entry.direction == "debit" or entry.debt_paid for entry in entries):
-        return False, None
-    zone, when = version.program.timezone, _when(visit, version, reminder, now)
+    before = visit.engagement(program).reminded.get(name)
+    when = _when(visit, version, reminder, now)
     sooner: Instant | None = None
-    for lot in [lot for entry in entries for lot in entry.lots]:
-        text = lot.expires_at if reminder.of == "expiry" else lot.activates_at
-        if text is None or (lot.state == "active") != (reminder.of == "expiry"):
+    for entry in said:
+        if not isinstance(entry, LedgerEntry) or entry.point != reminder.point:
+            continue
+        adds = entry.type in _ADDING and entry.direction != "debit" and not entry.debt_paid
+        if not adds and entry.type not in _TAKING:
+            return False, None
+        for dated in _dates(visit, version, reminder, entry):
+            if adds:
+                found = when(dated)
+                if found >= dated:
+                    return False, None  # together with others of its day it may be in time
+                sooner = found if sooner is None else min(sooner, found)
+            elif before is not None and when(dated - 2 * DAY_US) <= before:
+                return False, None  # it may have been what there was to tell
+    return True, sooner
+
+
+def _dates(visit: Visit, version: Version, reminder: Reminder, entry: LedgerEntry) -> list[Instant]:
+    """The dates of an entry's lots that count for a reminder, of days that were not told of."""
+    told, zone, of = visit.engagement(version.program.program).reminded, version.program.timezone, reminder.of
+    if of == "tier-review":
+        return []
+    found = []
+    for lot in entry.lots:
+        text = lot.expires_at if of == "expiry" else lot.activates_at
+        if text is None or (lot.state == "active") != (of == "expiry"):
             continue
         dated = parse_instant(text)
-        if _told(name, group_day(dated, reminder.of, zone)) in visit.engagement(program).reminded:
-            continue
-        found = when(dated)
-        if found >= dated:
-            return False, None  # together with others of its day it may be in time
-        sooner = found if sooner is None else min(sooner, found)
-    return True, sooner
+        if _told(reminder.reminder, group_day(dated, of, zone)) not in told:
+            found.append(dated)
+    return found
 
 
 def _next(visit: Visit, program: str, name: str, since: Instant) -> Instant | None:

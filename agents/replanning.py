@@ -74,4 +74,4 @@ def knows(programs: Programs, profile: Profile, this: Round) -> bool:
         return profile.erased_at is not None or not (joined or profile.fields or profile.registered_at)
     watch = version.watch
     planned = engagement.planned_by == watch.plan or (watch.idle and engagement.planned_by is None)
-    return planned and reminders.has_planned(programs, engagement, name)
+    return planned and reminders.has_planned(version, engagement)

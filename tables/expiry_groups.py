@@ -156,15 +156,19 @@ def _dated(lots: Iterable[Lot], of: Of, now: Instant) -> list[tuple[Instant, int
 
 def _grouped(dated: Iterable[tuple[Instant, int, Instant | None]], of: Of, zone: ZoneInfo) -> Iterator[Group]:
     """`dated` is in order of the dates."""
-    group: Group | None = None
-    for at, points, expires_at in dated:
-        day = group_day(at, of, zone)
-        if group is not None and day == group.day:
-            sooner = min([each for each in (group.expires_at, expires_at) if each is not None], default=None)
-            group = Group(day, group.first_at, at, group.points + points, sooner)
-            continue
-        if group is not None:
-            yield group
-        group = Group(day, at, at, points, expires_at)
-    if group is not None:
-        yield group
+    day: date | None = None
+    first_at = last_at = points = 0
+    sooner: Instant | None = None
+    for at, part, expires_at in dated:
+        if at != last_at or day is None:  # of many lots most have the same
+            its_day = group_day(at, of, zone)
+            if its_day != day:
+                if day is not None:
+                    yield Group(day, first_at, last_at, points, sooner)
+                day, first_at, points, sooner = its_day, at, 0, None
+            last_at = at
+        points += part
+        if expires_at is not None and (sooner is None or expires_at < sooner):
+            sooner = expires_at
+    if day is not None:
+        yield Group(day, first_at, last_at, points, sooner)

@@ -234,7 +234,7 @@ def crowds(draw: st.DrawFn) -> Case:
 
 
 @given(crowds(), st.integers(1, 12))
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_it_does_not_matter_where_a_lot_lies(case: Case, head_lots: int) -> None:
     said = run(case, head_lots=head_lots)
     assert said == run(case)
