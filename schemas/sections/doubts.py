@@ -29,6 +29,7 @@ from schemas.program import PointType
 
 Steps = tuple[Step, ...]
 Doubt = tuple[Path, str]
+Joined = frozenset[str | None]
 
 
 def doubts(campaigns: Campaigns, points: tuple[PointType, ...]) -> Iterator[Doubt]:
@@ -39,7 +40,7 @@ def doubts(campaigns: Campaigns, points: tuple[PointType, ...]) -> Iterator[Doub
             continue
         path = ("scenarios", str(index), "steps")
         found: list[Doubt] = []
-        _paid_twice(campaigns, credited, path, scenario.steps, False, found)
+        _paid_twice(campaigns, credited, path, scenario.steps, frozenset(), found)
         yield from found
         if not credited:
             yield from _nothing_for_joining(path, scenario.steps, False)
@@ -76,18 +77,18 @@ def _gives(steps: Steps) -> bool:
 
 
 def _paid_twice(
-    campaigns: Campaigns, credited: set[str], path: Path, steps: Steps, joined: bool, found: list[Doubt]
-) -> bool | None:
-    """C11: an award on a way that joined, where joining brings an initial balance of the same points. Whether the way through has
-    joined; None where no way leads through.
+    campaigns: Campaigns, credited: set[str], path: Path, steps: Steps, joined: Joined, found: list[Doubt]
+) -> Joined | None:
+    """C11: an award on a way that joined, where joining brings an initial balance of the same points and no common `once` keeps it from
+    paying both. By which `once` the way through may have joined; None where no way leads through.
     """
     for index, step in enumerate(steps):
         here = (*path, str(index))
         if isinstance(step, Stop):
             return None
         if isinstance(step, Join):
-            joined = True
-        elif isinstance(step, Award) and step.action == "accrue" and joined:
+            joined |= {step.once}
+        elif isinstance(step, Award) and step.action == "accrue" and any(once is None or once != step.once for once in joined):
             point = campaigns.promotions[step.promotion].point
             if point in credited:
                 found.append(
@@ -100,7 +101,7 @@ def _paid_twice(
             through = [way for way in ways if way is not None]
             if not through:
                 return None
-            joined = any(through)
+            joined = joined.union(*through)
     return joined
 
 

@@ -238,6 +238,14 @@ ONCE = {"award": {"promotion": "hello", "once": "hello"}}
                 {"if": {"member": "true"}, "then": [], "else": ["join", "stop"]}, AWARD]}]},
             [],
         ),
+        (
+            {"points.0.initial_balance": "5", "scenarios": [SCENARIO | {"steps": [{"join": {"once": "hello"}}, ONCE]}]},
+            [],
+        ),
+        (
+            {"points.0.initial_balance": "5", "scenarios": [SCENARIO | {"steps": [{"join": {"once": "other"}}, ONCE]}]},
+            ["scenarios.0.steps.1.award"],
+        ),
         # R023: joining brings nothing
         ({"scenarios": [SCENARIO | {"steps": [TO_BOTH]}]}, []),
         ({"scenarios": [SCENARIO | {"steps": [TO_MEMBERS]}]}, ["scenarios.0.steps.0.else.0"]),
