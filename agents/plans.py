@@ -48,14 +48,14 @@ Op = Jump | Fork | Choice | Deed
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A scenario with its steps in a list. `fields` and `facts`: what its conditions and templates may still ask of what set it off;
-    `facts` None: everything. `asks_entry`: whether a template speaks of the entry; `joins`: whether a step does.
+    """A scenario with its steps in a list. `fields` and `facts`: what its conditions and templates may still ask of what set it off.
+    `asks_entry`: whether a template speaks of the entry; `joins`: whether a step does.
     """
 
     scenario: Scenario
     ops: tuple[Op, ...]
     fields: tuple[str, ...] = ()
-    facts: tuple[str, ...] | None = ()
+    facts: tuple[str, ...] = ()
     asks_entry: bool = False
     segments: tuple[str, ...] = ()
     counted: tuple[str, str] = ("", "")
@@ -139,7 +139,7 @@ def plan_of(program: Program, scenario: Scenario) -> Plan:
         scenario,
         tuple(flat.ops),
         tuple(sorted([name for name in asked if not name.startswith(_TRIGGER)])),
-        None if "trigger" in printed else tuple(sorted(paths)),
+        tuple(sorted(paths)),
         any(path.partition(".")[0] in _OF_ENTRIES for path in printed),
         tuple(sorted(segments)),
         (program.program, scenario.scenario),

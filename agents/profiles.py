@@ -123,15 +123,13 @@ def _erase(visit: Visit, record: ProfileRecord) -> str:
     referrals.forget(visit)
     for program, engagement in profile.engagements.items():
         counts.let_go(visit, program, engagement)
+        for run in engagement.runs:
+            visit.count(("scenario", program, run.scenario, _ERASED))
     profile.engagements = {}
     visit.forget_all()
     profile.fields = {}
     profile.registered_at = ()
     profile.parked = ()
-    for program, engagement in sorted(profile.engagements.items()):
-        for run in engagement.runs:
-            visit.count(("scenario", program, run.scenario, _ERASED))
-    profile.engagements = {}
     profile.erased_at = at
     visit.touch()
     visit.due_by(at)  # nothing is due any more: reckoned anew

@@ -32,8 +32,7 @@ _DECODER: Final = msgspec.json.Decoder(RunFacts, float_hook=str)
 def taken(plan: Plan, happening: Happening) -> RunFacts:
     """What the plan asks of a happening."""
     fields = {name: _plain(happening.field(name)) for name in plan.fields if not is_personal(name)}
-    paths = ("",) if plan.facts is None else plan.facts
-    trigger = {path: _plain(happening.fact(path)) for path in paths}
+    trigger = {path: _plain(happening.fact(path)) for path in plan.facts}
     entry = dict(happening.entry) if plan.asks_entry and happening.entry is not None else None
     facts = RunFacts(_there(fields), _there(trigger), entry)
     while len(_ENCODER.encode(facts)) > FACTS_BYTES_MAX:
@@ -57,9 +56,6 @@ def nested(facts: RunFacts) -> Mapping[str, Any]:
     """What a template calls `trigger`."""
     found: dict[str, Any] = {}
     for path, value in facts.trigger.items():
-        if not path:
-            found |= value if isinstance(value, dict) else {}
-            continue
         *outer, last = path.split(".")
         inside = found
         for name in outer:
@@ -78,9 +74,7 @@ def is_personal(field: str) -> bool:
 
 def asker(visit: Visit, version: Version, plan: Plan, facts: RunFacts, at: Instant) -> Ask:
     """How a condition of a step looks up its fields, at the instant of the step."""
-    return _asker(
-        visit, version, plan, at, lambda field: _number(field, facts.fields.get(field)), lambda path: _fact(facts, path)
-    )
+    return _asker(visit, version, plan, at, lambda field: _number(field, facts.fields.get(field)), facts.trigger.get)
 
 
 def first_asker(visit: Visit, version: Version, plan: Plan, happening: Happening) -> Ask:
@@ -99,17 +93,6 @@ def _asker(visit: Visit, version: Version, plan: Plan, at: Instant, field: Ask, 
         return field(name)
 
     return ask
-
-
-def _fact(facts: RunFacts, path: str) -> object:
-    if path in facts.trigger:
-        return facts.trigger[path]
-    found: object = facts.trigger.get("")
-    for name in path.split("."):
-        if not isinstance(found, dict):
-            return None
-        found = found.get(name)
-    return found
 
 
 def _number(field: str, value: Any) -> object:

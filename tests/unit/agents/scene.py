@@ -1,6 +1,7 @@
 """A core over a table, to which any record may be sent in any order; what it said, in short."""
 
 import json
+from collections import Counter
 from typing import Any
 
 from agents.balances import balance_rows
@@ -45,6 +46,7 @@ class Scene:
         self.outbox = Outbox()
         self.said: list[LedgerEntry] = []
         self.letters: list[DeadLetter] = []
+        self.counted: Counter[tuple[str, ...]] = Counter()
         self._clock = 0
 
     def send(self, topic: str, day: float, **record: Any) -> str:
@@ -68,6 +70,12 @@ class Scene:
     def write(self, day: float, **fields: Any) -> str:
         return self.send("profiles", day, fields=fields)
 
+    def operate(self, kind: str) -> None:
+        """Stop the profile, or let it go on."""
+        value = json.dumps({"kind": kind, "profile_id": "p1"}).encode()
+        self.core.apply(self.table, Incoming("requests", 0, 0, None, value, self._clock), self.outbox)
+        self._collect()
+
     def tick(self, day: float) -> None:
         self._clock = max(self._clock, parse_instant(moment(day)))
         while not self.core.tick(self.table, parse_instant(moment(day)), self.outbox):
@@ -81,6 +89,7 @@ class Scene:
                 self.said.append(effect.record)
             elif isinstance(effect.record, DeadLetter):
                 self.letters.append(effect.record)
+        self.counted += self.outbox.counts
         self.outbox.clear()
 
     def told(self) -> list[tuple[str, str, str | None]]:
