@@ -27,28 +27,37 @@ class Basis:
     """`amounts`: each line's share of the basis, by position, and `whole` their sum; `counted`: the positions that count (no voided
     lines).
 
-    `consistent`: the record's total agrees with its lines to within one per cent.
+    `consistent`: the record's total agrees with its lines to within one per cent. `shares` None: each line's amount is its share, and
+    is reckoned when it is asked for, which for most receipts is never.
     """
 
-    __slots__ = ("amounts", "consistent", "counted", "gross", "net", "total", "whole")
+    __slots__ = ("consistent", "counted", "gross", "net", "total", "whole", "_sale", "_shares")
 
     def __init__(
         self,
         gross: Exact,
         net: Exact,
         total: Exact,
-        amounts: Sequence[Exact],
         whole: Exact,
         counted: Sequence[int],
         consistent: bool,
+        sale: Sale,
+        shares: Sequence[Exact] | None = None,
     ) -> None:
         self.gross = gross
         self.net = net
         self.total = total
-        self.amounts = amounts
         self.whole = whole
         self.counted = counted
         self.consistent = consistent
+        self._sale = sale
+        self._shares = shares
+
+    @property
+    def amounts(self) -> Sequence[Exact]:
+        if self._shares is None:
+            self._shares = _amounts(self._sale)
+        return self._shares
 
     def of(self, lines: Sequence[int]) -> Exact:
         """The basis of some lines together."""
@@ -61,20 +70,21 @@ class Basis:
 def basis_of(sale: Sale, program: Program) -> Basis:
     """Raises `Refused` with `wrong-currency` where the program has no rate for the sale's currency."""
     lines = sale.lines
-    amounts: list[int] = []
-    before_discount = 0
+    whole_nano = parts_atto = 0  # whole pieces are summed apart: their numbers are small, and most receipts have no others
     taxed = voided = False
     for line in lines:
         quantity, discount = line.quantity, line.discount
-        amount = quantity * line.unit_price  # nothing for a voided line
+        if quantity % NANO:
+            parts_atto += quantity * line.unit_price
+        else:
+            whole_nano += quantity // NANO * line.unit_price  # nothing for a voided line
         if discount is not None and quantity:
-            amount -= discount * NANO
+            whole_nano -= discount
         if line.tax is not None:
             taxed = True
         if not quantity:
             voided = True
-        amounts.append(amount)
-        before_discount += amount
+    before_discount = whole_nano * NANO + parts_atto
     counted: Sequence[int] = [number for number, line in enumerate(lines) if line.quantity] if voided else range(len(lines))
     gross = before_discount
     off, shipping, told = sale.discount, sale.shipping, sale.total
@@ -86,7 +96,7 @@ def basis_of(sale: Sale, program: Program) -> Basis:
     total = computed if told is None else told * NANO
     consistent = _consistent(total, computed)
     if sale.currency == program.currency and program.basis == "gross" and gross == before_discount and not sale.paid_by_points:
-        return Basis(gross, net, total, amounts, before_discount, counted, consistent)  # what most receipts are
+        return Basis(gross, net, total, before_discount, counted, consistent, sale)  # what most receipts are
 
     rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
     scale: Exact = rate
@@ -97,12 +107,12 @@ def basis_of(sale: Sale, program: Program) -> Basis:
         spread = spread * _ratio(total, gross)
     elif program.basis == "net" and not taxed and net != gross:
         spread = spread * _ratio(net, gross)
-    shares: list[Exact] = [amount * spread for amount in amounts]
+    shares: list[Exact] = [amount * spread for amount in _amounts(sale)]
     if program.basis == "net" and taxed:
         shares = [
             share - (line.tax or 0) * NANO * scale if line.quantity else 0 for share, line in zip(shares, lines, strict=True)
         ]
-    return Basis(gross * rate, net * rate, total * rate, shares, sum(shares), counted, consistent)
+    return Basis(gross * rate, net * rate, total * rate, sum(shares), counted, consistent, sale, shares)
 
 
 def line_worth(sale: Sale, program: Program) -> list[Exact]:
@@ -137,17 +147,10 @@ def rest_of(sale: Sale, program: Program, basis: Basis, left: Sequence[int]) -> 
         net = gross if basis.net == basis.gross else gross * _ratio(basis.net, basis.gross)
     total = gross if basis.total == basis.gross else gross * _ratio(basis.total, basis.gross)
     amounts_left: list[Exact] = [amount * share for amount, share in zip(basis.amounts, shares, strict=True)]
-    rest = Basis(
-        gross,
-        net,
-        total,
-        amounts_left,
-        sum(amounts_left),
-        [number for number, quantity in enumerate(left) if quantity],
-        basis.consistent,
-    )
+    counted = [number for number, quantity in enumerate(left) if quantity]
     lines = [_line_left(line, quantity, share) for line, quantity, share in zip(sale.lines, left, shares, strict=True)]
-    return structs.replace(sale, lines=lines), rest
+    rest = structs.replace(sale, lines=lines)
+    return rest, Basis(gross, net, total, sum(amounts_left), counted, basis.consistent, rest, amounts_left)
 
 
 def _line_left(line: Line, quantity: int, share: Exact) -> Line:

@@ -87,6 +87,28 @@ def test_what_is_told_is_read_back(at: int) -> None:
     assert parse_instant(format_instant(at)) == at
 
 
+@pytest.mark.parametrize("second", ["60Z", "5xZ", "50z", "50+01:00", "50.5Z", "5Z", "50", ""])
+def test_a_minute_that_was_read_before_vouches_for_no_second(second: str) -> None:
+    fresh, known = "2031-03-03T03:03:", "2031-03-03T03:04:"
+    assert parse_instant(f"{known}50Z") == parse_instant(f"{fresh}50Z") + 60_000_000
+    assert _read(known + second, known) == _read(fresh + second, fresh)
+
+
+def _read(text: str, minute: str) -> object:
+    """What is read within a minute, or what is said of it."""
+    try:
+        return parse_instant(text) - parse_instant(f"{minute}00Z")
+    except ValueError as error:
+        return str(error).replace(minute, "")
+
+
+@given(recent)
+def test_an_instant_is_told_again_as_it_was_first_told(at: int) -> None:
+    whole = at - at % 1_000_000
+    assert format_instant(at) == format_instant(at)
+    assert parse_instant(format_instant(whole)) == parse_instant(format_instant(whole)) == whole
+
+
 @given(instants, st.sampled_from(ZONES))
 def test_no_instant_overflows_a_calendar(at: int, name: str) -> None:
     local = to_local(at, zone(name))
