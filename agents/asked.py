@@ -114,13 +114,12 @@ class Watch:
                 windows.append(rfm.within_days * DAY_US)
         self.by_days = tuple(dict.fromkeys(by_days))
         self.windows = tuple(dict.fromkeys(windows))
-        self.expiring = tuple(
-            dict.fromkeys(
-                (figure.point or program.points[0].sid, figure.within_us)
-                for figure, _ in written
-                if figure.name == "points_expiring" and figure.within_us is not None
-            )
-        )
+        pairs = [
+            (figure.point or program.points[0].sid, figure.within_us)
+            for figure, _ in written
+            if figure.name == "points_expiring" and figure.within_us is not None
+        ]
+        self.expiring = tuple(dict.fromkeys(pairs))
         self.needs = {segment.segment: _named(segment.where) for segment in self.segments}
         """Of each segment, the others that it depends on."""
         self.rules_ask = tuple(sorted(_asked_of_rules(program)))
