@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence, Sized
 from decimal import Decimal
 from functools import wraps
 from re import compile as pattern
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from jinja2 import ChainableUndefined
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Cycler, Joiner, Namespace
@@ -86,6 +87,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return attr in _OF_MAPPINGS
         return isinstance(obj, (LoopContext, Namespace, Joiner, Cycler)) or hasattr(obj, "for_templates")
 
+    def unsafe_undefined(self, obj: Any, attribute: str) -> NoReturn:
+        """What is not to be asked fails, and is not just empty."""
+        raise SecurityError(f"{attribute} is not to be asked")
+
+    def wrap_str_format(self, value: Any) -> None:
+        """`format` of a text may make it as wide as it likes: it is not to be asked either."""
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         if operator == "%" and isinstance(left, str):
             _check_format(left)
@@ -150,7 +158,8 @@ def _check_format(text: str) -> None:
 
 def _check_times(left: Any, right: Any) -> None:
     for one, other in ((left, right), (right, left)):
-        if isinstance(one, (str, list, tuple)) and isinstance(other, int) and len(one) * other > ITEMS_MAX:
+        most = TEXT_MAX if isinstance(one, str) else ITEMS_MAX
+        if isinstance(one, (str, list, tuple)) and isinstance(other, int) and len(one) * other > most:
             raise TooMuch("a text or list grew too long")
 
 
