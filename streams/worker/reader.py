@@ -97,6 +97,7 @@ class Reader(threading.Thread):
                 "fetch.message.max.bytes": 2 * 1024 * 1024,
                 "queued.max.messages.kbytes": 16 * 1024,
                 "queued.min.messages": 10_000,
+                "fetch.queue.backoff.ms": 10,  # of a second, as it is by default, a fast partition would stand still for half
                 "error_cb": self._on_error,
                 "log_level": 3,
             }
