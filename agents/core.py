@@ -10,7 +10,7 @@ changes are dropped, it is a dead letter `internal-error`, and its profile is st
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents import admission, campaigns, claims, codes, counts, parking, referrals, replanning, stopped
+from agents import admission, answers, campaigns, claims, codes, counts, parking, referrals, replanning, stopped
 from agents.adjustments import on_adjustment
 from agents.causes import cause_of
 from agents.dead_letters import dead_letter, dead_timer
@@ -32,7 +32,6 @@ from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_M
 from schemas.partitioner import partition_of
 from schemas.program import Catalog
 from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
-from schemas.topics import REPLIES
 from tables.drafts import draft_of
 from tables.pages import HEAD_MAX, NAMED_MAX
 from tables.state import Profile
@@ -85,9 +84,31 @@ class Core:
         while outbox.messages:
             sent, outbox.messages = outbox.messages, []
             for message in sent:
-                self._on_message(table, message.record, arrived_at, outbox)
+                try:
+                    self._on_message(table, message.record, arrived_at, outbox)
+                except FATAL:
+                    raise
+                except Exception as error:
+                    outbox.errors.append(error)
+                    why = f"a message between keys could not be followed ({type(error).__name__})"
+                    outbox.effects.append(dead_timer(message.key, Refused("internal-error", why)))
 
     def _on_message(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
+        """An answer that cannot be followed, for a mistake of ours, waits at its profile, which is stopped."""
+        try:
+            self._follow(table, message, arrived_at, outbox)
+        except FATAL:
+            raise
+        except Exception as error:
+            if not isinstance(message, (Reply, Granted)):
+                raise
+            outbox.errors.append(error)
+            why = f"an answer could not be followed ({type(error).__name__}); its profile is stopped until it is released"
+            outbox.effects.append(dead_timer(message.profile_id, Refused("internal-error", why)))
+            self._stop(table, message.profile_id, message.at, outbox)
+            answers.keep(table, message, arrived_at)
+
+    def _follow(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
         """A request at the key that it asks, a reply at the profile that asked, or an order to a profile."""
         if isinstance(message, Order):
             self._on_order(table, message, outbox)
@@ -99,37 +120,10 @@ class Core:
             else:
                 referrals.on_request(table, message, outbox)
         elif isinstance(message, (Reply, Granted)):
-            try:
-                self._on_reply(table, message, arrived_at, outbox)
-            except FATAL:
-                raise
-            except Exception as error:
-                outbox.errors.append(error)
-                why = f"an answer could not be followed ({type(error).__name__}); its profile is stopped until it is released"
-                outbox.effects.append(dead_timer(message.profile_id, Refused("internal-error", why)))
-                self._stop(table, message.profile_id, message.at, outbox)
-
-    def _on_reply(self, table: Table, reply: Reply | Granted, arrived_at: Instant, outbox: Outbox) -> None:
-        """An answer, and then what had waited for it."""
-        profile = table.profile(reply.profile_id)
-        draft = Profile(reply.at) if profile is None else draft_of(profile)
-        cause: Cause = {"topic": REPLIES, "kind": reply.kind}
-        if isinstance(reply, Granted) and reply.cause is not None:
-            cause = dict(reply.cause)
-        visit = Visit(self.programs, table, reply.profile_id, draft, cause, reply.at, arrived_at, settle)
-        if isinstance(reply, Reply):
-            released = claims.on_reply(visit, reply)
-        elif draft.stopped is not None:
-            stopped.wait_for_release(visit, reply)
-            released = []
-        else:
-            released = campaigns.answered(visit, reply)
-            visit.settle_to(draft.settled_at)
-        if visit.changed:
-            visit.commit(outbox)
-        for incoming in released:
-            outbox.counts["parked", self._apply(table, incoming, outbox, reply.profile_id)] += 1
-        self._apply_parked(table, reply.profile_id, visit.arrived, outbox)
+            released, come = answers.follow(self.programs, table, message, arrived_at, outbox)
+            for incoming in released:
+                outbox.counts["parked", self._apply(table, incoming, outbox, message.profile_id)] += 1
+            self._apply_parked(table, message.profile_id, come, outbox)
 
     def _apply(self, table: Table, incoming: Incoming, outbox: Outbox, owner: str | None = None) -> str:
         """`owner`: whose record it is, where it does not say so itself."""

@@ -53,11 +53,16 @@ def after_record(visit: Visit, record: Record, versions: list[Version], outcome:
 
 
 def _claim(visit: Visit, version: Version, referral: Referral, at: Instant) -> None:
-    code = field_at(visit.profile.fields, referral.code, max(at, visit.profile.settled_at))
+    code = _text(field_at(visit.profile.fields, referral.code, max(at, visit.profile.settled_at)))
     program = version.program.program
-    if isinstance(code, str) and code and _known(visit.profile, program).code != code:
+    if code and _known(visit.profile, program).code != code:
         _put(visit, program, code=code)
         _say(visit, "own", program, code, code, at)
+
+
+def _text(value: object) -> str:
+    """A code as text, also where a feed spells it as a number; empty where it is none."""
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def _note(visit: Visit, version: Version, referral: Referral, sale: Sale) -> None:
@@ -129,8 +134,8 @@ def forget(visit: Visit) -> None:
         version = visit.programs.version(program, visit.profile.settled_at) if program in visit.programs else None
         referral = None if version is None else version.program.campaigns.referral
         line = () if referral is None else visit.profile.fields.get(referral.code, ())
-        for code in dict.fromkeys([known.code, *[value for _, value in line]]):
-            if isinstance(code, str) and code:
+        for code in dict.fromkeys([known.code or "", *[_text(value) for _, value in line]]):
+            if code:
                 _say(visit, "disown", program, code, code, visit.profile.settled_at)
 
 

@@ -4,24 +4,19 @@ Pure. The records stand in the profile as they came, like all that is parked, at
 it falls due. Released, they are applied in order of arrival, each as a record of its own: so a stop delays a profile and loses nothing.
 """
 
-from hashlib import sha256
 from typing import Final
-
-import msgspec
 
 from agents import parking
 from agents.incoming import Incoming
 from agents.settle import reckon
 from agents.visit import Visit
 from schemas.instants import LATEST, Instant
-from schemas.messages import Granted
 from schemas.outcomes import Refused
 from schemas.records import Record, fingerprint
-from schemas.topics import REPLIES
 from tables.drafts import draft_of
 from tables.state import Parked, Profile
 
-_WAITS: Final = b"s"
+WAITS: Final = b"s"
 FAILED: Final = "internal-error"
 ORDERED: Final = "ordered"
 
@@ -39,31 +34,17 @@ def wait(visit: Visit, record: Record, incoming: Incoming) -> str:
     Raises `Refused` with `profile-stopped` where too many wait at this profile.
     """
     content = fingerprint(record)
-    identity = b"%b%b\x00%b" % (_WAITS, incoming.topic.encode(), content)
+    identity = b"%b%b\x00%b" % (WAITS, incoming.topic.encode(), content)
     profile = visit.profile
     if parking.is_full(profile, incoming) and not any(parked.identity == identity for parked in profile.parked):
         message = f"the profile is stopped, and {len(profile.parked):,} of its records wait already"
         raise Refused("profile-stopped", message)
-    return parking.park(visit, incoming, _WAITS, LATEST, identity, content)
-
-
-def wait_for_release(visit: Visit, reply: Granted) -> None:
-    """An answer for a stopped profile waits too, however much waits already: what asked for it is in the profile."""
-    value = msgspec.json.encode(reply)
-    content = sha256(value).digest()[:8]
-    identity = b"%b%b\x00%b" % (_WAITS, REPLIES.encode(), content)
-    profile = visit.profile
-    if any(parked.identity == identity for parked in profile.parked):
-        return
-    key = reply.profile_id.encode()
-    parked = Parked(LATEST, _WAITS, identity, content, REPLIES, 0, 0, key, value, visit.arrived_at)
-    profile.parked = (*profile.parked, parked)
-    visit.touch()
+    return parking.park(visit, incoming, WAITS, LATEST, identity, content)
 
 
 def release(profile: Profile) -> list[Parked]:
     """A draft of a stopped profile goes on. Returns what has waited for that, in order of arrival."""
     profile.stopped = None
-    waiting = parking.take(profile, _WAITS)
+    waiting = parking.take(profile, WAITS)
     reckon(profile)
     return waiting

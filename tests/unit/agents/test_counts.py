@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tables.memory import MemoryStore
 from tests.unit.agents.post import Post
 
 AT = "2024-05-01T10:00:00Z"
@@ -350,3 +351,31 @@ def test_a_reward_that_waits_for_its_budget_outlives_a_restart_and_is_given_back
     post.tick("2024-05-04T10:00:00Z")
     post.deliver()
     assert [entry.profile_id for entry in post.said if entry.promotion == "gift"] == ["eve"]
+
+
+class Careless(MemoryStore):
+    """Reading some key fails as a mistake of ours would, until it is mended."""
+
+    poison: bytes | None = None
+
+    def get(self, key: bytes) -> bytes | None:
+        if self.poison is not None and self.poison in key:
+            raise ValueError("a mistake of ours")
+        return super().get(key)
+
+
+def test_an_answer_that_a_mistake_of_ours_made_impossible_to_follow_is_followed_after_the_release() -> None:
+    post = Post(partitions=1, store=Careless, careless=True, **CODES)
+    buy(post, "p1", "R1")
+    buy(post, "p2", "R2")
+    store = post.stores[0]
+    assert isinstance(store, Careless)
+    store.poison = b"ip1\x00codes"
+    post.restart()
+    post.deliver(times=2)
+    assert [entry.profile_id for entry in post.said if entry.points] == ["p2"]
+    assert {letter.reason for letter in post.letters} == {"internal-error"}
+    store.poison = None
+    post.restart()
+    post.order("release", "p1")
+    assert [(entry.profile_id, entry.points) for entry in post.said if entry.points] == [("p2", "110"), ("p1", "110")]
