@@ -6,6 +6,7 @@ happening, then each entry and tier change in order of `sequence`, those include
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from agents import calendar, codes, counts, referrals, reminders, runs, triggers
 from agents.due import REFERRAL, REMINDER, Due
@@ -20,18 +21,22 @@ from schemas.outcomes import APPLIED, NOT_A_MEMBER
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
 from tables.state import Profile
 
-_SETS_OFF = frozenset({APPLIED, NOT_A_MEMBER})
+_NOTHING: Final[frozenset[str]] = frozenset()
+_TOLD: Final = frozenset({Sale, Cancel, Pixel, ProfileRecord})
+_SETS_OFF: Final = frozenset({APPLIED, NOT_A_MEMBER})
 
 
 def after_record(visit: Visit, record: Record, versions: list[Version], outcome: str) -> str:
     """What the record sets off, and what the entries that it made set off; the outcome of the record after that."""
-    if isinstance(record, ProfileRecord) and record.kind == "erase":
+    kind = type(record)
+    if kind is ProfileRecord and isinstance(record, ProfileRecord) and record.kind == "erase":
         if visit.heard:
             visit.heard.clear()  # what the erasure says sets nothing off
         return outcome
     calendar.note(visit, record, versions, outcome)
     if (
         (outcome in _SETS_OFF or _waits(visit))
+        and kind in _TOLD
         and isinstance(record, (Sale, Cancel, Pixel, ProfileRecord))
         and _of_record(visit, record, versions)
     ):
@@ -106,7 +111,8 @@ def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, vers
     entered, hearing = False, visit.hearing
     if hearing is None:
         return False
-    if isinstance(record, ProfileRecord):
+    kind = type(record)
+    if kind is ProfileRecord and isinstance(record, ProfileRecord):
         for version in calendar.of_profile(visit, record.application, record.updated_at):
             entered = triggers.of_fields(visit, version, record.updated_at) or entered
         return entered
@@ -114,13 +120,13 @@ def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, vers
         name = version.program.program
         if not version.playbook.waiting:
             continue
-        whom = hearing.whom(name)
-        if isinstance(record, Sale):
-            entered = triggers.of_sale(visit, version, record, whom) or entered
-        elif isinstance(record, Cancel):
+        if kind is Sale and isinstance(record, Sale):
+            if "receipt" in version.playbook.waiting:
+                entered = triggers.of_sale(visit, version, record, hearing.whom(name)) or entered
+        elif kind is Cancel and isinstance(record, Cancel):
             entered = triggers.of_cancel(visit, version, record) or entered
-        else:
-            entered = triggers.of_pixel(visit, version, record, whom) or entered
+        elif isinstance(record, Pixel):
+            entered = triggers.of_pixel(visit, version, record, hearing.whom(name)) or entered
             entered = triggers.of_fields(visit, version, record.occurred_at) or entered
     return entered
 
@@ -134,7 +140,7 @@ def _attend(visit: Visit, record: Record | None = None, due_at: Instant | None =
     if due_at is not None and not heard and visit.hearing is not None and not visit.hearing.moved:
         reminders.plan(visit, heard, record)
         return
-    for _ in range(calendar.ROUNDS_MAX):
+    for _ in range(calendar.ROUNDS_MAX if visit.programs.following else 0):
         if (due_at is None and not visit.changed) or not calendar.follow(visit, due_at):
             break
         begun = _listen(visit, begun)
@@ -154,7 +160,7 @@ def _listen(visit: Visit, begun: int) -> int:
         said = heard[begun]
         begun += 1
         name = said.program
-        if name not in programs.listening:
+        if said.type not in programs.listening.get(name, _NOTHING):
             continue
         before = hearing.active_before(said) if isinstance(said, LedgerEntry) and name in programs.with_milestones else 0
         version = programs.version(name, parse_instant(said.occurred_at))

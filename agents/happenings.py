@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.hearing import EVERYBODY, Whom
-from schemas.events import Cause
+from schemas.events import Cause, LedgerEntry
 from schemas.instants import Instant
 from tables.facts import within
 
@@ -34,7 +34,7 @@ class Happening:
         cause: Cause | None = None,
         sequence: int | None = None,
         points: str | None = None,
-        entry: Mapping[str, Any] | None = None,
+        entry: LedgerEntry | None = None,
         maker: str | None = None,
         depth: int = 0,
         whom: Whom = EVERYBODY,

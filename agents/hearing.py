@@ -9,6 +9,7 @@ from schemas.amounts import minor_of
 from schemas.events import LedgerEntry, TierChange
 from tables.ledger_keys import ledger_key
 from tables.state import Profile, TimeLine
+from tables.table import Table
 
 Whom = Literal["everybody", "who-joins", "others", "nobody"]
 EVERYBODY: Final = "everybody"
@@ -19,16 +20,28 @@ NOBODY: Final = "nobody"
 
 
 class Hearing:
-    """`fields`, `registered_at`: as they were when the visit began; `stored`: the profile as it was, None where it is new.
+    """`fields`, `registered_at`: as they were when the visit began.
 
     `heard`: the visit's own list of what it says. `sets_off`: for which programs the record sets scenarios off, and which of theirs; None: all
     of all. `held_back`: likewise, of those for which it waits. `gone_off`: how many scenarios the entries of this visit have set off in one go. `moved`: a timer may
     have changed what segments and timers are reckoned from.
     """
 
-    __slots__ = ("fields", "gone_off", "heard", "held_back", "moved", "registered_at", "sets_off", "stored", "_actives", "_made")
+    __slots__ = (
+        "fields",
+        "gone_off",
+        "heard",
+        "held_back",
+        "moved",
+        "registered_at",
+        "sets_off",
+        "_actives",
+        "_made",
+        "_profile_id",
+        "_table",
+    )
 
-    def __init__(self, profile: Profile, stored: Profile | None) -> None:
+    def __init__(self, profile: Profile, table: Table, profile_id: str) -> None:
         self.fields: dict[str, TimeLine] = profile.fields
         self.registered_at: TimeLine = profile.registered_at
         self.heard: list[LedgerEntry | TierChange] = []
@@ -36,7 +49,8 @@ class Hearing:
         self.held_back: dict[str, Whom] = {}
         self.gone_off = 0
         self.moved = False
-        self.stored = stored
+        self._table = table
+        self._profile_id = profile_id
         self._actives: dict[tuple[str, str], int] = {}
         self._made: dict[tuple[str, int], tuple[str, int]] = {}
 
@@ -64,7 +78,8 @@ class Hearing:
         key = (entry.program, ledger_key(entry.point, entry.subledger or ""))
         before = self._actives.get(key)
         if before is None:
-            membership = None if self.stored is None else self.stored.programs.get(entry.program)
+            stored = self._table.profile(self._profile_id)  # as it was before this visit
+            membership = None if stored is None else stored.programs.get(entry.program)
             held = None if membership is None else membership.ledgers.get(key[1])
             before = 0 if held is None else held.active
         self._actives[key] = minor_of(entry.balance.active)

@@ -3,6 +3,7 @@
 Pure. A run remembers its place in this list, so the same file always gives the same list. An end is a place behind the last one.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +13,12 @@ from schemas.conditions import Condition
 from schemas.program import Program
 from schemas.templates import Template
 
+TIER_CHANGES: Final = frozenset({"tier.joined", "tier.upgraded", "tier.downgraded", "tier.retained"})
+MOVES: Final = frozenset({
+    "points.accrued", "points.activated", "points.redeemed", "points.expired", "points.reversed", "points.reinstated", "points.reserved",
+    "points.released", "points.adjusted", "points.extended", "points.cancelled",
+})  # fmt: skip
+"""What may change a balance, for milestones."""
 END: Final = 1 << 30
 _TRIGGER: Final = "trigger."
 _OF_ENTRIES: Final = frozenset({"entry", "expires_at", "expires_on", "balance", "lots", "tier"})
@@ -97,6 +104,16 @@ def playbook_of(program: Program) -> Playbook:
         joining=any(plan.joins for plan in plans.values()),
         on_fields="profile" in waiting or "registration" in waiting,
     )
+
+
+def listened_to(playbooks: Iterable[Playbook]) -> frozenset[str]:
+    """The types of the entries and tier changes that any of these waits for."""
+    found: set[str] = set()
+    for playbook in playbooks:
+        found |= {key.removeprefix("entry:") for key in playbook.waiting if key.startswith("entry:")}
+        found |= TIER_CHANGES if "tier" in playbook.waiting else frozenset()
+        found |= MOVES if playbook.milestones else frozenset()
+    return frozenset(found)
 
 
 def keys_of(scenario: Scenario) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 
 from agents.asked import Asked, Watch, number_of
-from agents.plans import playbook_of
+from agents.plans import listened_to, playbook_of
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
 from schemas.templates import Template
@@ -69,9 +69,10 @@ class Programs:
             if any(not version.watch.idle or version.reminders for version in found)
         ]
         """Programs of which some version has segments, timers or reminders: what a new one says is planned at every profile."""
-        self.listening = frozenset(
-            [name for name, found in self._versions.items() if any(version.playbook.waiting for version in found)]
-        )
+        self.listening = {  # to which entries and tier changes, by type
+            name: heard for name, found in self._versions.items() if (heard := listened_to(version.playbook for version in found))
+        }
+        self.following = any(not version.watch.idle for found in self._versions.values() for version in found)
         self.with_milestones = frozenset(
             [name for name, found in self._versions.items() if any(version.playbook.milestones for version in found)]
         )

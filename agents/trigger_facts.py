@@ -33,7 +33,7 @@ def taken(plan: Plan, happening: Happening) -> RunFacts:
     """What the plan asks of a happening."""
     fields = {name: _plain(happening.field(name)) for name in plan.fields if not is_personal(name)}
     trigger = {path: _plain(happening.fact(path)) for path in plan.facts}
-    entry = dict(happening.entry) if plan.asks_entry and happening.entry is not None else None
+    entry = entry_facts(happening.entry) if plan.asks_entry and happening.entry is not None else None
     facts = RunFacts(_there(fields), _there(trigger), entry)
     while len(_ENCODER.encode(facts)) > FACTS_BYTES_MAX:
         held = max([(len(_ENCODER.encode(value)), name) for name, value in (facts.fields | facts.trigger).items()], default=None)

@@ -90,8 +90,6 @@ def _refusal(visit: Visit, version: Version, plan: Plan, happening: Happening) -
 
 
 def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
-    if "receipt" not in version.playbook.waiting:
-        return False
     program = version.program
     if sale.currency != program.currency and sale.currency not in program.rates_nano:
         return False  # another program counts it
@@ -224,7 +222,7 @@ def _of_entry(key: str, entry: LedgerEntry, maker: str | None, depth: int, more:
         cause=entry.cause,
         sequence=entry.sequence,
         points=entry.points,
-        entry=told,
+        entry=entry,
         maker=maker,
         depth=depth,
     )
@@ -250,11 +248,11 @@ def _milestones(visit: Visit, version: Version, entry: LedgerEntry, before: int,
             _enter(visit, version, plan, happening)
 
 
-def _last_accrual(visit: Visit, program: str) -> tuple[int | None, str | None, Mapping[str, Any] | None]:
+def _last_accrual(visit: Visit, program: str) -> tuple[int | None, str | None, LedgerEntry | None]:
     """The record's own last accrual in the program."""
     for entry in reversed(visit.heard or ()):
         if isinstance(entry, LedgerEntry) and entry.type == "points.accrued" and entry.program == program:
-            return entry.sequence, entry.points, entry_facts(entry)
+            return entry.sequence, entry.points, entry
     return None, None, None
 
 

@@ -84,7 +84,7 @@ class Visit:
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
         self.brought: list[Due] = []  # timers that were set while others fired; the queue takes them
         self.messages: list[Effect] = []
-        self.hearing = Hearing(profile, table.profile(profile_id)) if programs.campaigning else None  # for `agents.campaigns`
+        self.hearing = Hearing(profile, table, profile_id) if programs.campaigning else None  # for `agents.campaigns`
         self.heard = None if self.hearing is None else self.hearing.heard
         self.grown = False  # a ledger may hold more open lots than its own record should
         self._table = table
