@@ -141,13 +141,13 @@ def _dates(visit: Visit, version: Version, reminder: Reminder, entry: LedgerEntr
     told, zone, of = visit.engagement(version.program.program).reminded, version.program.timezone, reminder.of
     if of == "tier-review":
         return []
-    found = []
+    found, start = [], _told(reminder)
     for lot in entry.lots:
         text = lot.expires_at if of == "expiry" else lot.activates_at
         if text is None or (lot.state == "active") != (of == "expiry"):
             continue
         dated = parse_instant(text)
-        if _told(reminder.reminder, group_day(dated, of, zone)) not in told:
+        if start + group_day(dated, of, zone).isoformat() not in told:
             found.append(dated)
     return found
 
@@ -177,7 +177,7 @@ def _earliest(visit: Visit, version: Version, reminder: Reminder, since: Instant
             (at, when(at)) for at, subledger in _reviews(membership) if not _is_told(visit, program, reminder, at, subledger)
         ]
         return min([found for at, found in reviews if since <= at and found < at], default=None)
-    told = _told_days(visit, program, reminder.reminder)
+    told = _told_days(visit, program, reminder)
     zone = version.program.timezone
     return expiry_groups.earliest(_places(visit, program, membership, reminder), reminder.of, zone, since - 1, told, when)
 
@@ -224,7 +224,7 @@ def _send(visit: Visit, version: Version, reminder: Reminder, at: Instant) -> No
         return
     zone = version.program.timezone
     until = min(at + reminder.within_us + 2 * DAY_US, LATEST)
-    places, told = _places(visit, program, membership, reminder), _told_days(visit, program, name)
+    places, told = _places(visit, program, membership, reminder), _told_days(visit, program, reminder)
     for group in expiry_groups.open_groups(places, reminder.of, zone, at, until, told):
         if window_opens(group.first_at, reminder.within_us, zone) > at:
             break
@@ -240,7 +240,7 @@ def _send(visit: Visit, version: Version, reminder: Reminder, at: Instant) -> No
             expires_at=group.expires_at,
         )
         notify(visit, version, reminder, at, occasion, None, _cause(at), before=group.first_at)
-        _note(visit, program, name, group.day.isoformat(), at, zone_today=to_local(at, zone).date())
+        _note(visit, program, reminder, group.day.isoformat(), at, zone_today=to_local(at, zone).date())
 
 
 def _send_reviews(visit: Visit, version: Version, reminder: Reminder, membership: Membership, at: Instant) -> None:
@@ -262,7 +262,7 @@ def _send_reviews(visit: Visit, version: Version, reminder: Reminder, membership
             points=view.points_to_keep,
         )
         notify(visit, version, reminder, at, occasion, None, _cause(at), before=review_at)
-        _note(visit, program, name, place, at, zone_today=to_local(at, zone).date())
+        _note(visit, program, reminder, place, at, zone_today=to_local(at, zone).date())
 
 
 def _reviews(membership: Membership) -> Iterator[tuple[Instant, str]]:
@@ -285,8 +285,9 @@ def _places(visit: Visit, program: str, membership: Membership, reminder: Remind
 # --- what was told of
 
 
-def _told(name: str, day: date) -> str:
-    return f"{name}{_TOLD}{day.isoformat()}"
+def _told(reminder: Reminder) -> str:
+    """What comes before a day that was told of. A version may let the same name speak of something else: that was not told of."""
+    return f"{reminder.reminder}{_TOLD}{reminder.of} {reminder.point}{_TOLD}"
 
 
 def _review(at: Instant, subledger: str) -> str:
@@ -294,17 +295,19 @@ def _review(at: Instant, subledger: str) -> str:
 
 
 def _is_told(visit: Visit, program: str, reminder: Reminder, at: Instant, subledger: str) -> bool:
-    return f"{reminder.reminder}{_TOLD}{_review(at, subledger)}" in visit.engagement(program).reminded
+    return _told(reminder) + _review(at, subledger) in visit.engagement(program).reminded
 
 
-def _told_days(visit: Visit, program: str, name: str) -> set[date]:
-    start = f"{name}{_TOLD}"
+def _told_days(visit: Visit, program: str, reminder: Reminder) -> set[date]:
+    start = _told(reminder)
     return {date.fromisoformat(key[len(start) :]) for key in visit.engagement(program).reminded if key.startswith(start)}
 
 
-def _note(visit: Visit, program: str, name: str, place: str, at: Instant, zone_today: date) -> None:
+def _note(visit: Visit, program: str, reminder: Reminder, place: str, at: Instant, zone_today: date) -> None:
     """It was told of; what this reminder told of days that are over is forgotten."""
     engagement = visit.engagement(program)
-    start, today = f"{name}{_TOLD}", zone_today.isoformat()
-    kept = {key: value for key, value in engagement.reminded.items() if not key.startswith(start) or key[len(start) :] >= today}
-    engagement.reminded = {**kept, f"{start}{place}": at}
+    start, today = f"{reminder.reminder}{_TOLD}", zone_today.isoformat()
+    kept = {
+        key: value for key, value in engagement.reminded.items() if not key.startswith(start) or key.rpartition(_TOLD)[2] >= today
+    }
+    engagement.reminded = {**kept, _told(reminder) + place: at}
