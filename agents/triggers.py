@@ -8,7 +8,7 @@ refusal is counted by its name.
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from agents import consent, runs, segments
+from agents import codes, consent, runs, segments
 from agents.happenings import Happening
 from agents.hearing import EVERYBODY, NOBODY, OTHERS, WHO_JOINS, Whom
 from agents.plans import Plan, Playbook
@@ -97,7 +97,9 @@ def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
 
     def field(name: str) -> object:
         if not facts:
-            facts.append(Facts(sale, basis_of(sale, program), Situation(sale.closed_at, None, False), program))
+            refused = codes.refused(visit, version, sale) if version.codes and sale.promo_codes else ()
+            situation = Situation(sale.closed_at, None, False, refused_codes=refused)
+            facts.append(Facts(sale, basis_of(sale, program), situation, program))
         return facts[0].of_receipt(name)
 
     sequence, points, entry = _last_accrual(visit, program.program)

@@ -97,6 +97,8 @@ class Facts:
             found = within(self.sale.attributes, field)
             if found is not None or not lines:
                 return found
+        elif field == "promo_codes" and self.situation.refused_codes:
+            return [code for code in self.sale.promo_codes if code not in self.situation.refused_codes]
         elif field in Sale.__struct_fields__:
             value: object = getattr(self.sale, field)
             return value
