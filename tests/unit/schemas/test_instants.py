@@ -17,6 +17,7 @@ from schemas.instants import (
     end_of,
     format_instant,
     from_local,
+    next_time_of_day,
     parse_instant,
     parse_moment,
     start_of,
@@ -212,3 +213,29 @@ def test_every_zone_of_the_database_opens() -> None:
 )
 def test_days_before_are_days_of_the_calendar(zone_name: str, at: str, days: int, expected: str) -> None:
     assert format_instant(days_before(parse_instant(at), zone(zone_name), days)) == expected
+
+
+@pytest.mark.parametrize(
+    ("zone_name", "at", "time_of_day", "expected"),
+    [
+        ("UTC", "2024-03-01T10:00:00Z", "10:00", "2024-03-01T10:00:00Z"),  # that instant included
+        ("UTC", "2024-03-01T10:00:00.000001Z", "10:00", "2024-03-02T10:00:00Z"),
+        ("UTC", "2024-12-31T23:59:59Z", "00:00", "2025-01-01T00:00:00Z"),
+        ("Europe/Berlin", "2024-03-30T23:00:00Z", "02:30", "2024-03-31T01:30:00Z"),  # does not exist, and is 3:30
+        ("Europe/Berlin", "2024-03-31T01:30:00Z", "02:30", "2024-03-31T01:30:00Z"),
+        ("Europe/Berlin", "2024-03-31T01:30:01Z", "02:30", "2024-04-01T00:30:00Z"),
+        ("Europe/Berlin", "2024-10-26T22:00:00Z", "02:30", "2024-10-27T00:30:00Z"),  # happens twice, and is the first
+        ("Europe/Berlin", "2024-10-27T00:30:01Z", "02:30", "2024-10-28T01:30:00Z"),
+        ("America/Sao_Paulo", "2018-11-03T12:00:00Z", "00:00", "2018-11-04T03:00:00Z"),  # that day begins at 1:00
+        ("Pacific/Apia", "2011-12-29T22:00:00Z", "10:00", "2011-12-30T20:00:00Z"),  # there was no 30 December
+        ("Australia/Lord_Howe", "2024-10-05T14:00:00Z", "02:15", "2024-10-05T15:45:00Z"),  # half an hour is left out
+    ],
+)
+def test_the_next_time_of_day_is_what_the_clocks_show(zone_name: str, at: str, time_of_day: str, expected: str) -> None:
+    hours, minutes = time_of_day.split(":")
+    found = next_time_of_day(int(hours) * 60 + int(minutes), parse_instant(at), zone(zone_name))
+    assert format_instant(found) == expected
+
+
+def test_the_next_time_of_day_stands_still_at_the_end_of_the_calendar() -> None:
+    assert next_time_of_day(600, LATEST, zone("UTC")) <= LATEST
