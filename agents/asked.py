@@ -4,12 +4,12 @@ Made once, when the programs are loaded. What no version of a program asks for i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from schemas.amounts import is_decimal
-from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario, Segment
+from schemas.amounts import NANO, is_decimal
+from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Rfm, Scenario, Segment
 from schemas.condition_fields import DERIVED
 from schemas.conditions import Condition
 from schemas.instants import DAY_US
@@ -28,6 +28,8 @@ _PURCHASES: Final = (
     "rfm.monetary",
 )
 
+_POINTS: Final = frozenset({"balance.active", "points_expiring", "tier", "member"})
+
 
 class Figure(NamedTuple):
     """A derived figure with its parameters, as a condition looks it up: `points_expiring[point=pts,within=10 days]`."""
@@ -42,6 +44,14 @@ class Leaf(NamedTuple):
 
     name: str
     steps: tuple[int, ...]
+
+
+class Window(NamedTuple):
+    """A figure over the purchases of a time: `count`, `total`, or `recency` (whether there is any), and what it is compared with (nano)."""
+
+    of: str
+    within_us: int
+    numbers: tuple[int, ...]
 
 
 def figure_of(field: str) -> Figure | None:
@@ -105,13 +115,17 @@ class Watch:
         )
         written = [leaf for segment in self.segments for leaf in _leaves(segment.where.source)]
         rfm = campaigns.rfm
-        by_days = [Leaf(figure.name, steps) for figure, steps in written if figure.name.startswith("days_since")]
-        windows = [figure.within_us for figure, _ in written if figure.name.startswith("purchases.") and figure.within_us]
-        for figure, steps in written:
+        by_days = [Leaf(figure.name, _steps(numbers)) for figure, numbers in written if figure.name.startswith("days_since")]
+        windows = [
+            Window(figure.name.partition(".")[2], figure.within_us, numbers)
+            for figure, numbers in written
+            if figure.name.startswith("purchases.") and figure.within_us
+        ]
+        for figure, numbers in written:
             if figure.name == "rfm.recency":
-                by_days.append(Leaf(figure.name, steps if rfm is None else tuple(days + 1 for days in rfm.recency_days)))
+                by_days.append(Leaf(figure.name, tuple(days + 1 for days in rfm.recency_days) if rfm else _steps(numbers)))
             if figure.name.startswith("rfm.") and rfm is not None:
-                windows.append(rfm.within_days * DAY_US)
+                windows.append(_scored(figure.name, rfm))
         self.by_days = tuple(dict.fromkeys(by_days))
         self.windows = tuple(dict.fromkeys(windows))
         pairs = [
@@ -120,6 +134,12 @@ class Watch:
             if figure.name == "points_expiring" and figure.within_us is not None
         ]
         self.expiring = tuple(dict.fromkeys(pairs))
+        fields = {field.partition("[")[0] for segment in self.segments for field in segment.where.fields}
+        self.by_points = not fields.isdisjoint(_POINTS) or any(
+            isinstance(scenario.trigger, OnExpiring) or getattr(scenario.trigger, "field", None) == JOINED_AT
+            for scenario in self.timed
+        )
+        """Whether entries and tier changes may move anything."""
         self.needs = {segment.segment: _named(segment.where) for segment in self.segments}
         """Of each segment, the others that it depends on."""
         self.rules_ask = tuple(sorted(_asked_of_rules(program)))
@@ -175,8 +195,16 @@ def _in_order(segments: Mapping[str, Segment]) -> Iterator[Segment]:
         yield from visit(name)
 
 
+def _scored(name: str, rfm: Rfm) -> Window:
+    """The scores of a figure, over the purchases of their time."""
+    within_us = rfm.within_days * DAY_US
+    if name == "rfm.frequency":
+        return Window("count", within_us, tuple(number * NANO for number in rfm.frequency))
+    return Window("total", within_us, rfm.monetary_nano) if name == "rfm.monetary" else Window("recency", within_us, ())
+
+
 def _leaves(source: Any) -> Iterator[tuple[Figure, tuple[int, ...]]]:
-    """The derived figures in a condition as it was written, with what they are compared with."""
+    """The derived figures in a condition as it was written, with the numbers (nano) that they are compared with."""
     if not isinstance(source, Mapping):
         return
     for key, value in source.items():
@@ -188,9 +216,8 @@ def _leaves(source: Any) -> Iterator[tuple[Figure, tuple[int, ...]]]:
         elif key in DERIVED:
             given = value if isinstance(value, Mapping) else {}
             within = given.get("within")
-            point = given.get("point")
-            figure = Figure(key, point, None if within is None else parse_duration(within))
-            yield figure, tuple(sorted({step for number in _numbers(value) for step in _steps(number)}))
+            figure = Figure(key, given.get("point"), None if within is None else parse_duration(within))
+            yield figure, tuple(sorted({int(number.scaleb(9)) for number in _numbers(value)}))
 
 
 def _numbers(value: Any) -> Iterator[Decimal]:
@@ -205,9 +232,9 @@ def _numbers(value: Any) -> Iterator[Decimal]:
         yield Decimal(str(value))
 
 
-def _steps(number: Decimal) -> tuple[int, int]:
-    """The first whole number that is at least this, and the first that is more."""
-    return int(number.to_integral_value(ROUND_CEILING)), int(number.to_integral_value(ROUND_FLOOR)) + 1
+def _steps(numbers: Sequence[int]) -> tuple[int, ...]:
+    """Of each number (nano) the first whole number that is at least this, and the first that is more."""
+    return tuple(sorted({step for number in numbers for step in (-(-number // NANO), number // NANO + 1)}))
 
 
 NO_PLAN: Final = number_of([number_of([[], []]), []])

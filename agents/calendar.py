@@ -169,12 +169,33 @@ def follow(visit: Visit, due_at: Instant | None = None) -> bool:
         engagement = visit.profile.engagements.get(name)
         if version.watch.idle and (engagement is None or engagement.planned_by in (None, version.watch.plan)):
             continue
+        if due_at is None and engagement is not None and not _may_have_moved(visit, version, engagement):
+            continue
         for entered in segments.judge(visit, version, at, cause):
             facts = {"kind": "segment", "at": format_instant(at), "segment": entered}
             happening = Happening(key=f"segment:{entered}", at=at, field=nothing, fact=told(facts), cause=cause)
             any_set_off = triggers.happened(visit, version, happening) or any_set_off
         any_set_off = _plan(visit, version, at, cause) or any_set_off
     return any_set_off
+
+
+def _may_have_moved(visit: Visit, version: Version, engagement: Engagement) -> bool:
+    """Whether a record has changed anything that segments and timers are reckoned from; most receipts of most programs have not."""
+    hearing = visit.hearing
+    stored = None if hearing is None else hearing.stored
+    before = None if stored is None else stored.engagements.get(version.program.program)
+    if hearing is None or stored is None or before is None or engagement.planned_by != version.watch.plan:
+        return True
+    if version.watch.by_points and visit.heard:
+        return True
+    profile = visit.profile
+    return (
+        profile.fields is not stored.fields
+        or profile.registered_at is not stored.registered_at
+        or engagement.figures is not before.figures
+        or engagement.tags is not before.tags
+        or engagement.timers is not before.timers
+    )
 
 
 def concerned(visit: Visit) -> list[str]:

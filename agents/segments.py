@@ -5,20 +5,22 @@ judged whenever something of the profile has changed, and at the next instant at
 computed, not waited for. Entering and leaving are records of `segment-changes`, and stand on a time line by which late records are judged.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from agents import figures, person
-from agents.asked import Leaf
+from agents.asked import Leaf, Window
 from agents.programs import Version
 from agents.visit import Visit
+from schemas.amounts import NANO
 from schemas.campaigns import Segment
 from schemas.events import Cause, SegmentChange
 from schemas.instants import DAY_US, Instant, add_days, days_before, format_instant, start_of
 from schemas.topics import SEGMENT_CHANGES
 from tables.engagement import Engagement
-from tables.figures import day_of
+from tables.expiry_groups import window_opens
+from tables.figures import Purchase, day_of
 from tables.timelines import value_at, with_value
 
 _LOOKS_MAX: Final = 8
@@ -146,9 +148,30 @@ def _moments(visit: Visit, version: Version, at: Instant) -> Iterator[Instant]:
     for leaf in watch.by_days:
         yield from _days(visit, version, leaf, at)
     purchases = figures.noted(visit.profile, version).purchases if watch.windows else ()
-    for window_us in watch.windows:
-        for since, _, _ in purchases:
-            yield _closes(version, since, window_us)
+    for window in watch.windows:
+        yield from _leaving(version, window, purchases, at)
+
+
+def _leaving(version: Version, window: Window, purchases: Sequence[Purchase], at: Instant) -> Iterator[Instant]:
+    """When purchases leave a window whose figure comes to a number by that with which something compares it, or passes it."""
+    after = window_opens(at, window.within_us, version.program.timezone)
+    inside = [entry for entry in purchases if after < entry[0] <= at]
+    if window.of == "recency":
+        yield from [_closes(version, since, window.within_us) for since, _, _ in inside[-1:]]
+        return
+    by_count = window.of == "count"
+    value = sum([many * NANO if by_count else nano for _, many, nano in inside])
+    place = _place(value, window.numbers)
+    for since, many, nano in inside:
+        value -= many * NANO if by_count else nano
+        before, place = place, _place(value, window.numbers)
+        if place != before:
+            yield _closes(version, since, window.within_us)
+
+
+def _place(value: int, numbers: Sequence[int]) -> int:
+    """Where a value stands among numbers, on one of them or between two."""
+    return sum([(value >= number) + (value > number) for number in numbers])
 
 
 def _closes(version: Version, since: Instant, within_us: int) -> Instant:
