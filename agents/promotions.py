@@ -15,6 +15,7 @@ from agents.crediting import Portion, credit, joins
 from agents.programs import Version
 from agents.taking_back import use
 from agents.visit import Visit
+from schemas.amounts import POINTS_MINOR_MAX
 from schemas.campaigns import Promotion
 from schemas.events import Cause, LedgerEntry
 from schemas.instants import Instant
@@ -57,6 +58,10 @@ def room(
         return _spendable(visit, program.program, point, subledger, points_minor)
     if not consent.counts(visit.profile, program, at):
         return 0, NOT_A_MEMBER
+    membership = visit.profile.programs.get(program.program)
+    held = None if membership is None else membership.ledgers.get(ledger_key(point.sid, subledger))
+    if (0 if held is None else held.issued) + point.initial_balance_minor + points_minor > POINTS_MINOR_MAX:
+        return 0, CAPPED  # no ledger can hold that many
     left = _limited(visit, version, promotion, point, subledger, points_minor, at).points
     return left, "" if left else CAPPED
 
