@@ -182,19 +182,19 @@ def follow(visit: Visit, due_at: Instant | None = None) -> bool:
 def _may_have_moved(visit: Visit, version: Version, engagement: Engagement) -> bool:
     """Whether a record has changed anything that segments and timers are reckoned from; most receipts of most programs have not."""
     hearing = visit.hearing
-    stored = None if hearing is None else hearing.stored
-    before = None if stored is None else stored.engagements.get(version.program.program)
-    if hearing is None or stored is None or before is None or engagement.planned_by != version.watch.plan:
+    before = None if hearing is None else hearing.reckoned.get(version.program.program)
+    if hearing is None or before is None or engagement.planned_by != version.watch.plan:
         return True
     if version.watch.by_points and visit.heard:
         return True
+    figures_before, tags_before, timers_before = before
     profile = visit.profile
     return (
-        profile.fields is not stored.fields
-        or profile.registered_at is not stored.registered_at
-        or engagement.figures is not before.figures
-        or engagement.tags is not before.tags
-        or engagement.timers is not before.timers
+        profile.fields is not hearing.fields
+        or profile.registered_at is not hearing.registered_at
+        or engagement.figures is not figures_before
+        or engagement.tags is not tags_before
+        or engagement.timers is not timers_before
     )
 
 

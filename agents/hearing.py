@@ -24,7 +24,8 @@ class Hearing:
 
     `heard`: the visit's own list of what it says. `sets_off`: for which programs the record sets scenarios off, and which of theirs; None: all
     of all. `held_back`: likewise, of those for which it waits. `gone_off`: how many scenarios the entries of this visit have set off in one go. `moved`: a timer may
-    have changed what segments and timers are reckoned from.
+    have changed what segments and timers are reckoned from. `reckoned`: by program what these were reckoned from, figures, tags, and timers themselves, when the
+    visit began.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Hearing:
         "heard",
         "held_back",
         "moved",
+        "reckoned",
         "registered_at",
         "sets_off",
         "_actives",
@@ -49,6 +51,7 @@ class Hearing:
         self.held_back: dict[str, Whom] = {}
         self.gone_off = 0
         self.moved = False
+        self.reckoned = {name: (known.figures, known.tags, known.timers) for name, known in profile.engagements.items()}
         self._table = table
         self._profile_id = profile_id
         self._actives: dict[tuple[str, str], int] = {}
