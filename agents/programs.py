@@ -77,6 +77,10 @@ class Programs:
             [name for name, found in self._versions.items() if any(version.playbook.milestones for version in found)]
         )
         self.reminding = {name: spells for name, found in self._versions.items() if (spells := _spells(found))}
+        self.reminders_of = {
+            name: list(dict.fromkeys([reminder for _, version in spells for reminder in version.reminders]))
+            for name, spells in self.reminding.items()
+        }  # those of any version, each once
         self.coded = any(program.campaigns.codes for found in catalog.programs.values() for program in found)
         self.referring = [
             name for name, found in catalog.programs.items() if any(program.campaigns.referral for program in found)
@@ -102,10 +106,6 @@ class Programs:
     def of_nobody(self) -> list[str]:
         """The programs that count what no application says it sent: live ones do not share it with sandboxes."""
         return self._of_nobody
-
-    def reminders_of(self, name: str) -> list[str]:
-        """The reminders of a program, in any version, each once."""
-        return list(dict.fromkeys([reminder for _, version in self.reminding[name] for reminder in version.reminders]))
 
     def asking_consent(self, field: str) -> list[str]:
         """The programs that call this field of the profile its consent, in any version."""

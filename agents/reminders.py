@@ -93,7 +93,7 @@ def _plan(visit: Visit, program: str, said: Sequence[LedgerEntry | TierChange], 
         anew = True
         engagement.reminded = {**engagement.reminded, _PLANNED_BY: version.reminders_plan}
         visit.touch()
-    for name in visit.programs.reminders_of(program):
+    for name in visit.programs.reminders_of[program]:
         if not anew and not said:
             continue
         known, sooner = (False, None) if anew else _added(visit, program, name, now, said)
