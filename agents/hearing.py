@@ -57,6 +57,11 @@ class Hearing:
         self._actives: dict[tuple[str, str], int] = {}
         self._made: dict[tuple[str, int], tuple[str, int]] = {}
 
+    @property
+    def stored(self) -> Profile | None:
+        """The profile as it was before this visit, None where it is new."""
+        return self._table.profile(self._profile_id)
+
     def whom(self, program: str) -> Whom:
         """Which scenarios of a program hear of the record."""
         waits = self.held_back.get(program, EVERYBODY)
@@ -81,7 +86,7 @@ class Hearing:
         key = (entry.program, ledger_key(entry.point, entry.subledger or ""))
         before = self._actives.get(key)
         if before is None:
-            stored = self._table.profile(self._profile_id)  # as it was before this visit
+            stored = self.stored
             membership = None if stored is None else stored.programs.get(entry.program)
             held = None if membership is None else membership.ledgers.get(key[1])
             before = 0 if held is None else held.active
