@@ -1,6 +1,7 @@
 """Balances: a profile as the world may read it, from its state alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from msgspec import Raw
 
@@ -8,29 +9,52 @@ from agents import standing
 from agents.programs import Programs
 from agents.shown_lots import ShownLots, lot_balance, open_lots
 from schemas.amounts import format_points
-from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances
+from schemas.events import BalanceRow, LotBalance, ProfileBalances, ProgramBalances, encode
 from schemas.instants import format_instant
 from schemas.program import PointType
 from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.state import Ledger, Membership, Profile
 from tables.table import Table
 
+_LOTS: Final = b'"lots":['
+"""Where the lots of a row begin, and nowhere else: in a JSON string a quote has a backslash before it."""
 
-def profile_balances(programs: Programs, profile_id: str, profile: Profile, shown: ShownLots | None = None) -> ProfileBalances:
-    """The record of the topic `balances`: of a ledger with thousands of open lots those that are next to be spent, and how many more
-    there are, so that it costs no more to tell than to change. `shown`: what was told of lots before, to go on from.
+
+def balances_record(programs: Programs, profile_id: str, profile: Profile, shown: ShownLots) -> bytes:
+    """The record of the topic `balances`, as it is sent. `shown`: what was told of lots before, to go on from.
+
+    The lots are most of it, and are text already: they are put into what is encoded without them.
     """
-    shown = shown or ShownLots()
+    texts: list[bytes] = []
+    parts = encode(_profile_balances(programs, profile_id, profile, shown, texts)).split(_LOTS)
+    whole = [parts[0]]
+    for text, part in zip(texts, parts[1:], strict=True):
+        whole += (_LOTS, text, part)
+    return b"".join(whole)
+
+
+def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
+    """The same as a type: of a ledger with thousands of open lots those that are next to be spent, and how many more there are, so that
+    it costs no more to tell than to change.
+    """
+    return _profile_balances(programs, profile_id, profile, ShownLots(), None)
+
+
+def _profile_balances(
+    programs: Programs, profile_id: str, profile: Profile, shown: ShownLots, texts: list[bytes] | None
+) -> ProfileBalances:
     return ProfileBalances(
         profile_id=profile_id,
         programs=tuple(
-            ProgramBalances(
-                program=name,
-                sequence=membership.sequence,
-                joined_at=None if membership.joined_at is None else format_instant(membership.joined_at),
-                balances=tuple(_rows(programs, profile_id, name, membership, profile, shown)),
-            )
-            for name, membership in sorted(profile.programs.items())
+            [
+                ProgramBalances(
+                    program=name,
+                    sequence=membership.sequence,
+                    joined_at=None if membership.joined_at is None else format_instant(membership.joined_at),
+                    balances=tuple(_rows(programs, profile_id, name, membership, profile, shown, texts)),
+                )
+                for name, membership in sorted(profile.programs.items())
+            ]
         ),
     )
 
@@ -38,32 +62,49 @@ def profile_balances(programs: Programs, profile_id: str, profile: Profile, show
 def balance_rows(programs: Programs, profile_id: str, profile: Profile, table: Table) -> Iterator[BalanceRow]:
     """The rows of `balances.jsonl`: one a ledger with all of its open lots, sorted by program, point and subledger."""
     for name, membership in sorted(profile.programs.items()):
-        yield from _rows(programs, profile_id, name, membership, profile, table)
+        yield from _rows(programs, profile_id, name, membership, profile, table, None)
 
 
 def _rows(
-    programs: Programs, profile_id: str, name: str, membership: Membership, profile: Profile, lots_from: Table | ShownLots
-) -> Iterator[BalanceRow]:
+    programs: Programs,
+    profile_id: str,
+    name: str,
+    membership: Membership,
+    profile: Profile,
+    lots_from: Table | ShownLots,
+    texts: list[bytes] | None,
+) -> list[BalanceRow]:
+    """`texts`: where the shown lots are put, in order of the rows, which have none then."""
     version = programs.version(name, profile.settled_at) if name in programs else None
+    ladder = None if version is None else version.ladder
     keys = set(membership.ledgers)
-    if version is not None and version.ladder is not None:  # a tier may be held where no points ever were
-        keys |= {ledger_key(version.ladder.point, subledger) for subledger, state in membership.tiers.items() if state.tier}
-    places = sorted((*split_ledger_key(key), key) for key in keys)
-    for sid, subledger, key in places:
-        point = programs.point(name, sid, profile.settled_at)
+    if ladder is not None:  # a tier may be held where no points ever were
+        keys |= {ledger_key(ladder.point, subledger) for subledger, state in membership.tiers.items() if state.tier}
+    rows: list[BalanceRow] = []
+    for sid, subledger, key in sorted([(*split_ledger_key(key), key) for key in keys]):
+        point = None if version is None else version.points.get(sid)
+        if point is None:
+            point = programs.point(name, sid, profile.settled_at)
         ledger = membership.ledgers.get(key) or Ledger()
-        lots: tuple[LotBalance, ...] | Raw
+        lots: Sequence[LotBalance] | Raw = ()
+        omitted = 0
         if isinstance(lots_from, ShownLots):
-            lots, omitted = lots_from.show((profile_id, name, key), ledger, point), sum([page.count for page in ledger.pages])
+            omitted = sum([page.count for page in ledger.pages]) if ledger.pages else 0
+            text = lots_from.show((profile_id, name, key), ledger, point)
+            if texts is None:
+                lots = Raw(b"[%b]" % text)
+            else:
+                texts.append(text)
         else:
             every = lots_from.lots_of(profile_id, name, key, ledger) if ledger.pages else ledger.look()
-            lots, omitted = tuple([lot_balance(lot, point.scale) for lot in open_lots(every, point.spend_order)]), 0
+            lots = tuple([lot_balance(lot, point.scale) for lot in open_lots(every, point.spend_order)])
         tier = membership.tiers.get(subledger)
         held = None if tier is None else tier.tier
         view = None
-        if version is not None and version.ladder is not None and version.ladder.point == sid:
+        if version is not None and ladder is not None and ladder.point == sid:
             view = standing.view(version, membership, subledger, profile.settled_at)
-        yield _row(profile_id, name, point, subledger, ledger, held, view, lots, omitted)
+        rows.append(_row(profile_id, name, point, subledger, ledger, held, view, lots, omitted))
+    return rows
 
 
 def _row(
@@ -74,7 +115,7 @@ def _row(
     ledger: Ledger,
     tier: str | None,
     view: standing.TierView | None,
-    lots: tuple[LotBalance, ...] | Raw,
+    lots: Sequence[LotBalance] | Raw,
     omitted: int,
 ) -> BalanceRow:
     scale = point.scale

@@ -1,7 +1,7 @@
 """Shown lots: the open lots of a ledger as the topic `balances` tells them, kept as text from one record to the next.
 
 Most records add one lot behind those that were told before; then only that one is put into words. It is a cache and nothing else:
-what comes out is the same without it. Bounded by bytes.
+what comes out is the same without it. Bounded by the bytes of its texts; the lots beside them are those that lie in a profile anyway.
 """
 
 from typing import Final
@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Raw, Struct
 
 from schemas.amounts import format_points
-from schemas.events import LotBalance, encode_list
+from schemas.events import LotBalance, encode, encode_list
 from schemas.instants import format_instant
 from schemas.program import PointType
 from tables import packed_lots
@@ -29,7 +29,7 @@ class _Shown(Struct, gc=False, frozen=True):
     """The lots that were told last: how many, as they are stored and as text, in which order and scale, and where the last stands."""
 
     number: int
-    elements: bytes
+    packed: Raw
     text: bytes
     scale: int
     order: SpendOrder
@@ -43,17 +43,19 @@ class ShownLots:
         self._old: dict[Place, _Shown] = {}
         self._young_bytes = 0
 
-    def show(self, place: Place, ledger: Ledger, point: PointType) -> Raw:
-        """The open lots that lie in the ledger's own record, in JSON already."""
-        before = self._young.get(place) or self._old.get(place)
+    def show(self, place: Place, ledger: Ledger, point: PointType) -> bytes:
+        """The open lots that lie in the ledger's own record, in JSON already: the elements of a list."""
+        young = self._young.get(place)
+        before = self._old.get(place) if young is None else young
         after = None if before is None or ledger.opened is not None else _added(before, ledger.packed, point)
         if after is None:
             after = _afresh(ledger, point)
-        self._young[place] = after
-        self._young_bytes += len(after.text) - (0 if before is None else len(before.text)) + _ENTRY_BYTES
-        if self._young_bytes > self._generation_bytes:
-            self._old, self._young, self._young_bytes = self._young, {}, 0
-        return Raw(b"[%b]" % after.text)
+        if after is not young:
+            self._young[place] = after
+            self._young_bytes += len(after.text) + (_ENTRY_BYTES if young is None else -len(young.text))
+            if self._young_bytes > self._generation_bytes:
+                self._old, self._young, self._young_bytes = self._young, {}, 0
+        return after.text
 
 
 def open_lots(lots: list[Lot], order: SpendOrder) -> list[Lot]:
@@ -85,30 +87,28 @@ def _place_of(lot: Lot, order: SpendOrder) -> Order:
 def _afresh(ledger: Ledger, point: PointType) -> _Shown:
     lots = open_lots(ledger.look(), point.spend_order)
     last = _place_of(lots[-1], point.spend_order) if lots else _NONE
-    text = _text(lots, point.scale)
+    text = encode_list([lot_balance(lot, point.scale) for lot in lots])[1:-1]
     if ledger.opened is not None:  # somebody is at work on them: nothing to go on from
-        return _Shown(0, b"", text, -1, point.spend_order, last)
-    return _Shown(len(lots), packed_lots.elements(ledger.packed), text, point.scale, point.spend_order, last)
+        return _Shown(0, packed_lots.EMPTY, text, -1, point.spend_order, last)
+    return _Shown(len(lots), ledger.packed, text, point.scale, point.spend_order, last)
 
 
 def _added(before: _Shown, packed: Raw, point: PointType) -> _Shown | None:
     """What was told before and the lots behind it; None where something else has changed, or a new one belongs in between."""
-    if before.scale != point.scale or before.order != point.spend_order:
+    scale, order = point.scale, point.spend_order
+    if before.scale != scale or before.order != order:
         return None
-    now = packed_lots.elements(packed)
+    now, known = packed_lots.elements(packed), packed_lots.view(before.packed)
     number = packed_lots.count(packed)
-    if number <= before.number or not now.startswith(before.elements):
-        return before if number == before.number and now == before.elements else None
-    lots = unpack_lots(packed_lots.listed(number - before.number, now[len(before.elements) :]))
-    last = before.last
-    for lot in lots:
-        place = _place_of(lot, point.spend_order)
+    if number < before.number or not now.startswith(known):
+        return None
+    if number == before.number:
+        return before
+    last, texts = before.last, [before.text] if before.text else []
+    for lot in unpack_lots(packed_lots.listed(number - before.number, now[len(known) :])):
+        place = _place_of(lot, order)
         if place < last:
             return None
         last = place
-    text = _text(lots, point.scale)
-    return _Shown(number, now, before.text + b"," + text if before.text else text, point.scale, point.spend_order, last)
-
-
-def _text(lots: list[Lot], scale: int) -> bytes:
-    return encode_list([lot_balance(lot, scale) for lot in lots])[1:-1]
+        texts.append(encode(lot_balance(lot, scale)))
+    return _Shown(number, packed, b",".join(texts), scale, order, last)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.measure import ROOT
-from streams.worker.engine import _WHILE_BEHIND
+from streams.worker.pace import LONGEST
 from streams.worker.settings import WorkerSettings
 
 _PACKAGES: Final = ("faust-streaming", "aiokafka", "confluent-kafka", "rocksdict", "msgspec")
@@ -40,7 +40,7 @@ def facts() -> dict[str, str]:
 
 def _interval() -> str:
     told = WorkerSettings(broker="", state=Path())
-    behind = f"while behind every {told.cycle_ms * _WHILE_BEHIND} ms or {told.cycle_weight:,} records"
+    behind = f"while behind every {told.cycle_ms * LONGEST} ms or {told.cycle_weight:,} records"
     return f"worker {told.cycle_ms} ms, {behind}; --memory {told.memory_bytes // 2**20}MiB"
 
 

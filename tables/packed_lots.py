@@ -26,8 +26,13 @@ def count(packed: Raw) -> int:
 
 def elements(packed: Raw) -> bytes:
     """The elements without their number."""
-    view = memoryview(packed)
-    return bytes(view[_header_bytes(view[0]) :])
+    return bytes(view(packed))
+
+
+def view(packed: Raw) -> memoryview:
+    """Likewise, for as long as they are only looked at."""
+    whole = memoryview(packed)
+    return whole[_header_bytes(whole[0]) :]
 
 
 def added(packed: Raw, element: bytes) -> tuple[int, Raw]:

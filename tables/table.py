@@ -1,8 +1,13 @@
 """A partition's table: decoded states in front of a store, changed in memory and flushed as one.
 
 One writer. What is read stays decoded in a bounded cache of two generations; what is changed is kept until `flush`, coalesced to one value a key.
-The store never holds what has not been committed: the worker sends `changes()` to the changelog first and flushes after the
-commit, or calls `drop_changes()` and goes on from the store.
+The store never holds what has not been committed, so the changes of a cycle go through three hands:
+
+    freeze     they are what is to be kept; whatever changes from here on is the next cycle's, and still sees them
+    changes    what goes to the changelog; then, when that is committed, `write`: both of what is frozen alone, so in any thread
+    settle     they are in the store, and what has been read of the store meanwhile is looked at again
+
+or `drop_changes`, which forgets what is frozen and all that was built on it, and goes on from the store. `flush` is all of it at once.
 
 Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `c` a claim, `g` what was granted, `n`
 how much was granted altogether, `i` the identity of any other record. A profile id holds no control character, so 0 ends it.
@@ -11,13 +16,13 @@ how much was granted altogether, `i` the identity of any other record. A profile
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from heapq import heappop, heappush
 from itertools import islice
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
 from tables.counted import Count, Given
 from tables.drafts import close
+from tables.dues import Dues
 from tables.pages import as_renewed
 from tables.state import (
     Claim,
@@ -42,8 +47,10 @@ Change = tuple[bytes, bytes | None]
 _PROFILE: Final = b"p"
 _BEHIND_PROFILES: Final = b"q"
 _DUE_PAGE: Final = 1_000
-_DECODED_PER_STORED: Final = 8  # a stored byte takes so many as Python objects, measured over profiles of 1 to 80 lots
-_ENTRY_BYTES: Final = 256  # what a state that was used again is counted as
+_ENTRY_BYTES: Final = 2_560  # what a decoded profile takes at least, and
+_DECODED_PER_STORED: Final = (
+    3  # so many for a stored byte: measured over profiles of 0 to 80 lots, which lie in it as they are stored
+)
 
 
 def profile_key(profile_id: str) -> bytes:
@@ -105,18 +112,21 @@ class Table:
         """`cache_bytes`: about what the decoded states may take, however many open lots each of them has."""
         self._store = store
         self._cache_bytes = cache_bytes
-        self._generation_bytes = cache_bytes // 2 // _DECODED_PER_STORED
+        self._generation_bytes = cache_bytes // 2
         self._young: dict[str, Profile] = {}
         self._old: dict[str, Profile] = {}
         self._sizes: dict[str, int] = {}  # of the young generation, as stored
+        self._old_sizes: dict[str, int] = {}
         self._young_bytes = 0
         self._profiles: dict[str, Profile] = {}  # changed since the last flush
         self._others: dict[bytes, Remembered | None] = {}  # likewise, None: forgotten; seldom read again, so not cached
+        self._frozen = False
+        self._frozen_profiles: dict[str, Profile] = {}
+        self._frozen_others: dict[bytes, Remembered | None] = {}
+        self._frozen_dues = Dues()
         self._sweep = Sweep()
         self.forgotten: Instant | None = None  # the latest instant that a sweep was told: nothing younger has been swept
-        self._due_stored: dict[str, Instant | None] = {}  # of changed profiles: what the store's index says
-        self._due_now: dict[str, Instant | None] = {}
-        self._due_heap: list[tuple[Instant, str]] = []
+        self._dues = Dues()
         self.lookups = 0  # of profiles, and how many of them the store was asked for: figures, for whoever watches
         self.misses = 0
         self._due_page: deque[tuple[Instant, str]] = deque()  # a window on the store's index, which only a flush changes
@@ -128,11 +138,11 @@ class Table:
     def profile(self, profile_id: str) -> Profile | None:
         """The profile as it stands. It is not to be changed in place: change a `draft` and put it."""
         self.lookups += 1
-        found = self._profiles.get(profile_id) or self._young.get(profile_id)
+        found = self._profiles.get(profile_id) or self._frozen_profiles.get(profile_id) or self._young.get(profile_id)
         if found is None:
             found = self._old.get(profile_id)
             if found is not None:
-                self._remember(profile_id, found, _ENTRY_BYTES)
+                self._remember(profile_id, found, self._old_sizes[profile_id])
             else:
                 self.misses += 1
                 stored = self._store.get(profile_key(profile_id))
@@ -144,25 +154,30 @@ class Table:
 
     def find(self, kind: type[Kept], key: bytes) -> Kept | None:
         """What is remembered under a key; of a type that goes with the key."""
-        if key not in self._others:
+        if key in self._others:
+            found = self._others[key]
+        elif key in self._frozen_others:
+            found = self._frozen_others[key]
+        else:
             stored = self._store.get(key)
             return None if stored is None else decode(kind, stored)
-        found = self._others[key]
         if found is not None and not isinstance(found, kind):
             raise TypeError(f"{key!r} is no key of a {kind.__name__}")
         return found
 
     def _remember(self, profile_id: str, profile: Profile, stored_bytes: int) -> None:
+        known = self._sizes.get(profile_id)
+        grown = stored_bytes if known is None else stored_bytes - known
         self._young[profile_id] = profile
-        self._young_bytes += stored_bytes - self._sizes.get(profile_id, 0)
         self._sizes[profile_id] = stored_bytes
+        self._young_bytes += grown * _DECODED_PER_STORED + (_ENTRY_BYTES if known is None else 0)
         if self._young_bytes > self._generation_bytes:
             self._age()
 
     def _age(self) -> None:
         """The young generation becomes the old one, which is forgotten: what is used again in time stays."""
         self._old, self._young = self._young, {}
-        self._sizes = {}
+        self._old_sizes, self._sizes = self._sizes, {}
         self._young_bytes = 0
 
     def profiles(self) -> Iterator[tuple[str, Profile]]:
@@ -183,7 +198,8 @@ class Table:
     def next_profiles(self, after: str | None, at_most: int) -> list[str]:
         """So many profiles behind one of them as they stand, sorted by the bytes of their ids; those not flushed yet are among them."""
         found = set(self.profile_ids(after, at_most))
-        found.update([profile_id for profile_id in self._profiles if after is None or profile_id.encode() > after.encode()])
+        waiting = (*self._frozen_profiles, *self._profiles)
+        found.update([profile_id for profile_id in waiting if after is None or profile_id.encode() > after.encode()])
         return sorted(found, key=str.encode)[:at_most]
 
     def glance(self, profile_ids: Sequence[str]) -> list[tuple[str, Profile]]:
@@ -191,7 +207,7 @@ class Table:
         stored = self._store.get_many([profile_key(profile_id) for profile_id in profile_ids]) if profile_ids else []
         found = []
         for profile_id, value in zip(profile_ids, stored, strict=True):
-            profile = self._profiles.get(profile_id)
+            profile = self._profiles.get(profile_id) or self._frozen_profiles.get(profile_id)
             if profile is None and value is not None:
                 profile = decode(Profile, value)
             if profile is not None:
@@ -209,16 +225,12 @@ class Table:
     # changing
 
     def put_profile(self, profile_id: str, profile: Profile) -> None:
-        first = profile_id not in self._due_now  # from now on the store's index is not asked about this profile
-        if first:
-            self._due_stored[profile_id] = _due_at(self.profile(profile_id))
+        dues = self._dues
+        if profile_id not in dues.now:  # from now on the index is not asked about it; what is frozen will be in there by then
+            dues.stored[profile_id] = _due_at(self.profile(profile_id))
         close(profile)
         self._profiles[profile_id] = profile
-        due_at = _due_at(profile)
-        if first or due_at != self._due_now[profile_id]:
-            self._due_now[profile_id] = due_at
-            if due_at is not None:
-                heappush(self._due_heap, (due_at, profile_id))
+        dues.put(profile_id, _due_at(profile))
 
     def put(self, key: bytes, state: Remembered | None) -> None:
         """Remember, or (None) forget."""
@@ -238,7 +250,8 @@ class Table:
         """The keys of all that is remembered of a profile beside itself, in order within each kind. Claims and grants are of no profile."""
         for letter, _ in [entry for entry in KINDS if entry[1] not in (Claim, Given)]:
             prefix = letter + profile_id.encode() + b"\x00"
-            waiting = {key: state for key, state in self._others.items() if key.startswith(prefix)}
+            changed = (*self._frozen_others.items(), *self._others.items())
+            waiting = {key: state for key, state in changed if key.startswith(prefix)}
             stored = [key for key in self._store.keys(prefix, prefix[:-1] + b"\x01") if key not in waiting]
             yield from sorted(stored + [key for key, state in waiting.items() if state is not None])
 
@@ -252,7 +265,7 @@ class Table:
             start = self._sweep.start(letter)
             page = list(islice(self._store.keys(start, letter + b"\xff"), at_most))
             for key, stored in zip(page, self._store.get_many(page) if page else [], strict=True):
-                if stored is None or key in self._others:
+                if stored is None or key in self._others or key in self._frozen_others:
                     continue
                 at = last_at(kind, stored)
                 if at < before:
@@ -268,22 +281,17 @@ class Table:
     # what is due
 
     def next_due(self, until: Instant) -> tuple[Instant, str] | None:
-        """The first (due instant, profile id) up to and including `until`, over what is stored and what has changed."""
-        while self._due_heap:
-            due_at, profile_id = self._due_heap[0]
-            if self._due_now.get(profile_id) == due_at:
-                break
-            heappop(self._due_heap)
-        changed = self._due_heap[0] if self._due_heap and self._due_heap[0][0] <= until else None
-        stored = self._next_stored_due(until)
-        return min((entry for entry in (changed, stored) if entry is not None), default=None)
+        """The first (due instant, profile id) up to and including `until`, over what is stored, what is frozen and what has changed."""
+        newer = self._dues.now
+        found = (self._dues.first(until, {}), self._frozen_dues.first(until, newer), self._next_stored_due(until))
+        return min([entry for entry in found if entry is not None], default=None)
 
     def _next_stored_due(self, until: Instant) -> tuple[Instant, str] | None:
-        """The store's first entry whose profile has not changed since the flush; those passed over stay passed over."""
+        """The store's first entry whose profile has not changed since what was written last; those passed over stay passed over."""
         while True:
             while self._due_page:
                 entry = self._due_page[0]
-                if entry[1] not in self._due_now:
+                if entry[1] not in self._dues.now and entry[1] not in self._frozen_dues.now:
                     return entry if entry[0] <= until else None
                 self._due_page.popleft()
             self._due_page.extend(islice(self._store.due(until, self._due_after), _DUE_PAGE))
@@ -293,42 +301,61 @@ class Table:
 
     # the end of a cycle
 
+    def freeze(self) -> None:
+        """What has changed is what is to be kept now; what was frozen before has to be settled."""
+        if self._frozen:
+            raise RuntimeError("the cycle before is neither settled nor dropped")
+        self._frozen, self._unseen = True, None
+        self._frozen_profiles, self._profiles = self._profiles, {}
+        self._frozen_others, self._others = self._others, {}
+        self._frozen_dues, self._dues = self._dues, Dues()
+
     def changes(self) -> list[Change]:
-        """What has changed since the last flush, encoded: one value a key; None where it is to be forgotten."""
-        changed: list[Change] = [(profile_key(profile_id), encode(profile)) for profile_id, profile in self._profiles.items()]
-        changed += [(key, None if state is None else encode(state)) for key, state in self._others.items()]
+        """What is frozen, encoded: one value a key; None where it is to be forgotten. Any thread."""
+        frozen = self._frozen_profiles
+        changed: list[Change] = [(profile_key(profile_id), encode(profile)) for profile_id, profile in frozen.items()]
+        changed += [(key, None if state is None else encode(state)) for key, state in self._frozen_others.items()]
         return changed
 
     def changed_profiles(self) -> list[str]:
+        """Those that have changed since something was frozen last."""
         return list(self._profiles)
 
-    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[Change] | None = None) -> int:
-        """Write everything that changed, the due index and the named values, all or nothing. Returns the bytes of the states.
+    def frozen_profiles(self) -> list[tuple[str, Profile]]:
+        """Those that are frozen, as they are there. Any thread."""
+        return list(self._frozen_profiles.items())
 
-        `changes`: what `changes()` gave, where it was encoded already.
-        """
-        due = [(profile_id, self._due_stored[profile_id], now) for profile_id, now in self._due_now.items()]
-        moved = [entry for entry in due if entry[1] != entry[2]]
-        written = self.changes() if changes is None else changes
-        self._store.write(written, moved, meta)
-        self._unseen = None
-        for (profile_id, profile), (_, value) in zip(self._profiles.items(), written, strict=False):  # profiles come first
+    def write(self, meta: Mapping[bytes, bytes], changes: Sequence[Change]) -> None:
+        """Write what is frozen (`changes`), its due things and the named values, all or nothing. Any thread."""
+        self._store.write(changes, self._frozen_dues.moved(), meta)
+
+    def settle(self, changes: Sequence[Change]) -> None:
+        """What was frozen has been written."""
+        for (profile_id, profile), (_, value) in zip(self._frozen_profiles.items(), changes, strict=False):  # profiles come first
             self._remember(profile_id, profile, len(value or b""))
-        self._forget_changes()
-        return sum([len(value) for _, value in written if value is not None])
+        self._forget_frozen()
+
+    def flush(self, meta: Mapping[bytes, bytes]) -> int:
+        """Everything that changed is written, the due index and the named values with it. Returns the bytes of the states."""
+        self.freeze()
+        changes = self.changes()
+        self.write(meta, changes)
+        self.settle(changes)
+        return sum([len(value) for _, value in changes if value is not None])
 
     def drop_changes(self) -> None:
-        """The cycle failed: what was not flushed never was. Readers see the store again."""
+        """What was not written never was. Readers see the store again."""
         self._sweep = Sweep()
-        self._forget_changes()
-
-    def _forget_changes(self) -> None:
         self._profiles.clear()
         self._others.clear()
-        self._due_stored.clear()
-        self._due_now.clear()
-        self._due_heap.clear()
-        self._due_page.clear()
+        self._dues = Dues()
+        self._forget_frozen()
+
+    def _forget_frozen(self) -> None:
+        self._frozen = False
+        self._frozen_profiles, self._frozen_others = {}, {}
+        self._frozen_dues = Dues()
+        self._due_page.clear()  # the store's index is another now
         self._due_after = None
 
     def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
@@ -346,7 +373,7 @@ class Table:
                 due.append((key[1:].decode(), old, new))
         self._store.write([(key, newest[key]) for key in keys], due, meta)
         self._age()
-        self._old = {}
+        self._old, self._old_sizes = {}, {}
         self._due_page.clear()
         self._due_after = None
 

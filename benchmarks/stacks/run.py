@@ -32,11 +32,11 @@ from benchmarks.stacks.engine import OUTPUT, small_receipts
 from benchmarks.stacks.quix_home import quix_python
 from benchmarks.targets import Target, at_least, told
 from schemas.topics import LEDGER_ENTRIES, TOPICS
-from streams.worker.engine import _WHILE_BEHIND
+from streams.worker.pace import LONGEST
 from streams.worker.settings import WorkerSettings
 
 CYCLE_MS: Final = 200
-BEHIND_MS: Final = CYCLE_MS * _WHILE_BEHIND
+BEHIND_MS: Final = CYCLE_MS * LONGEST
 BEHIND_RECORDS: Final = WorkerSettings(broker="", state=Path()).cycle_weight
 """A worker of ours that is behind, as here it always is, commits at least so often; Quix Streams is told the same two."""
 

@@ -135,23 +135,22 @@ class Events:
     def kept(self, parcels: Sequence[Parcel], seconds: float, now: float) -> None:
         """A cycle. `now`: seconds since 1970."""
         self._cycle_seconds.observe(seconds)
-        self._cycle_records.observe(sum([piece.records for parcel in parcels for piece in parcel.partition.slices]))
+        self._cycle_records.observe(sum([piece.records for parcel in parcels for piece in parcel.work.slices]))
         for parcel in parcels:
             self._handled(parcel, now)
             self._said(parcel)
 
     def _handled(self, parcel: Parcel, now: float) -> None:
-        partition = parcel.partition
-        for topic, outcomes in partition.handled.items():
+        for topic, outcomes in parcel.work.handled.items():
             for outcome, count in outcomes.items():
                 self._records.labels(topic, outcome).inc(count)
         for (
             piece
-        ) in partition.slices:  # half of it as late as its first record, half as its last: they arrived together, or nearly so
+        ) in parcel.work.slices:  # half of it as late as its first record, half as its last: they arrived together, or nearly so
             half = piece.records // 2
             self._delay.observe(piece.topic, max(now - piece.last_ms / 1000, 0.0), half)
             self._delay.observe(piece.topic, max(now - piece.first_ms / 1000, 0.0), piece.records - half)
-        for name, count in partition.reactions.outbox.counts.items():
+        for name, count in parcel.outbox.counts.items():
             if name[0] == "parked":
                 self._parked.labels(name[1]).inc(count)
             elif name[0] == "withheld":

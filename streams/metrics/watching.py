@@ -125,7 +125,7 @@ class Watching:
         now = time.time()
         self.events.kept(parcels, seconds, now)
         for parcel in parcels:
-            for piece in parcel.partition.slices:
+            for piece in parcel.work.slices:
                 self.standing.applied(piece.topic, parcel.partition.number, now, piece.last_ms)
         self.standing.kept_at = now
 

@@ -243,8 +243,8 @@ class RecordedRun:
         partition, told, replayed = running.partition, running.told, self._replayed[running.partition.number]
         outbox, position = partition.reactions.outbox, partition.position
         same = (
-            partition.steps == told.steps
-            and dict(partition.outcomes) == told.outcomes
+            partition.work.steps == told.steps
+            and dict(partition.work.outcomes) == told.outcomes
             and outbox.parked() == told.parked
             and position.greatest == told.position.greatest
         )
@@ -254,7 +254,7 @@ class RecordedRun:
         for topic in position.inputs.keys() | told.position.inputs.keys():
             position.inputs[topic] = told.position.inputs.get(topic, 0)
         position.cycle, position.tick = told.cycle, told.position.tick  # a tick that found nothing due leaves no step
-        self.summary.outcomes.update(partition.outcomes)
+        self.summary.outcomes.update(partition.work.outcomes)
         self.summary.take(outbox)
         self._output.write(outbox.effects)
         partition.begin_cycle()

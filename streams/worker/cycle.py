@@ -1,23 +1,27 @@
 """The commit cycle: the whole order in which a cycle's work is kept, from top to bottom.
 
     records and ticks applied in memory
-    -> changelog + outputs + balances + cycles + positions, and the group's offsets     published as one by `Publish`
-    -> one RocksDB WriteBatch a partition: states, due index, positions, changelog offset
+    -> pack         what was done is set apart: what is applied from here on is the next cycle's           in the event loop, short
+    -> carry_out    changelog + outputs + balances + cycles + positions, and the group's offsets,          in a thread
+                    published as one by `Publish`
+                    -> one RocksDB WriteBatch a partition: states, due index, positions, changelog offset
+    -> settle       the tables know that it is there                                                       in the event loop, short
 
 RocksDB never holds what the broker does not have, so a crash anywhere leaves either all of a cycle or nothing of it that counts.
-A cycle that fails is forgotten: the changes are dropped, and work goes on from what the broker has.
+A cycle that fails is forgotten, and so is what was applied on top of it meanwhile: work goes on from what the broker has. One cycle of
+a worker is carried out at a time (docs/decisions/0015-apply-while-committing.md).
 """
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgspec
 
-from agents.outbox import Effect
+from agents.outbox import Effect, Outbox
 from schemas.instants import format_instant
-from streams.worker.partition import Partition
+from streams.worker.partition import Partition, Work
 from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
 
 
@@ -38,16 +42,29 @@ class FencedError(Exception):
 
 @dataclass(slots=True)
 class Parcel:
-    """All that one partition publishes in one cycle."""
+    """All that one partition publishes in one cycle. Nothing in it changes with what the partition does from then on.
+
+    `inputs`: the next offset of each input to apply; `number` counts the partition's cycles.
+    """
 
     partition: Partition
-    changes: list[tuple[bytes, bytes | None]]
-    effects: list[Effect]
-    messages: list[Effect]
-    balances: list[tuple[bytes, bytes]]
+    work: Work
+    outbox: Outbox
+    number: int
+    inputs: dict[str, int]
     cycle: bytes
     position: bytes
+    changes: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    balances: list[tuple[bytes, bytes]] = field(default_factory=list)
     changelog_end: int | None = None  # told by the broker: the offset behind the position's record
+
+    @property
+    def effects(self) -> list[Effect]:
+        return self.outbox.effects
+
+    @property
+    def messages(self) -> list[Effect]:
+        return self.outbox.messages
 
 
 class Publish(Protocol):
@@ -66,58 +83,70 @@ class Publish(Protocol):
     def close(self) -> None: ...
 
 
+Told = Callable[[list[Parcel], float], None]
+"""Is given what was kept, and how many seconds that took."""
+
+
 def pack(partition: Partition) -> Parcel:
-    """Encode what the partition's cycle has to say. The position moves to the next cycle here, and nowhere else."""
+    """Set a cycle's work apart; the one before has to be settled. The position moves to the next cycle here, and nowhere else."""
     position = partition.position
     position.cycle += 1
-    ticks = [step.at for step in partition.steps if isinstance(step, Tick)]
+    partition.table.freeze()
+    work, outbox = partition.begin_cycle()
+    ticks = [step.at for step in work.steps if isinstance(step, Tick)]
     record = CycleRecord(
         cycle=position.cycle,
-        steps=partition.steps,
-        outcomes=dict(partition.outcomes),
+        steps=work.steps,
+        outcomes=dict(work.outcomes),
         position=position,
         backfill=partition.backfill,
         tick=format_instant(ticks[-1]) if ticks else None,
-        parked=partition.reactions.outbox.parked(),
+        parked=outbox.parked(),
     )
     return Parcel(
         partition=partition,
-        changes=partition.table.changes(),
-        effects=partition.reactions.outbox.effects,
-        messages=partition.reactions.outbox.messages,
-        balances=partition.reactions.balances(),
+        work=work,
+        outbox=outbox,
+        number=position.cycle,
+        inputs=dict(position.inputs),
         cycle=msgspec.json.encode(record),
         position=msgspec.json.encode(position),
     )
 
 
-def keep(
-    partitions: Iterable[Partition],
-    publish: Publish,
-    group: Any,
-    told: Callable[[list[Parcel], float], None] | None = None,
-    *,
-    planned: bool = False,
-) -> int:
-    """Keep what these partitions have applied; how many records and due things that was. Idle partitions open no transaction.
+def fill(parcel: Parcel) -> None:
+    """Encode what was set apart: states, and what they come to."""
+    parcel.changes = parcel.partition.table.changes()
+    parcel.balances = parcel.partition.reactions.balances()
 
-    `told` is given what was kept, and how many seconds that took, before it is forgotten.
-    """
+
+def carry_out(parcels: list[Parcel], publish: Publish, group: Any, told: Told | None = None, *, planned: bool = False) -> None:
+    """Publish what was set apart, and then write it. Any thread, while others apply the next cycle."""
     began = time.monotonic()
-    parcels = [pack(partition) for partition in partitions if partition.dirty]
-    if not parcels:
-        return 0
-    publish.publish(parcels, group, planned=planned)
-    kept = 0
     for parcel in parcels:
-        partition = parcel.partition
+        fill(parcel)
+    publish.publish(parcels, group, planned=planned)
+    for parcel in parcels:
         meta = {META_POSITION: parcel.position}
         if parcel.changelog_end is not None:
             meta[META_CHANGELOG] = b"%d" % parcel.changelog_end
-        partition.table.flush(meta, parcel.changes)
-        kept += partition.applied
+        parcel.partition.table.write(meta, parcel.changes)
     if told is not None:
         told(parcels, time.monotonic() - began)
+
+
+def settle(parcels: Iterable[Parcel]) -> None:
+    """All of it is kept."""
     for parcel in parcels:
-        parcel.partition.begin_cycle()
-    return kept
+        parcel.partition.table.settle(parcel.changes)
+
+
+def keep(
+    partitions: Iterable[Partition], publish: Publish, group: Any, told: Told | None = None, *, planned: bool = False
+) -> int:
+    """Keep what these partitions have applied, from top to bottom; how many records and due things that was. Idle ones publish nothing."""
+    parcels = [pack(partition) for partition in partitions if partition.dirty]
+    if parcels:
+        carry_out(parcels, publish, group, told, planned=planned)
+        settle(parcels)
+    return sum([parcel.work.applied for parcel in parcels])

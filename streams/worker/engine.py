@@ -1,13 +1,15 @@
 """The engine: joins reader, agents, take-over and commit cycle in one event loop.
 
     given       the reader is assigned partitions -> `taking_over` recovers them -> `hand_over` -> the reader reads on
-    working     the reader fetches -> an agent applies slice by slice, ticks piece by piece between -> `_keep` commits a cycle
+    working     the reader fetches -> an agent applies slice by slice, ticks piece by piece between -> `_keep` sets a cycle apart, and
+                a task carries it out while the next one is applied
     taken away  `let_go`: a take-over is cancelled, what was applied is committed, or dropped where it is too late -> all is closed
     ended       asked to: the reader leaves the group through `let_go`; on a fault: without committing, with the first reason
 
-One turn at a time: a slice of records, a piece of a tick, a commit or a change of partitions, each under `_turn`, so that a cycle
-never sees half a slice. Whatever blocks (the broker, RocksDB at recovery) runs in a thread while the loop stays alive. The engine
-decides nothing about points; it decides when to keep, when to let go, and when to end.
+One turn at a time: a slice of records, a piece of a tick, the beginning of a commit or a change of partitions, each under `_turn`, so
+that a cycle never sees half a slice. One cycle is carried out at a time, and everything but applying records waits for it first
+(`Keeping.settled`). Whatever blocks (the broker, RocksDB) runs in a thread while the loop stays alive. The engine decides nothing about
+points; it decides when to keep, when to let go, and when to end.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -24,9 +26,11 @@ from schemas.topics import CONSUMED
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker, Place
-from streams.worker.cycle import CycleFailedError, FencedError, Publish, keep
+from streams.worker.cycle import CycleFailedError, FencedError, Publish
+from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
+from streams.worker.pace import Pace
 from streams.worker.partition import Partition, weight
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
@@ -44,10 +48,6 @@ _log: Final = logging.getLogger(__name__)
 _LET_GO_SECONDS: Final = 60.0
 _END_SECONDS: Final = 50.0  # a cycle in doubt and leaving the group, both at their limits; Kubernetes waits 60
 _BEAT_SECONDS: Final = 0.1
-_WHILE_BEHIND: Final = 20
-"""So many times as long a cycle lasts while there is more to read than a cycle can take, or until it is as heavy as it may be: nobody waits
-for it less by that, the lag is longer, and a profile that comes several times is written once."""
-_GRACE_SECONDS: Final = 5.0  # a cycle waits for the broker twice, each within the transaction's timeout, and writes
 _FAILURES: Final = 3  # cycles in a row: then the process ends, and a supervisor starts it afresh
 
 
@@ -89,9 +89,10 @@ class Engine:
         self._partitions: dict[int, Partition] = {}
         self._assignment = 0
         self._group: Any = None
-        self._uncommitted = self._failures = 0
+        self._uncommitted = self._failures = 0  # of the running cycle
         self._tick_goes_on = False
         self._threads = ThreadPoolExecutor(3, "engine")
+        self._keeping = Keeping(publish, self._threads, settings.transaction_timeout_ms / 1000, self._watch.kept, self._stuck)
 
     # life
 
@@ -127,6 +128,9 @@ class Engine:
             self._watch.ending(kind, why)
         self._ended.set()
 
+    def _stuck(self, why: str) -> None:
+        self._pulse.again(why, asked_to_end=self._ended.is_set())
+
     async def _beats(self) -> None:
         while True:
             self._pulse.beat()
@@ -135,23 +139,25 @@ class Engine:
 
     async def _cycles(self) -> None:
         """The timer of the commit cycle."""
-        period = self._settings.cycle_ms / 1000
+        pace = Pace(self._settings.cycle_ms / 1000)
         while True:
             started = time.monotonic()
             try:
+                await self._keeping.settled()  # before the turn, so that records are applied meanwhile
                 async with self._turn:
                     await self._keep()
-                    if self._programs is not None and self._programs.newer and self.said is None:
-                        self._programs.bring_up(self._partitions.values())
+                    if self._programs is not None and self._programs.newer:
+                        await self._keeping.settled()
+                        if self.said is None:
+                            self._programs.bring_up(self._partitions.values())
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
-            await asyncio.sleep(max(period - (time.monotonic() - started), 0.005))
-            while self._is_long(time.monotonic() - started, period):  # noqa: ASYNC110  # it is a length of time
-                await asyncio.sleep(period / 4)
+            for pause_seconds in pace.pauses(started, self._is_behind_in_reading):
+                await asyncio.sleep(pause_seconds)
 
-    def _is_long(self, seconds: float, period: float) -> bool:
-        """Whether this cycle is to go on: not where a long tick goes beside, for whose sake records should not wait."""
-        return self._reader.behind and not self._tick_goes_on and seconds < period * _WHILE_BEHIND
+    def _is_behind_in_reading(self) -> bool:
+        """Whether a cycle is to last: not where a long tick goes beside, for whose sake records should not wait."""
+        return self._reader.behind and not self._tick_goes_on
 
     async def _ticking(self) -> None:
         """The ticks that are ready, a piece of one partition's after the other, each in a turn of its own: whatever is due at one
@@ -162,7 +168,7 @@ class Engine:
             try:
                 for number in [*self._partitions]:
                     async with self._turn:
-                        goes_on |= self._tick_a_piece(number)
+                        goes_on |= await self._tick_a_piece(number)
                     await asyncio.sleep(0)
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
@@ -189,7 +195,8 @@ class Engine:
                     self._ticks.note(at, numbers, ends)
             waiting_seconds = self._ticks.waiting_seconds()
             self._watch.clock(ends, self.applied, waiting_seconds)
-            if not self._turn.locked() and self._pulse.watch(self.applied, behind=self._is_behind(ends)):
+            at_rest = not self._keeping.busy and not self._turn.locked()
+            if at_rest and self._pulse.watch(self.applied, behind=self._is_behind(ends)):
                 say("stands-still", "records wait and none comes: reading by a new client", "warning")
                 self._reader.renew()
 
@@ -216,14 +223,17 @@ class Engine:
 
     async def react(self, fetched: Fetched) -> None:
         """The agents' reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
-        number = -1
         try:
             for number, messages in _slices(fetched, self._settings.slice_records):
                 async with self._turn:
                     partition = self._owned(fetched, number)
                     if partition is None:
                         return
-                    partition.apply(fetched.topic, messages)
+                    try:
+                        partition.apply(fetched.topic, messages)
+                    except (DamagedError, StateFormatError) as error:
+                        await self._distrust(number, error)
+                        return
                     self.applied += len(messages)
                     self._uncommitted += weight(messages)
                     if self._is_full:
@@ -233,8 +243,6 @@ class Engine:
                 partition = self._owned(fetched, number)
                 if partition is not None:
                     partition.reached[fetched.topic] = max(end, partition.reached.get(fetched.topic, 0))
-        except (DamagedError, StateFormatError) as error:
-            self._distrust(number, error)
         except Exception as error:  # noqa: BLE001  # Faust would restart the agent and go on with the next batch
             self.end(told(error))
 
@@ -244,7 +252,7 @@ class Engine:
             return None
         return self._partitions.get(number)
 
-    def _tick_a_piece(self, number: int) -> bool:
+    async def _tick_a_piece(self, number: int) -> bool:
         """Whether the tick of that partition goes on after this."""
         partition = self._partitions.get(number)
         at = None if partition is None or self._is_full or self.said is not None else self._ticks.ready(partition)
@@ -253,7 +261,7 @@ class Engine:
         try:
             done = partition.tick(at, self._settings.tick_piece)
         except (DamagedError, StateFormatError) as error:
-            self._distrust(number, error)
+            await self._distrust(number, error)
             return False
         if done:
             self._ticks.done(partition)
@@ -266,8 +274,9 @@ class Engine:
         """Whether the cycle weighs as much as it may."""
         return self._uncommitted >= self._settings.cycle_weight
 
-    def _distrust(self, number: int, error: Exception) -> None:
-        """What lies here of a partition cannot be read: nothing of the cycle counts, and recovery sees to it. Nothing may come between."""
+    async def _distrust(self, number: int, error: Exception) -> None:
+        """What lies here of a partition cannot be read: nothing of the running cycle counts, and recovery sees to it. Under `_turn`."""
+        await self._keeping.settled()
         self._recovery.distrust.damaged(number, str(error))
         self._drop_partitions()
         self._reader.assign_again()
@@ -275,7 +284,8 @@ class Engine:
     # keeping
 
     async def _keep(self) -> None:
-        """Commit what was applied. Under `_turn`."""
+        """Have what was applied committed: when this returns it is on its way, and what was before it is kept. Under `_turn`."""
+        await self._keeping.settled()
         dirty = [partition for partition in self._partitions.values() if partition.dirty]
         if not dirty or self.said is not None:
             return
@@ -283,41 +293,32 @@ class Engine:
         for partition in dirty:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
-        try:
-            with self._publishing():
-                await self._in_thread(keep, dirty, self._publish, self._group, self._watch.kept)
-            self._uncommitted = self._failures = 0
+        self._uncommitted = 0
+        self._keeping.begin(dirty, self._group, self._kept)
+
+    def _kept(self, failed: Exception | None) -> None:
+        """A cycle is kept, or not. Then what was applied meanwhile was applied to what never was, and all is dropped."""
+        if failed is None:
+            self._failures = 0
             self._outage.over()
-        except CycleFailedError as error:
+        elif isinstance(failed, CycleFailedError):
             self._watch.not_kept(fenced=False)
             self._drop_partitions()
-            _log.warning("a cycle was not kept and is done again: %s", error)
-            self._failures += not error.away
-            if error.away:
-                self._taking_over.pause_seconds = self._outage.because(str(error))
+            _log.warning("a cycle was not kept and is done again: %s", failed)
+            self._failures += not failed.away
+            if failed.away:
+                self._taking_over.pause_seconds = self._outage.because(str(failed))
                 self._reader.assign_again()
             elif self._failures >= _FAILURES:
-                self.end(f"{self._failures} cycles in a row could not be kept: {error}", kind="cycles-failed")
+                self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
             else:
                 self._reader.assign_again()
-        except FencedError as error:
+        elif isinstance(failed, FencedError):
             self._watch.not_kept(fenced=True)
             self._drop_partitions()
-            self.end(str(error), kind="fenced")
-
-    @contextmanager
-    def _publishing(self) -> Iterator[None]:
-        """A client that is in a call when the broker restarts may stay there for ever, whatever the call's timeout (librdkafka 2.16,
-        `send_offsets_to_transaction`; `make chaos` found it). Its thread cannot be ended, so the process begins anew under its
-        name: what the call might still have done is refused from when the id is taken over.
-        """
-        seconds = self._settings.transaction_timeout_ms / 1000 * 2 + _GRACE_SECONDS
-        why = f"a cycle was neither committed nor refused within {seconds:.0f} s: the client is stuck"
-        watch = self._loop.call_later(seconds, lambda: self._pulse.again(why, asked_to_end=self._ended.is_set()))
-        try:
-            yield
-        finally:
-            watch.cancel()
+            self.end(str(failed), kind="fenced")
+        else:
+            self.end(told(failed))
 
     def _drop_partitions(self) -> None:
         """Forget what was not kept, and close every table."""
@@ -342,6 +343,7 @@ class Engine:
     async def make_room(self) -> None:
         """A take-over begins: nothing may be open."""
         async with self._turn:
+            await self._keeping.settled()
             self._drop_partitions()
 
     async def hand_over(self, assigned: Assigned, found: dict[int, Partition]) -> None:
@@ -376,6 +378,7 @@ class Engine:
         async with self._turn:
             if not lost:
                 await self._keep()
+            await self._keeping.settled()
             self._drop_partitions()
 
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from agents import made_under
-from agents.balances import profile_balances
+from agents.balances import balances_record
 from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
 from agents.shown_lots import ShownLots
-from schemas.events import encode
 from schemas.instants import Instant
 from schemas.program import Catalog
 from streams.errors import WrongUsage
@@ -27,8 +26,10 @@ class PartitionTable(Protocol):
 
     @property
     def forgotten(self) -> Instant | None: ...
+    def freeze(self) -> None: ...
     def changes(self) -> list[tuple[bytes, bytes | None]]: ...
-    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes | None]] | None = None) -> object: ...
+    def write(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes | None]]) -> None: ...
+    def settle(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None: ...
     def drop_changes(self) -> None: ...
     def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None: ...
     def meta(self, name: bytes) -> bytes | None: ...
@@ -36,12 +37,12 @@ class PartitionTable(Protocol):
 
 
 class Reactions(Protocol):
-    """One partition's records and ticks against its table."""
+    """One partition's records and ticks against its table. `outbox` is replaced with every cycle; `balances` tells of what is frozen."""
+
+    outbox: Outbox
 
     @property
     def table(self) -> PartitionTable: ...
-    @property
-    def outbox(self) -> Outbox: ...
     def apply(self, incoming: Incoming) -> str: ...
     def tick(self, at: Instant, at_most: int) -> bool: ...
     def is_due(self, at: Instant) -> bool: ...
@@ -74,14 +75,12 @@ class LedgerReactions:
         return self.core.event_time(incoming)
 
     def balances(self) -> list[tuple[bytes, bytes]]:
-        """A record of `balances` for each profile that has changed in this cycle."""
-        table, programs = self.table, self.core.programs
-        found = []
-        for profile_id in table.changed_profiles():
-            profile = table.profile(profile_id)
-            if profile is not None:
-                found.append((profile_id.encode(), encode(profile_balances(programs, profile_id, profile, self._shown))))
-        return found
+        """A record of `balances` for each profile that has changed in the cycle that is frozen."""
+        programs, shown = self.core.programs, self._shown
+        return [
+            (profile_id.encode(), balances_record(programs, profile_id, profile, shown))
+            for profile_id, profile in self.table.frozen_profiles()
+        ]
 
 
 class LedgerLogic:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from agents.incoming import Incoming
+from agents.outbox import Outbox
 from schemas.instants import Instant
 from schemas.topics import MESSAGES
 from streams.worker.logic import PartitionTable, Reactions
@@ -27,6 +28,25 @@ def weight(messages: Sequence[Any]) -> int:
     return sum([1 + len(message) // _SMALL_BYTES for message in messages])
 
 
+class Work:
+    """What one cycle has done: its steps in their order, outcomes by topic, and how many records and due things that was."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.handled: dict[str, Counter[str]] = {}
+        self.slices: list[Slice] = []
+        self.applied = 0
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Of the records that came: what was asked and answered among ourselves is no input record."""
+        found: Counter[str] = Counter()
+        for topic, outcomes in self.handled.items():
+            if topic not in MESSAGES:
+                found.update(outcomes)
+        return found
+
+
 class Partition:
     def __init__(self, number: int, reactions: Reactions, position: Position, *, backfill: bool) -> None:
         self.number = number
@@ -34,34 +54,22 @@ class Partition:
         self.position = position
         self.backfill = backfill
         self.reached = dict(position.inputs)  # as `position.inputs`, and past what is no record (transaction markers) at the end
-        self.steps: list[Step] = []
-        self.handled: dict[str, Counter[str]] = {}  # outcomes by topic
-        self.slices: list[Slice] = []
-        self.applied = 0
+        self.work = Work()
 
     @property
     def table(self) -> PartitionTable:
         return self.reactions.table
 
     @property
-    def outcomes(self) -> Counter[str]:
-        """Of the records of this cycle: what was asked and answered among ourselves is no input record."""
-        found: Counter[str] = Counter()
-        for topic, outcomes in self.handled.items():
-            if topic not in MESSAGES:
-                found.update(outcomes)
-        return found
-
-    @property
     def dirty(self) -> bool:
-        return bool(self.steps)
+        return bool(self.work.steps)
 
     def apply(self, topic: str, messages: Sequence[Any]) -> None:
         """Apply consecutive records of one input. Messages are `confluent_kafka.Message`."""
-        number, reactions = self.number, self.reactions
-        outcomes = self.handled.get(topic)
+        number, reactions, work = self.number, self.reactions, self.work
+        outcomes = work.handled.get(topic)
         if outcomes is None:
-            outcomes = self.handled[topic] = Counter()
+            outcomes = work.handled[topic] = Counter()
         apply = self._apply_at_event_time if self.backfill else reactions.apply
         start, end = messages[0].offset(), messages[-1].offset() + 1
         if start < self.position.inputs.get(topic, 0):
@@ -69,18 +77,18 @@ class Partition:
         for message in messages:
             incoming = Incoming(topic, number, message.offset(), message.key(), message.value(), message.timestamp()[1] * 1000)
             outcomes[apply(incoming)] += 1
-        self.slices.append(Slice(topic, len(messages), messages[0].timestamp()[1], messages[-1].timestamp()[1]))
-        last = self.steps[-1] if self.steps else None
+        work.slices.append(Slice(topic, len(messages), messages[0].timestamp()[1], messages[-1].timestamp()[1]))
+        last = work.steps[-1] if work.steps else None
         if isinstance(last, Records) and last.topic == topic:
             last.end = end
         else:
-            self.steps.append(Records(topic, start, end))
+            work.steps.append(Records(topic, start, end))
         forgotten = self.table.forgotten
         if forgotten is not None and (self.position.forgotten is None or forgotten > self.position.forgotten):
             self.position.forgotten = forgotten
         self.position.inputs[topic] = end
         self.reached[topic] = end
-        self.applied += len(messages)
+        work.applied += len(messages)
 
     def _apply_at_event_time(self, incoming: Incoming) -> str:
         """Under backfill a record arrives at the greatest event time so far, its own included."""
@@ -96,26 +104,24 @@ class Partition:
         if not self.reactions.is_due(at):
             self.position.tick = at
             return True
-        last = self.steps[-1] if self.steps else None
+        last = self.work.steps[-1] if self.work.steps else None
         if isinstance(last, Tick) and last.at == at:
             last.at_most += at_most  # one piece of so many
         else:
-            self.steps.append(Tick(at, at_most))
+            self.work.steps.append(Tick(at, at_most))
         done = self.reactions.tick(at, at_most)
-        self.applied += at_most
+        self.work.applied += at_most
         if done:
             self.position.tick = at
         return done
 
     def take(self, programs: Programs) -> None:
         """From here on the reactions go by other programs; whoever says so has given them these."""
-        self.steps.append(programs)
+        self.work.steps.append(programs)
         self.position.programs = programs.offset
 
-    def begin_cycle(self) -> None:
-        """The last cycle is kept: start the next."""
-        self.steps = []
-        self.handled = {}
-        self.slices = []
-        self.applied = 0
-        self.reactions.outbox.clear()
+    def begin_cycle(self) -> tuple[Work, Outbox]:
+        """What was done and said so far is a cycle, and whoever asks has it to keep: from here on it is the next one."""
+        found = self.work, self.reactions.outbox
+        self.work, self.reactions.outbox = Work(), Outbox()
+        return found

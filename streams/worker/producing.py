@@ -69,7 +69,7 @@ class Sender:
             self._one(message.topic, message.key.encode(), encode(message.record), PARTITION_UA)
 
     def cycle(self, parcel: Parcel) -> None:
-        self._one(CYCLES, b"%d" % parcel.partition.position.cycle, parcel.cycle, parcel.partition.number)
+        self._one(CYCLES, b"%d" % parcel.number, parcel.cycle, parcel.partition.number)
 
     def changelog(self, parcel: Parcel) -> None:
         """The states, then the position: last, so that a log cut short is seen to be."""

@@ -67,8 +67,10 @@ class WorkerSettings:
 
     @property
     def cycle_weight(self) -> int:
-        """So many small records may wait to be committed (`partition.weight`): what the memory that caches leave has room for."""
-        return min(self.cycle_records, max(self.state_bytes * 3 // 8 // _RECORD_BYTES, _LEAST_RECORDS))
+        """So many small records may a cycle have (`partition.weight`): what the memory that caches leave has room for twice, for while one
+        is committed the next is applied.
+        """
+        return min(self.cycle_records, max(self.state_bytes * 3 // 16 // _RECORD_BYTES, _LEAST_RECORDS))
 
     @property
     def state_bytes(self) -> int:

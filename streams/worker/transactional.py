@@ -118,7 +118,5 @@ _AWAY: Final = {
 
 def _offsets(parcels: list[Parcel]) -> list[TopicPartition]:
     return [
-        TopicPartition(topic, parcel.partition.number, offset)
-        for parcel in parcels
-        for topic, offset in parcel.partition.position.inputs.items()
+        TopicPartition(topic, parcel.partition.number, offset) for parcel in parcels for topic, offset in parcel.inputs.items()
     ]

@@ -40,7 +40,7 @@ class Watch(Protocol):
         """The copies of others' partitions that are kept here now, and by how many offsets of its log each is behind; None: not known yet."""
 
     def kept(self, parcels: Sequence[Parcel], seconds: float) -> None:
-        """A cycle was committed and flushed; its outboxes still hold what they held."""
+        """A cycle was committed and written."""
 
     def not_kept(self, *, fenced: bool) -> None: ...
 

@@ -40,23 +40,29 @@ class CountingTable:
     def __init__(self, store: RocksStore) -> None:
         self._store = store
         self._dirty: dict[bytes, int] = {}
+        self._frozen: dict[bytes, int] = {}
 
     def add_one(self, key: bytes) -> int:
-        before = self._dirty.get(key)
+        before = self._dirty.get(key) or self._frozen.get(key)
         if before is None:
             before = int(self._store.get(key) or b"0")
         self._dirty[key] = before + 1
         return before + 1
 
-    def changes(self) -> list[tuple[bytes, bytes | None]]:
-        return [(key, b"%d" % count) for key, count in self._dirty.items()]
+    def freeze(self) -> None:
+        self._frozen, self._dirty = self._dirty, {}
 
-    def flush(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes | None]] | None = None) -> None:
-        self._store.write(self.changes() if changes is None else changes, [], meta)
-        self._dirty.clear()
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        return [(key, b"%d" % count) for key, count in self._frozen.items()]
+
+    def write(self, meta: Mapping[bytes, bytes], changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+        self._store.write(changes, [], meta)
+
+    def settle(self, changes: Sequence[tuple[bytes, bytes | None]]) -> None:
+        self._frozen = {}
 
     def drop_changes(self) -> None:
-        self._dirty.clear()
+        self._dirty, self._frozen = {}, {}
 
     def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
         self._store.write(newest.items(), [], meta)

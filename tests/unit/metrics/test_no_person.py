@@ -62,7 +62,7 @@ def test_no_mark_is_in_the_metrics(program: str, tmp_path: Path) -> None:
     scene = Scene(tmp_path, program)
     for topic, value in records():
         scene.apply(topic, [value], now_ms())
-    assert sum(scene.partitions[0].outcomes.values()) == len(records())
+    assert sum(scene.partitions[0].work.outcomes.values()) == len(records())
     scene.keep()
     scene.sweep()
     exposed = scene.exposed()

@@ -41,7 +41,7 @@ def test_what_the_running_cycle_has_changed_is_counted_as_it_stands(tmp_path: Pa
     spend = {"kind": "redeem", "redemption_id": "X", "profile_id": "p1", "program": "club", "point": "pts", "points": "5000"}
     spend["requested_at"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     scene.apply("redemptions", [json.dumps(spend).encode()], now_ms())
-    assert scene.partitions[0].outcomes == {"applied": 1}
+    assert scene.partitions[0].work.outcomes == {"applied": 1}
     scene.sweep()
     assert scene.total("pointstream_outstanding_points") == 275
 

@@ -24,7 +24,7 @@ from streams.errors import WrongUsage
 from streams.export.lines import Recorded
 from streams.export.run import Exporter
 from streams.published.versions import Found, Published, Versions, identity_of, key_of
-from streams.worker.cycle import pack
+from streams.worker.cycle import fill, pack, settle
 from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import META_POSITION, POSITION_KEY, Position, Programs, decode_position
@@ -158,6 +158,7 @@ class Worker:
 
     def _keep(self, partition: Partition) -> None:
         parcel, number = pack(partition), partition.number
+        fill(parcel)
         for effect in parcel.effects:
             self.topics.put(effect.topic, number, effect.key.encode(), encode(effect.record), self.now_ms)
         for key, value in parcel.balances:
@@ -167,8 +168,8 @@ class Worker:
         self.topics.put(CYCLES, number, b"%d" % partition.position.cycle, parcel.cycle, self.now_ms, gap=1 if self._gaps else 0)
         for key, state in [*parcel.changes, (POSITION_KEY, parcel.position)]:
             self.topics.put(CHANGELOG, number, key, state, self.now_ms)
-        partition.reactions.table.flush({META_POSITION: parcel.position}, parcel.changes)
-        partition.begin_cycle()
+        partition.table.write({META_POSITION: parcel.position}, parcel.changes)
+        settle([parcel])
 
     def _ask(self, message: Effect) -> None:
         number = partition_of(message.key.encode(), self.partitions)

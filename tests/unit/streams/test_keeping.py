@@ -1,0 +1,136 @@
+"""One cycle is on its way while the next is applied; how it went is told before anybody who waits for it goes on."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.topics import PURCHASES
+from streams.export.lines import Recorded
+from streams.worker.cycle import CycleFailedError, Parcel
+from streams.worker.keeping import Keeping
+from streams.worker.partition import Partition
+from streams.worker.position import META_POSITION, Position, decode_position
+from tests.kafka.counting import CountingLogic
+
+
+class Broker:
+    """It takes a cycle when it is let to, or refuses it."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.fails: Exception | None = None
+        self.taken: list[list[tuple[bytes, bytes | None]]] = []
+        self.said: list[int] = []
+
+    def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
+        self.may.wait(10)
+        if self.fails is not None:
+            raise self.fails
+        for parcel in parcels:
+            self.taken.append(parcel.changes)
+            self.said.append(len(parcel.effects))
+
+    def renew(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Scene:
+    def __init__(self, path: Path) -> None:
+        self.broker = Broker()
+        self.ended: list[Exception | None] = []
+        self.stuck: list[str] = []
+        self.threads = ThreadPoolExecutor(1)
+        self.keeping = Keeping(self.broker, self.threads, 5.0, lambda *_: None, self.stuck.append)
+        self.partition = Partition(0, CountingLogic().open(path, 1), Position(), backfill=False)
+
+    def apply(self, count: int) -> None:
+        first = self.partition.position.inputs.get(PURCHASES, 0)
+        self.partition.apply(PURCHASES, [Recorded(first + number, b"k", b"", 0) for number in range(count)])
+
+    def begin(self) -> None:
+        self.keeping.begin([self.partition], None, self.ended.append)
+
+    def stored(self) -> Position:
+        return decode_position(self.partition.table.meta(META_POSITION) or b"{}")
+
+
+def run(path: Path, story: Callable[[Scene], Any]) -> Scene:
+    scene = Scene(path)
+    asyncio.run(story(scene))
+    scene.partition.table.close()
+    scene.threads.shutdown()
+    return scene
+
+
+def test_what_is_applied_meanwhile_is_the_next_cycle_and_goes_on_from_this_one(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.apply(2)
+        scene.begin()
+        assert not scene.partition.dirty
+        await asyncio.sleep(0.05)
+        scene.apply(3)
+        assert scene.keeping.busy
+        assert scene.stored().cycle == 0
+        scene.broker.may.set()
+        await scene.keeping.settled()
+        assert (scene.stored().cycle, scene.stored().inputs) == (1, {PURCHASES: 2})
+        scene.begin()
+        await scene.keeping.settled()
+        assert (scene.stored().cycle, scene.stored().inputs) == (2, {PURCHASES: 5})
+
+    scene = run(tmp_path, story)
+    assert scene.broker.taken == [[(b"k", b"2")], [(b"k", b"5")]]
+    assert scene.broker.said == [2, 3]
+    assert scene.ended == [None, None]
+
+
+def test_what_failed_is_told_before_whoever_waits_goes_on_and_nothing_of_it_is_written(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.broker.fails = CycleFailedError("no")
+        scene.apply(2)
+        scene.begin()
+        await asyncio.sleep(0)
+        scene.apply(1)
+        scene.broker.may.set()
+        await scene.keeping.settled()
+        assert [str(error) for error in scene.ended] == ["no"]
+        assert scene.stored().cycle == 0
+
+    run(tmp_path, story)
+
+
+def test_a_cycle_outlives_whoever_waited_for_it(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.apply(1)
+        scene.begin()
+        waiting = asyncio.create_task(scene.keeping.settled())
+        await asyncio.sleep(0.02)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        scene.broker.may.set()
+        await scene.keeping.settled()
+        assert scene.stored().cycle == 1
+
+    assert run(tmp_path, story).ended == [None]
+
+
+def test_what_cannot_be_done_about_a_failure_reaches_whoever_waits(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        def ended(_failed: Exception | None) -> None:
+            raise ValueError("cannot be dropped")
+
+        scene.apply(1)
+        scene.broker.may.set()
+        scene.keeping.begin([scene.partition], None, ended)
+        with pytest.raises(ValueError, match="cannot be dropped"):
+            await scene.keeping.settled()
+        assert not scene.keeping.busy
+
+    run(tmp_path, story)
