@@ -1,14 +1,21 @@
 """Laws of scenarios: whatever they do, nothing but records, their order and the ticks matters, and every effect is of one cause."""
 
+import json
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.document import read_document
+from schemas.program_file import build_catalog
+from streams.replay.run import ReplaySettings, replay
 from tests.properties.harness import Json, Product, Step, Told
+from tests.properties.test_replay_of_a_run import NobodyWatches
 
 START = datetime(2024, 3, 20, 12, tzinfo=UTC)  # a change of the clocks lies ahead
 STARTED = "2024-03-20T12:00:00Z"
@@ -254,3 +261,27 @@ def test_settling_in_one_step_is_settling_in_many(program: Json, steps: list[tup
 def moment_of(step: tuple[str, Any]) -> datetime:
     names = {"pixels": "occurred_at", "purchases": "closed_at", "profiles": "updated_at"}
     return datetime.fromisoformat(step[1][names[step[0]]])
+
+
+@given(programs(), streams(), st.sampled_from((1, 5_000)))
+@settings(max_examples=15)
+def test_a_recorded_run_replayed_is_the_run(program: Json, steps: list[tuple[str, Any]], flush_records: int) -> None:
+    product = Product(program)
+    told = run(product, steps)
+    lines = [
+        {"tick": what.isoformat()} if topic == "tick" else {"topic": topic, "value": what}
+        for topic, what in [*steps, ("tick", END)]
+    ]
+    catalog = build_catalog([read_document(json.dumps(program), "program.json")])
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "run.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        sizes = ReplaySettings(
+            inputs=(str(folder / "run.jsonl"),), output=folder / "out", memory_bytes=64 * 1024 * 1024, flush_records=flush_records
+        )
+        replay(catalog, sizes, NobodyWatches())
+        for topic in (*NUMBERED, "segment-changes"):
+            text = (folder / "out" / f"{topic}.jsonl").read_text(encoding="utf-8")
+            assert [json.loads(line) for line in text.splitlines()] == [
+                record for step in told for sent_to, record in step.sent if sent_to == topic
+            ]
