@@ -230,9 +230,9 @@ class Core:
         """A version is made known to some of the profiles. Returns how many these were."""
         profile_ids = replanning.next_profiles(table, unknown, at_most)
         begins = unknown.begins
-        for profile_id in profile_ids:
-            profile = table.profile(profile_id)
-            if profile is None or replanning.knows(self.programs, profile, unknown):
+        for profile_id, seen in table.glance(profile_ids):
+            profile = None if replanning.knows(self.programs, seen, unknown) else table.profile(profile_id)
+            if profile is None:
                 continue
             cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
             visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle)
