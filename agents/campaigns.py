@@ -8,7 +8,7 @@ happening, then each entry and tier change in order of `sequence`, those include
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from agents import calendar, codes, counts, referrals, reminders, runs, triggers
+from agents import calendar, codes, counts, referrals, reminders, replanning, runs, triggers
 from agents.due import REFERRAL, REMINDER, Due
 from agents.hearing import WHO_JOINS
 from agents.incoming import Incoming
@@ -58,6 +58,22 @@ def begins(visit: Visit, at: Instant) -> None:
             visit.touch()  # reminders ask for a change
         visit.hearing.moved = True
         _attend(visit, due_at=at)
+
+
+def catch_up(visit: Visit, at: Instant) -> None:
+    """A record of an instant comes: versions that have begun since the profile was settled, and that no tick has made known, come before."""
+    programs, profile = visit.programs, visit.profile
+    begun = {
+        version.program.effective_from
+        for name in programs.changing
+        for version in programs.versions(name)
+        if profile.settled_at < version.program.effective_from <= at
+        and not replanning.knows(
+            programs, profile, replanning.Round(name, version.program.effective_from, version.watch.whole_plan, None)
+        )
+    }
+    for instant in sorted(begun):
+        begins(visit, instant)
 
 
 def answered(visit: Visit, granted: Granted) -> list[Incoming]:

@@ -317,6 +317,8 @@ class Core:
             if visit.changed:
                 visit.commit(outbox)
             return outcome
+        if self.programs.changing and known is not None:
+            campaigns.catch_up(visit, at)
         outcome = _REACTIONS[type(record)](visit, record, incoming, versions)
         if visit.heard is not None:
             outcome = campaigns.after_record(visit, record, versions, outcome)

@@ -69,6 +69,7 @@ class Programs:
             if any(not version.watch.idle or version.reminders for version in found)
         ]
         """Programs of which some version has segments, timers or reminders: what a new one says is planned at every profile."""
+        self.changing = [name for name in self.planning if len(self._versions[name]) > 1]
         self.listening = {  # to which entries and tier changes, by type
             name: heard for name, found in self._versions.items() if (heard := listened_to(version.playbook for version in found))
         }

@@ -132,3 +132,14 @@ def test_whoever_learned_of_a_version_in_time_holds_the_same_as_who_knew_it_from
         scene.table.flush({})
     assert given(knew) == given(learned)
     assert [*knew.table.profiles()] == [*learned.table.profiles()]
+
+
+def test_where_no_tick_comes_a_record_makes_the_version_known_as_of_its_beginning() -> None:
+    by_tick, by_record = Scene({}, later(10, **RICH)), Scene({}, later(10, **RICH))
+    for scene in (by_tick, by_record):
+        people(scene, 1)
+        if scene is by_tick:
+            scene.tick(11)
+        scene.sell(12, "S", profile_id="p0")
+    assert given(by_record) == given(by_tick) == [("p0", moment(10))]
+    assert [entry.id for entry in by_record.said] == [entry.id for entry in by_tick.said]

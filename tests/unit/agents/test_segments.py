@@ -67,7 +67,7 @@ def test_a_segment_that_a_later_version_has_no_more_is_left() -> None:
     scene.sell(9, "R1")
     scene.sell(9.5, "R2")
     scene.sell(11, "R3")
-    assert scene.short() == [("segment.entered", "regulars", moment(9.5)), ("segment.left", "regulars", moment(11))]
+    assert scene.short() == [("segment.entered", "regulars", moment(9.5)), ("segment.left", "regulars", moment(10))]
 
 
 def test_what_is_settled_by_a_record_or_by_a_tick_is_told_alike() -> None:
