@@ -62,8 +62,8 @@ def _notify(
 ) -> str:
     program, profile = version.program, visit.profile
     now = max(at, profile.settled_at)
-    if not consent.consents(profile, program, at):
-        return NO_CONSENT
+    if not consent.consents(profile, program, at) or (now > at and not consent.consents(profile, program, now)):
+        return NO_CONSENT  # what comes late is sent now, to one who agrees now
     channels = what.channel if isinstance(what, Reminder) else what.channels
     channel = allowed_channel(field_at(profile.fields, "subscriptions", now), channels, what.category)
     if channel is None:

@@ -147,6 +147,7 @@ class TemplateFacts:
         return {
             "amount": amount,
             "points": amount,
+            "remaining": amount,
             "lot_id": lot.lot_id,
             "earned_at": format_instant(lot.earned_at),
             "expires_at": None if lot.expires_at is None else format_instant(lot.expires_at),
