@@ -147,3 +147,23 @@ def test_a_stopped_profile_waits_with_its_runs_and_they_go_on_when_it_is_release
     club.tick(21)
     (award,) = [entry for entry in club.said if entry.scenario == "s"]
     assert award.occurred_at == "2024-07-11T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param({"effective_from": "2021-01-01T00:00:00Z"}, id="the version in which it entered is not there any more"),
+        pytest.param({"scenarios": [visiting(steps=["stop"])]}, id="its plan ends before its place"),
+        pytest.param({"scenarios": []}, id="nothing is left of any scenario"),
+    ],
+)
+def test_a_run_whose_file_was_taken_away_from_under_it_ends(after: dict[str, Any]) -> None:
+    store = MemoryStore()
+    club = scene(visiting(steps=[{"tag": "seen"}, *WAITING]), store=store)
+    visit(club, 1, 1)
+    club.table.flush({})
+    again = Scene({"promotions": PROMOTIONS, "scenarios": [visiting()]} | after, store=store)
+    again.tick(20)
+    assert runs(again) == ()
+    assert [entry for entry in again.said if entry.scenario == "s"] == []
+    assert fates(again) == {"withdrawn": 1}
