@@ -178,15 +178,24 @@ def _active(visit: Visit, version: Version, sid: str, until: Instant) -> Iterato
 
 
 def next_opening(visit: Visit, version: Version, sid: str, at: Instant, within_us: int) -> Instant | None:
-    """The next instant at which active lots of a point type come within so long of their expiry, or may, as far as the ledgers know
-    without opening a page.
+    """The next instant at which active lots of a point type come within so long of their expiry, or may. Of a page only the first expiry is
+    known; it is read where that has come within the time already, for others of it may be to come.
     """
-    zone = version.program.timezone
+    program, zone = version.program.program, version.program.timezone
     expiries: list[Instant] = []
     for key, held in _ledgers(visit, version):
-        if split_ledger_key(key)[0] == sid and held.active:
-            expiries += [page.first_expiry for page in held.pages if page.active and page.first_expiry < LATEST]
-            expiries += [lot.expires_at for lot in held.look() if lot.active and lot.remaining and lot.expires_at is not None]
+        if split_ledger_key(key)[0] != sid or not held.active:
+            continue
+        lots = held.look()
+        for page in held.pages:
+            if not page.active or page.first_expiry >= LATEST:
+                continue
+            if window_opens(page.first_expiry, within_us, zone) > at:
+                expiries.append(page.first_expiry)
+                continue
+            stored = visit.find(LotPage, page_key(visit.profile_id, program, key, page.number))
+            lots += as_renewed(page, stored.lots) if stored is not None else ()
+        expiries += [lot.expires_at for lot in lots if lot.active and lot.remaining and lot.expires_at is not None]
     openings = [window_opens(expiry, within_us, zone) for expiry in sorted(expiries) if expiry > at + within_us - DAY_US]
     return min([opening for opening in openings if opening > at], default=None)
 

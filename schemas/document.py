@@ -148,6 +148,9 @@ def read_with_faults(text: str, file: str) -> tuple[Document, list[Fault]]:
         mark = error.problem_mark or error.context_mark
         said = " ".join(part for part in (error.context, error.problem) if part)
         reader.faults.append(Fault(file, mark.line + 1 if mark else 0, "", f"must be YAML or JSON: {said}"))
+    except yaml.reader.ReaderError as error:
+        line = _joined(text).encode("utf-8", "surrogatepass").count(b"\n", 0, error.position) + 1
+        reader.faults.append(Fault(file, line, "", f"must be YAML or JSON: {error.reason}"))
     except (yaml.YAMLError, UnicodeError) as error:
         reader.faults.append(Fault(file, 0, "", f"must be YAML or JSON: {' '.join(str(error).split())}"))
     else:

@@ -39,7 +39,7 @@ def faults_of(text: str) -> Iterator[str]:
         yield f"must be a Jinja template: {error.message}{_in(error.lineno, lines)}"
         return
     found = False
-    for line, reason in sorted({*_names(tree), *_places(tree), *_variables(tree)}):
+    for line, reason in sorted({*_names(tree), *_places(tree), *_variables(tree), *_calls(tree)}):
         found = True
         yield f"{reason}{_in(line, lines)}"
     if not found:
@@ -105,7 +105,7 @@ def _of_path(node: nodes.Node, path: str, *, is_called: bool) -> Iterator[tuple[
         parts = parts[:-1]  # `points.strip()`: the last is no part of it
     if variable == EXPIRING:
         if parts or not is_called:
-            yield node.lineno, f"must call {EXPIRING}(program, point, days, limit, order)"
+            yield node.lineno, _CALLED
         return
     known = PARTS[variable]
     if not parts:
@@ -116,6 +116,26 @@ def _of_path(node: nodes.Node, path: str, *, is_called: bool) -> Iterator[tuple[
         yield node.lineno, f"must use variables that there are; {variable} has no {'.'.join(parts)}{hint}"
 
 
+def _calls(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """A call that would fail with every rendering: too little said, or too much, or an order that is none."""
+    for call in tree.find_all(nodes.Call):
+        if not isinstance(call.node, nodes.Name) or call.node.name != EXPIRING or call.dyn_args or call.dyn_kwargs:
+            continue
+        said = [*_ARGUMENTS[: len(call.args)], *(pair.key for pair in call.kwargs)]
+        if (
+            len(call.args) > len(_ARGUMENTS)
+            or len(set(said)) < len(said)
+            or not set(_ARGUMENTS[:3]) <= set(said) <= set(_ARGUMENTS)
+        ):
+            yield call.lineno, _CALLED
+            continue
+        order = dict(zip(said, [*call.args, *(pair.value for pair in call.kwargs)], strict=True)).get("order")
+        if isinstance(order, nodes.Const) and order.value not in ("asc", "desc"):
+            yield call.lineno, f'must call {EXPIRING} with the order "asc" or "desc", is "{order.value}"'
+
+
+_ARGUMENTS: Final = ("program", "point", "days", "limit", "order")
+_CALLED: Final = f"must call {EXPIRING}({', '.join(_ARGUMENTS)})"
 _EXAMPLES: Final = {"profile": "first_name", "trigger": "milestone", "entry": "points"}
 
 
