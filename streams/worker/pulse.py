@@ -63,7 +63,11 @@ class Pulse:
         return False
 
     def again(self, why: str, *, asked_to_end: bool) -> None:
-        """At once, what is stuck is left behind and this process begins anew; one that was asked to end ends, for nobody asks twice."""
+        """At once, what is stuck is left behind and this process begins anew; one that was asked to end ends, for nobody asks twice.
+
+        Who was frozen has seen no call return either, and ends.
+        """
+        self.check()
         if asked_to_end:
             self.end("stuck", f"{why}, ending as asked: what was not committed will be done again")
             return

@@ -193,7 +193,7 @@ def test_a_version_that_the_workers_must_not_take_is_refused_at_the_door(kafka: 
             ): "tiers",
             text.replace("sid: pts", "sid: stars"): "must keep the point type pts",
             text.replace("timezone: UTC", "timezone: Europe/Paris"): "timezone",
-            text + "scenarios: [{scenario: a, trigger: registration, steps: [{join: {}}]}]\n": "not in force yet: scenarios",
+            text + "scenarios: [{scenario: a, trigger: registration, steps: [{award: {promotion: b}}]}]\n": "promotion",
         }.items():
             second.write_text(change)
             code, said = _publish(kafka, second)

@@ -52,6 +52,13 @@ def test_one_whose_client_is_stuck_begins_anew_but_ends_where_it_was_asked_to_en
     )
 
 
+def test_one_that_was_frozen_while_a_call_was_under_way_is_not_taken_for_one_whose_client_is_stuck() -> None:
+    watched = Watched()
+    watched.now += 40
+    watched.pulse.again("the client is stuck", asked_to_end=False)
+    assert watched.ended == ["this process stood still for 40.0 s, and its partitions may belong to another by now: ending"]
+
+
 def test_it_ends_with_a_sentence_and_a_code_that_says_start_me_again() -> None:
     program = "from streams.worker.pulse import end_now; end_now('the client is stuck')"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
