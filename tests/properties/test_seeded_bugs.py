@@ -72,8 +72,8 @@ BUGS = (
         "a float in the earning",
         "returns",
         "tables.earning:_whole_points",
-        "amount * rate.points_nano * 10**point.scale, rate.per_nano * ATTO",
-        "int(amount / ATTO * rate.points_nano * 10**point.scale), rate.per_nano",
+        "round_ratio(amount * points, of_amount, point.rounding)",
+        "round_ratio(int(amount / of_amount * points * 10**6), 10**6, point.rounding)",
     ),
     Bug(
         "an adjustment that is sent again counts again",
