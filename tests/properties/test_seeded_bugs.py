@@ -73,7 +73,7 @@ BUGS = (
         "returns",
         "tables.earning:_whole_points",
         "round_ratio(amount * points, of_amount, point.rounding)",
-        "round_ratio(int(amount / of_amount * points * 10**6), 10**6, point.rounding)",
+        "round_ratio(int(amount / of_amount * points), 1, point.rounding)",
     ),
     Bug(
         "an adjustment that is sent again counts again",
