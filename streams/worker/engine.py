@@ -91,6 +91,7 @@ class Engine:
         self._group: Any = None
         self._uncommitted = self._failures = 0  # of the running cycle
         self._tick_goes_on = False
+        self._ticked = 0
         self._threads = ThreadPoolExecutor(3, "engine")
         self._keeping = Keeping(publish, self._threads, settings.transaction_timeout_ms / 1000, self._watch.kept, self._stuck)
 
@@ -173,8 +174,8 @@ class Engine:
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
             self._tick_goes_on = goes_on
-            if not goes_on or self._is_full:
-                await asyncio.sleep(self._settings.cycle_ms / 4_000)
+            if not goes_on or self._ticked_enough:
+                await asyncio.sleep(self._settings.cycle_ms / 10_000)
 
     async def _clock(self) -> None:
         """Notes ends for ticks, and watches that things get on."""
@@ -255,9 +256,9 @@ class Engine:
     async def _tick_a_piece(self, number: int) -> bool:
         """Whether the tick of that partition goes on after this."""
         partition = self._partitions.get(number)
-        at = None if partition is None or self._is_full or self.said is not None else self._ticks.ready(partition)
+        at = None if partition is None or self._ticked_enough or self.said is not None else self._ticks.ready(partition)
         if partition is None or at is None:
-            return self._tick_goes_on and self._is_full
+            return self._tick_goes_on and self._ticked_enough
         try:
             done = partition.tick(at, self._settings.tick_piece)
         except (DamagedError, StateFormatError) as error:
@@ -267,7 +268,13 @@ class Engine:
             self._ticks.done(partition)
         elif partition.dirty:
             self._uncommitted += self._settings.tick_piece
+            self._ticked += self._settings.tick_piece
         return not done
+
+    @property
+    def _ticked_enough(self) -> bool:
+        """Whether this cycle has had its share of a long tick: with more of it, records would wait longer for their commit."""
+        return self._ticked >= self._settings.tick_records or self._is_full
 
     @property
     def _is_full(self) -> bool:
@@ -293,7 +300,7 @@ class Engine:
         for partition in dirty:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
-        self._uncommitted = 0
+        self._uncommitted = self._ticked = 0
         self._keeping.begin(dirty, self._group, self._kept)
 
     def _kept(self, failed: Exception | None) -> None:
@@ -323,7 +330,7 @@ class Engine:
     def _drop_partitions(self) -> None:
         """Forget what was not kept, and close every table."""
         self._assignment = -1
-        self._uncommitted = 0
+        self._uncommitted = self._ticked = 0
         self._ticks.clear()
         for partition in self._partitions.values():
             partition.table.drop_changes()
