@@ -80,6 +80,9 @@ class Publish(Protocol):
     def renew(self) -> None:
         """Before partitions are recovered: be able to publish again, whatever the last cycle has left behind. Raises `KafkaException`."""
 
+    def overdue(self) -> bool:
+        """Any thread: whether a call of the client's has not returned although its time is over."""
+
     def close(self) -> None: ...
 
 

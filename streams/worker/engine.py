@@ -93,7 +93,7 @@ class Engine:
         self._tick_goes_on = False
         self._ticked = 0
         self._threads = ThreadPoolExecutor(3, "engine")
-        self._keeping = Keeping(publish, self._threads, settings.transaction_timeout_ms / 1000, self._watch.kept, self._stuck)
+        self._keeping = Keeping(publish, self._threads, self._watch.kept, self._stuck)
 
     # life
 
@@ -106,7 +106,9 @@ class Engine:
         self._reader.start()
         if self._standby is not None:
             self._standby.start()
-        timers = [asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._ticking, self._clock, self._looks)]
+        beats, *timers = [
+            asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._ticking, self._clock, self._looks)
+        ]
         await self._ended.wait()
         self._loop.call_later(
             _END_SECONDS, self._pulse.end, "stuck", f"the broker was not left within {_END_SECONDS:.0f} s: ending"
@@ -119,6 +121,7 @@ class Engine:
         if self._standby is not None:
             await self._in_thread(self._standby.end)
         await self._app.stop()
+        beats.cancel()  # not with the other timers: letting go may wait for a cycle, and who waits does not stand still
         self._threads.shutdown()
         self._publish.close()
 

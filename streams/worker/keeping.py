@@ -13,17 +13,15 @@ from typing import Any, Final
 from streams.worker.cycle import Publish, Told, carry_out, pack, settle
 from streams.worker.partition import Partition
 
-_GRACE_SECONDS: Final = 5.0  # a cycle waits for the broker twice, each within the transaction's timeout, and writes
+_LOOK_SECONDS: Final = 0.5
+_WHY: Final = "a cycle was neither committed nor refused in time: the client is stuck"
 
 
 class Keeping:
-    def __init__(
-        self, publish: Publish, threads: Executor, transaction_seconds: float, kept: Told, stuck: Callable[[str], None]
-    ) -> None:
+    def __init__(self, publish: Publish, threads: Executor, kept: Told, stuck: Callable[[str], None]) -> None:
         """`kept` is told in the thread; `stuck`, in the loop, when a client has not returned for longer than it ever may."""
         self._publish = publish
         self._threads = threads
-        self._seconds = transaction_seconds * 2 + _GRACE_SECONDS
         self._kept = kept
         self._stuck = stuck
         self._task: asyncio.Task[None] | None = None
@@ -64,8 +62,13 @@ class Keeping:
         `send_offsets_to_transaction`; `make chaos` found it). Its thread cannot be ended, so the process begins anew under its
         name: what the call might still have done is refused from when the id is taken over.
         """
-        why = f"a cycle was neither committed nor refused within {self._seconds:.0f} s: the client is stuck"
-        watch = asyncio.get_running_loop().call_later(self._seconds, self._stuck, why)
+
+        async def looks() -> None:
+            while not self._publish.overdue():  # noqa: ASYNC110  # it is a clock that says so
+                await asyncio.sleep(_LOOK_SECONDS)
+            self._stuck(_WHY)
+
+        watch = asyncio.create_task(looks())
         try:
             yield
         finally:

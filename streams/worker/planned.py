@@ -52,5 +52,9 @@ class Planned:
     def renew(self) -> None:
         """There is nothing to be in doubt about: any failure ends the process."""
 
+    def overdue(self) -> bool:
+        """No call of this client's was ever seen not to return."""
+        return False
+
     def close(self) -> None:
         self._producer.flush(1.0)

@@ -29,6 +29,7 @@ _WAIT_SECONDS: Final = 0.1
 _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may bring, and what it has brought waits for its end
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
+_ASK_SECONDS: Final = 1.0
 DECIDES: Final = CONSUMED[0]
 """Every version reads it. Who has a partition of it has that partition of all inputs."""
 
@@ -173,6 +174,8 @@ class Reader(threading.Thread):
 
         Closing alone does not tell the broker that a named member goes, and the others would wait for its session to end.
         """
+        if not self._answers():
+            return  # closing does what can be done; nobody is there to be told that it goes
         until = time.monotonic() + _LEAVE_SECONDS
         try:
             self._consumer.unsubscribe()
@@ -183,6 +186,16 @@ class Reader(threading.Thread):
                 self._consumer.consume(1, _WAIT_SECONDS / 10)
         except (KafkaException, RuntimeError):  # fenced, or never joined: there is nothing to leave
             return
+
+    def _answers(self) -> bool:
+        """Whether the client and the group's coordinator are there. To unsubscribe waits for the client's own thread with the interpreter's
+        lock held, however long that takes; this question waits without it, and not for long.
+        """
+        try:
+            self._consumer.committed([], _ASK_SECONDS)
+        except (KafkaException, RuntimeError):
+            return False
+        return True
 
     def _hand_over(self, assignment: int, messages: list[Any]) -> None:
         topics: dict[str, Fetched] = {}

@@ -24,6 +24,7 @@ from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
 
 _TAKE_OVER_SECONDS: Final = 10.0
+_GRACE_SECONDS: Final = 3.0  # a call that returns does so this soon after its timeout
 
 
 class Transactional:
@@ -35,6 +36,7 @@ class Transactional:
         self._timeout = settings.transaction_timeout_ms / 1000
         self._producer: Any = None  # None: there is none yet, or the last one was dropped
         self._began = 0.0
+        self._until: float | None = None  # when the call that is under way has to have returned
 
     def renew(self) -> None:
         """Take over the transactional id, if the last cycle has left it in doubt: blocks until the broker has answered."""
@@ -61,16 +63,27 @@ class Transactional:
                 sender.outputs(parcel)
                 sender.cycle(parcel)
             producer.poll(0)
-            producer.send_offsets_to_transaction(_offsets(parcels), group, self._timeout)
-            producer.commit_transaction(self._timeout)
+            producer.send_offsets_to_transaction(_offsets(parcels), group, self._within(self._timeout / 2))
+            producer.commit_transaction(self._within(self._timeout))
         except KafkaException as error:
             self._producer = None
             self._tell(error.args[0])
         except (BufferError, CycleFailedError) as error:
             self._producer = None
             raise CycleFailedError(str(error)) from None
+        finally:
+            self._until = None
         if any(parcel.changelog_end is None for parcel in parcels):
             producer.poll(0)
+
+    def _within(self, seconds: float) -> float:
+        """The timeout of a call that begins now."""
+        self._until = time.monotonic() + seconds + _GRACE_SECONDS
+        return seconds
+
+    def overdue(self) -> bool:
+        until = self._until
+        return until is not None and time.monotonic() > until
 
     def _tell(self, why: KafkaError) -> None:
         """Always raises."""

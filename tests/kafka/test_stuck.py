@@ -1,4 +1,6 @@
-"""A client that polls and gets nothing although records wait: it is replaced, and where that does not help the process ends with a sentence."""
+"""A client that polls and gets nothing although records wait is replaced, and where that does not help, as where a call of it never returns,
+the process ends with a sentence.
+"""
 
 import time
 from pathlib import Path
@@ -7,8 +9,8 @@ import pytest
 
 from streams.worker.pulse import TRY_AGAIN
 from tests.kafka.between import between
-from tests.kafka.help import new_topics, processes
-from tests.kafka.receipts import applied, expected, records, send
+from tests.kafka.help import Process, new_topics, processes
+from tests.kafka.receipts import applied, expected, program_file, records, send
 from tests.kafka.test_worker import PARTITIONS, wait_until, worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -50,6 +52,47 @@ def test_where_a_new_client_gets_none_either_the_process_ends_in_time(kafka: str
         print(f"it ended after {time.monotonic() - stuck_at:.1f} s")
         assert one.ended() == TRY_AGAIN, one.said()
         assert "although records wait" in one.said()
+        everybody.append(again := worker(kafka, tmp_path))
+        wait_until(kafka, len(sent), again)
+        assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
+        assert again.end() == 0, again.said()
+
+
+NEVER_RETURNS = """
+import sys, time
+from streams.cli.main import run
+from streams.worker.transactional import Transactional
+
+taken = Transactional.publish
+
+def publish(self, parcels, group, *, planned=False):
+    if sum(parcel.work.applied for parcel in parcels):
+        print("the call does not return", file=sys.stderr, flush=True)
+        self._within(1.0)
+        time.sleep(600)
+    taken(self, parcels, group, planned=planned)
+
+Transactional.publish = publish
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_who_is_asked_to_end_while_a_call_does_not_return_ends_as_asked_and_is_not_taken_for_frozen(
+    kafka: str, tmp_path: Path
+) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(500, seed=73)
+    arguments = f"worker --broker kafka://{kafka} --backfill --session-timeout-ms 6000 --transaction-timeout-ms 3000".split()
+    arguments += ["--program", str(program_file(tmp_path)), "--state", str(tmp_path / "one")]
+    with processes() as everybody:
+        everybody.append(one := Process(["-c", NEVER_RETURNS, *arguments], tmp_path / "one.log"))
+        send(kafka, sent)
+        deadline = time.monotonic() + 30
+        while "the call does not return" not in one.said():
+            assert time.monotonic() < deadline, one.said()
+            time.sleep(0.05)
+        assert one.end(40) == TRY_AGAIN, one.said()
+        assert "the client is stuck, ending as asked: what was not committed will be done again" in one.said()
         everybody.append(again := worker(kafka, tmp_path))
         wait_until(kafka, len(sent), again)
         assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]

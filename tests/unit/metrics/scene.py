@@ -42,6 +42,9 @@ class Taken:
 
     def renew(self) -> None: ...
 
+    def overdue(self) -> bool:
+        return False
+
     def close(self) -> None:
         pass
 

@@ -26,6 +26,7 @@ class Broker:
         self.fails: Exception | None = None
         self.taken: list[list[tuple[bytes, bytes | None]]] = []
         self.said: list[int] = []
+        self.late = False
 
     def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
         self.may.wait(10)
@@ -37,6 +38,9 @@ class Broker:
 
     def renew(self) -> None: ...
 
+    def overdue(self) -> bool:
+        return self.late
+
     def close(self) -> None: ...
 
 
@@ -46,7 +50,7 @@ class Scene:
         self.ended: list[Exception | None] = []
         self.stuck: list[str] = []
         self.threads = ThreadPoolExecutor(1)
-        self.keeping = Keeping(self.broker, self.threads, 5.0, lambda *_: None, self.stuck.append)
+        self.keeping = Keeping(self.broker, self.threads, lambda *_: None, self.stuck.append)
         self.partition = Partition(0, CountingLogic().open(path, 1), Position(), backfill=False)
 
     def apply(self, count: int) -> None:
@@ -134,3 +138,18 @@ def test_what_cannot_be_done_about_a_failure_reaches_whoever_waits(tmp_path: Pat
         assert not scene.keeping.busy
 
     run(tmp_path, story)
+
+
+@pytest.mark.parametrize("late", [True, False], ids=["a call that is overdue is told", "a call that takes its time is not"])
+def test_a_client_is_stuck_when_its_call_is_overdue_and_not_before(tmp_path: Path, late: bool) -> None:
+    async def story(scene: Scene) -> None:
+        scene.broker.late = late
+        scene.apply(1)
+        scene.begin()
+        await asyncio.sleep(0.05)
+        scene.broker.late = False
+        scene.broker.may.set()
+        await scene.keeping.settled()
+
+    told = ["a cycle was neither committed nor refused in time: the client is stuck"]
+    assert run(tmp_path, story).stuck == (told if late else [])
