@@ -12,7 +12,7 @@ from agents import calendar, codes, counts, referrals, reminders, replanning, ru
 from agents.due import REFERRAL, REMINDER, Due
 from agents.hearing import WHO_JOINS
 from agents.incoming import Incoming
-from agents.programs import Version
+from agents.programs import Programs, Version
 from agents.visit import Visit
 from schemas.events import LedgerEntry
 from schemas.instants import Instant, parse_instant
@@ -62,8 +62,13 @@ def begins(visit: Visit, at: Instant) -> None:
 
 def catch_up(visit: Visit, at: Instant) -> None:
     """A record of an instant comes: versions that have begun since the profile was settled, and that no tick has made known, come before."""
-    programs, profile = visit.programs, visit.profile
-    begun = {
+    for instant in begun(visit.programs, visit.profile, at):
+        begins(visit, instant)
+
+
+def begun(programs: Programs, profile: Profile, at: Instant) -> list[Instant]:
+    """When such versions have begun, in order."""
+    found = {
         version.program.effective_from
         for name in programs.changing
         for version in programs.versions(name)
@@ -72,8 +77,7 @@ def catch_up(visit: Visit, at: Instant) -> None:
             programs, profile, replanning.Round(name, version.program.effective_from, version.watch.whole_plan, None)
         )
     }
-    for instant in sorted(begun):
-        begins(visit, instant)
+    return sorted(found)
 
 
 def answered(visit: Visit, granted: Granted) -> list[Incoming]:

@@ -7,31 +7,27 @@ A record that cannot be used is a dead letter, and the stream goes on. An except
 changes are dropped, it is a dead letter `internal-error`, and its profile is stopped until it is released; the worker never is.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from agents import admission, answers, campaigns, claims, codes, counts, parking, referrals, replanning, stopped
-from agents.adjustments import on_adjustment
+from agents import admission, answers, campaigns, claims, counts, parking, referrals, replanning, stopped
 from agents.causes import cause_of
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
 from agents.outbox import Outbox
-from agents.pixels import on_pixel
-from agents.profiles import on_profile
 from agents.programs import MissingProgramError, Programs, Version
-from agents.purchases import on_sale
-from agents.redemptions import on_redemption
-from agents.returns import on_cancel, on_return
-from agents.settle import reckon, settle
+from agents.reactions import REACTIONS
+from agents.routes import Routes
+from agents.settle import UnansweredError, reckon, settle, settle_unless_asked
 from agents.visit import Visit
 from schemas import records
 from schemas.events import Cause
 from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
 from schemas.messages import Grant, Granted, Order, Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
-from schemas.partitioner import partition_of
 from schemas.program import Catalog
-from schemas.records import Adjustment, Cancel, Message, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from schemas.records import Cancel, Message, Pixel, ProfileRecord, Record, Return, Sale
+from schemas.topics import REPLIES
 from tables.drafts import draft_of
 from tables.pages import HEAD_MAX, NAMED_MAX
 from tables.state import Profile
@@ -39,7 +35,6 @@ from tables.store import DamagedError
 from tables.stored import StateFormatError
 from tables.table import Table
 
-_ROUTES: Final = 65_536
 _SWEEP_EVERY: Final = 256  # records of an input
 _SWEEP_KEYS: Final = 1_024  # that are looked at then: more than so many records can add
 _BEHIND_US: Final = 15 * DAY_US
@@ -62,9 +57,10 @@ class Core:
         self, catalog: Catalog, partitions: int | None = None, head_lots: int = HEAD_MAX, named_lots: int = NAMED_MAX
     ) -> None:
         self.programs = Programs(catalog, head_lots, named_lots)
-        self._partitions = partitions
         self._forget_after_us = self.programs.remember_us + self.programs.park_us + _BEHIND_US
-        self._routes: dict[str, tuple[str | None, int]] = {}  # of those that came lately
+        self._routes = Routes(partitions)
+        self._in_files = partitions is None
+        self._one_by_one = self._in_files and self.programs.one_by_one
         self._decoded: tuple[str, bytes | None, Record | Message] | None = None  # what `event_time` read last
 
     def apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
@@ -75,23 +71,22 @@ class Core:
         if incoming.offset % _SWEEP_EVERY == 0:
             table.sweep(incoming.arrived_at - self._forget_after_us, _SWEEP_KEYS)
         outcome = self._apply(table, incoming, outbox)
-        if outbox.messages and self._partitions is None:
+        if outbox.messages:
             self._carry_messages(table, incoming.arrived_at, outbox)
         return outcome
 
     def _carry_messages(self, table: Table, arrived_at: Instant, outbox: Outbox) -> None:
-        """In files there is one table and no broker: what is asked is answered before the next record."""
-        while outbox.messages:
-            sent, outbox.messages = outbox.messages, []
-            for message in sent:
-                try:
-                    self._on_message(table, message.record, arrived_at, outbox)
-                except FATAL:
-                    raise
-                except Exception as error:
-                    outbox.errors.append(error)
-                    why = f"a message between keys could not be followed ({type(error).__name__})"
-                    outbox.effects.append(dead_timer(message.key, Refused("internal-error", why)))
+        """In files there is one table and no broker: what is asked is answered before whatever comes next, in the order of asking."""
+        while self._in_files and outbox.messages:
+            message = outbox.messages.pop(0)
+            try:
+                self._on_message(table, message.record, arrived_at, outbox)
+            except FATAL:
+                raise
+            except Exception as error:
+                outbox.errors.append(error)
+                why = f"a message between keys could not be followed ({type(error).__name__})"
+                outbox.effects.append(dead_timer(message.key, Refused("internal-error", why)))
 
     def _on_message(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
         """An answer that cannot be followed, for a mistake of ours, waits at its profile, which is stopped."""
@@ -111,7 +106,7 @@ class Core:
     def _follow(self, table: Table, message: object, arrived_at: Instant, outbox: Outbox) -> None:
         """A request at the key that it asks, a reply at the profile that asked, or an order to a profile."""
         if isinstance(message, Order):
-            self._on_order(table, message, outbox)
+            self._on_order(table, message, arrived_at, outbox)
         elif isinstance(message, Request):
             claims.on_request(table, message, arrived_at, self.programs.remember_us, outbox)
         elif isinstance(message, Grant):
@@ -120,10 +115,12 @@ class Core:
             else:
                 referrals.on_request(table, message, outbox)
         elif isinstance(message, (Reply, Granted)):
+            if self._one_by_one and isinstance(message, Granted) and message.kind == "referred":
+                cause: Cause = {"topic": REPLIES, "kind": message.kind}
+                self._settle_first(table, message.profile_id, message.at, cause, arrived_at, outbox)
             released, come = answers.follow(self.programs, table, message, arrived_at, outbox)
-            for incoming in released:
-                outbox.counts["parked", self._apply(table, incoming, outbox, message.profile_id)] += 1
-            self._apply_parked(table, message.profile_id, come, outbox)
+            self._go_on(table, message.profile_id, released, arrived_at, outbox)
+            self._apply_parked(table, message.profile_id, come, arrived_at, outbox)
 
     def _apply(self, table: Table, incoming: Incoming, outbox: Outbox, owner: str | None = None) -> str:
         """`owner`: whose record it is, where it does not say so itself."""
@@ -137,15 +134,20 @@ class Core:
                 record = records.decode(incoming.topic, incoming.value)
             if type(record) is not Sale and isinstance(record, _MESSAGES):  # a sale, as most are, is soon told apart
                 if isinstance(record, Order):
-                    self._check_route(incoming, record.profile_id)
+                    self._routes.check(incoming, record.profile_id)
                 self._on_message(table, record, incoming.arrived_at, outbox)
                 return APPLIED
             profile_id = record.profile_id or owner
             if profile_id is None:
                 return self._without_profile(record, incoming, outbox)
             if owner is None:
-                self._check_route(incoming, profile_id)
-            return self._react(table, incoming, record, profile_id, outbox)
+                self._routes.check(incoming, profile_id)
+            try:
+                return self._react(table, incoming, record, profile_id, outbox)
+            except UnansweredError:
+                at, cause = records.event_time(record), cause_of(incoming.topic, record)
+                self._settle_first(table, profile_id, at, cause, incoming.arrived_at, outbox)
+                return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
             if record is not None and profile_id is not None and not isinstance(record, _MESSAGES):
                 refused = self._erased(table, record, profile_id) or refused
@@ -201,9 +203,9 @@ class Core:
                 raise DamagedError(
                     f"the due index names a profile at {format_instant(due_at)} that is not there: rebuild the state"
                 )
-            self._settle(table, profile_id, profile, due_at, at, outbox)
-            if outbox.messages and self._partitions is None:
-                self._carry_messages(table, at, outbox)
+            cause: Cause = {"timer": "tick", "due_at": format_instant(at)}
+            visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, at, at, settle)
+            self._settle(table, visit, due_at, at, outbox)
 
     def is_due(self, table: Table, at: Instant) -> bool:
         """Whether a tick would do anything."""
@@ -211,20 +213,42 @@ class Core:
             return True
         return bool(self.programs.planning) and replanning.pending(table, self.programs, at) is not None
 
-    def _settle(self, table: Table, profile_id: str, profile: Profile, due_at: Instant, at: Instant, outbox: Outbox) -> None:
-        """What is due at a profile at one instant, by the tick of another."""
-        cause: Cause = {"timer": "tick", "due_at": format_instant(at)}
-        visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, at, at, settle)
+    def _settle(self, table: Table, visit: Visit, due_at: Instant, until: Instant | None, outbox: Outbox) -> None:
+        """What is due at a profile at one instant, and what comes of it. `until`: it is settled by that then, if nothing more is due."""
+        profile = visit.profile
         try:
             settle(visit, due_at)
-            if visit.profile.due_at is None or visit.profile.due_at > at:
-                visit.profile.settled_at = max(visit.profile.settled_at, at)
+            goes_on = bool(visit.arrived) or (self._in_files and bool(visit.messages))  # at that instant, not at `until`
+            if until is not None and not goes_on and (profile.due_at is None or profile.due_at > until):
+                profile.settled_at = max(profile.settled_at, until)
             visit.commit(outbox)
-            self._apply_parked(table, profile_id, visit.arrived, outbox)
         except FATAL:
             raise
         except Exception as error:
-            self._failed(table, profile_id, due_at, error, outbox)
+            self._failed(table, visit.profile_id, due_at, error, outbox)
+            return
+        if goes_on:
+            self._apply_parked(table, visit.profile_id, visit.arrived, visit.arrived_at, outbox)
+            self._carry_messages(table, visit.arrived_at, outbox)
+            if until is not None:
+                _pass_on(table, visit.profile_id, until)
+
+    def _settle_first(
+        self, table: Table, profile_id: str, at: Instant, cause: Cause, arrived_at: Instant, outbox: Outbox
+    ) -> None:
+        """In files: what is due at a profile up to an instant, one after the other, each with what comes of it, before what happens then."""
+        profile = table.profile(profile_id)
+        begun = [] if profile is None or not self.programs.changing else campaigns.begun(self.programs, profile, at)
+        while profile is not None and profile.stopped is None:
+            visit = Visit(self.programs, table, profile_id, draft_of(profile), dict(cause), at, arrived_at, settle)
+            due_at = profile.due_at
+            if begun and (due_at is None or begun[0] < due_at):
+                self._begin(table, visit, begun.pop(0), outbox)
+            elif due_at is not None and due_at <= at:
+                self._settle(table, visit, due_at, None, outbox)
+            else:
+                return
+            profile = table.profile(profile_id)
 
     def _replan(self, table: Table, unknown: replanning.Round, at: Instant, outbox: Outbox, at_most: int | None) -> int:
         """A version is made known to some of the profiles. Returns how many these were."""
@@ -235,20 +259,24 @@ class Core:
             if profile is None:
                 continue
             cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
-            visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle)
-            try:
-                campaigns.begins(visit, begins)
-                if visit.changed:
-                    visit.settle_to(visit.profile.settled_at)
-                    visit.commit(outbox)
-                    self._apply_parked(table, profile_id, visit.arrived, outbox)
-            except FATAL:
-                raise
-            except Exception as error:
-                self._failed(table, profile_id, begins, error, outbox)
-            if outbox.messages and self._partitions is None:
-                self._carry_messages(table, at, outbox)
+            self._begin(
+                table, Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle), begins, outbox
+            )
         return len(profile_ids)
+
+    def _begin(self, table: Table, visit: Visit, begins: Instant, outbox: Outbox) -> None:
+        """A version has begun that a profile may not know of yet."""
+        try:
+            campaigns.begins(visit, begins)
+            if visit.changed:
+                visit.settle_to(visit.profile.settled_at)
+                visit.commit(outbox)
+                self._apply_parked(table, visit.profile_id, visit.arrived, visit.arrived_at, outbox)
+        except FATAL:
+            raise
+        except Exception as error:
+            self._failed(table, visit.profile_id, begins, error, outbox)
+        self._carry_messages(table, visit.arrived_at, outbox)
 
     def _failed(self, table: Table, profile_id: str, due_at: Instant, error: Exception, outbox: Outbox) -> None:
         """An exception while something of a timer happened concerns its profile alone."""
@@ -269,34 +297,6 @@ class Core:
             return record.closed_at
         return None if isinstance(record, Order) else records.event_time(record)
 
-    def _check_route(self, incoming: Incoming, profile_id: str) -> None:
-        route = self._routes.get(profile_id)
-        wrong, partition = self._route_of(profile_id) if route is None else route
-        if wrong is not None:
-            raise Refused("invalid-field", wrong, "profile_id")
-        if self._partitions is None:
-            return
-        if incoming.key != profile_id.encode():
-            raise Refused(
-                "misrouted", f"the record's key is not its profile_id; it belongs in partition {partition}", "profile_id"
-            )
-        if incoming.partition != partition:
-            raise Refused(
-                "misrouted",
-                f"the record lies in partition {incoming.partition}, and murmur2 of its key names partition {partition}: "
-                "set partitioner=murmur2 in the feed",
-                "profile_id",
-            )
-
-    def _route_of(self, profile_id: str) -> tuple[str | None, int]:
-        """What is wrong with a profile's id, or None, and the partition that it belongs in."""
-        wrong, partitions = records.check_profile_id(profile_id), self._partitions
-        route = wrong, 0 if wrong is not None or partitions is None else partition_of(profile_id.encode(), partitions)
-        if len(self._routes) >= _ROUTES:
-            self._routes.clear()
-        self._routes[profile_id] = route
-        return route
-
     def _react(self, table: Table, incoming: Incoming, record: Record, profile_id: str, outbox: Outbox) -> str:
         """One record at its profile: the reaction of its kind, and then what had waited for it."""
         at = record.closed_at if type(record) is Sale else records.event_time(record)
@@ -309,8 +309,10 @@ class Core:
                 return DUPLICATE
             raise Refused("erased", "")  # said in full where it becomes a dead letter
         profile = Profile(EARLIEST) if known is None else draft_of(known)  # no record has settled it yet, nor does one that waits
+        due_first = self._one_by_one and profile.due_at is not None and profile.due_at <= at
+        settling = settle_unless_asked if due_first else settle
         visit = Visit(
-            self.programs, table, profile_id, profile, cause_of(incoming.topic, record), at, incoming.arrived_at, settle
+            self.programs, table, profile_id, profile, cause_of(incoming.topic, record), at, incoming.arrived_at, settling
         )
         if profile.stopped is not None:
             outcome = stopped.wait(visit, record, incoming)
@@ -319,7 +321,7 @@ class Core:
             return outcome
         if self.programs.changing and known is not None:
             campaigns.catch_up(visit, at)
-        outcome = _REACTIONS[type(record)](visit, record, incoming, versions)
+        outcome = REACTIONS[type(record)](visit, record, incoming, versions)
         if visit.heard is not None:
             outcome = campaigns.after_record(visit, record, versions, outcome)
             if visit.programs.referring:
@@ -327,7 +329,7 @@ class Core:
         if visit.changed:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)
-            self._apply_parked(table, profile_id, visit.arrived, outbox)
+            self._apply_parked(table, profile_id, visit.arrived, visit.arrived_at, outbox)
         return outcome
 
     def _admit(self, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
@@ -339,7 +341,7 @@ class Core:
             return []
         return [admission.of_program(self.programs, record, at, arrived_at)]
 
-    def _apply_parked(self, table: Table, profile_id: str, come: list[bytes], outbox: Outbox) -> None:
+    def _apply_parked(self, table: Table, profile_id: str, come: list[bytes], arrived_at: Instant, outbox: Outbox) -> None:
         """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own."""
         profile = table.profile(profile_id) if come else None
         if profile is None or not profile.parked:
@@ -349,14 +351,19 @@ class Core:
         if waiting:
             reckon(draft)  # their deadlines have gone with them
             table.put_profile(profile_id, draft)
-        for parked in waiting:
-            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox, profile_id)] += 1
+        self._go_on(table, profile_id, map(parking.incoming_of, waiting), arrived_at, outbox)
+
+    def _go_on(self, table: Table, profile_id: str, released: Iterable[Incoming], arrived_at: Instant, outbox: Outbox) -> None:
+        """Records that have waited, or travelled; what was asked before each of them is answered before it."""
+        for incoming in released:
+            self._carry_messages(table, arrived_at, outbox)
+            outbox.counts["parked", self._apply(table, incoming, outbox, profile_id)] += 1
 
     def _stop(self, table: Table, profile_id: str, at: Instant, outbox: Outbox, why: str = stopped.FAILED) -> None:
         table.put_profile(profile_id, stopped.stop(table.profile(profile_id), at, why))
         outbox.counts[("profile-stopped",)] += 1
 
-    def _on_order(self, table: Table, order: Order, outbox: Outbox) -> None:
+    def _on_order(self, table: Table, order: Order, arrived_at: Instant, outbox: Outbox) -> None:
         """Stop a profile, or let a stopped one go on: then what came for it meanwhile is applied. Twice is once."""
         profile = table.profile(order.profile_id)
         if profile is None or (profile.stopped is not None) == (order.kind == "stop"):
@@ -368,28 +375,15 @@ class Core:
         waiting = stopped.release(draft)
         table.put_profile(order.profile_id, draft)
         outbox.counts[("profile-released",)] += 1
-        for parked in waiting:
-            outbox.counts["parked", self._apply(table, parking.incoming_of(parked), outbox, order.profile_id)] += 1
+        self._go_on(table, order.profile_id, map(parking.incoming_of, waiting), arrived_at, outbox)
 
 
-def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:
-    if visit.programs.claims and claims.claimed(versions):
-        waits = claims.wait(visit, record, incoming)
-        if waits is not None:
-            return waits
-    if record.promo_codes and visit.programs.coded:
-        waits = codes.wait(visit, record, incoming, versions)
-        if waits is not None:
-            return waits
-    return on_sale(visit, record, incoming, versions)
-
-
-_REACTIONS: Final[dict[type[Any], Callable[[Visit, Any, Incoming, list[Version]], str]]] = {
-    Sale: _on_sale,
-    Cancel: on_cancel,
-    Return: on_return,
-    Pixel: on_pixel,
-    ProfileRecord: lambda visit, record, incoming, _: on_profile(visit, record, incoming),
-    Redemption: lambda visit, record, _, versions: on_redemption(visit, record, versions[0]),
-    Adjustment: lambda visit, record, _, versions: on_adjustment(visit, record, versions[0]),
-}
+def _pass_on(table: Table, profile_id: str, until: Instant) -> None:
+    """A profile is settled by an instant, if nothing more is due by then."""
+    profile = table.profile(profile_id)
+    if profile is None or profile.stopped is not None or profile.settled_at >= until:
+        return
+    if profile.due_at is None or profile.due_at > until:
+        draft = draft_of(profile)
+        draft.settled_at = until
+        table.put_profile(profile_id, draft)

@@ -76,13 +76,16 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Playbook:
-    """The scenarios of a version that are in force: by name, and by what they wait for, in the order of the file."""
+    """The scenarios of a version that are in force: by name, and by what they wait for, in the order of the file.
+    `counts`: whether a step may ask for what all profiles share.
+    """
 
     plans: dict[str, Plan] = field(default_factory=dict)
     waiting: dict[str, tuple[Plan, ...]] = field(default_factory=dict)
     milestones: bool = False
     joining: bool = False
     on_fields: bool = False
+    counts: bool = False
 
 
 NOBODY: Final = Playbook()
@@ -103,6 +106,8 @@ def playbook_of(program: Program) -> Playbook:
         milestones="milestone" in waiting,
         joining=any(plan.joins for plan in plans.values()),
         on_fields="profile" in waiting or "registration" in waiting,
+        counts=any(promotion.budget for promotion in program.campaigns.promotions.values())
+        or any(isinstance(op, Fork) and isinstance(op.step, campaigns.Places) for plan in plans.values() for op in plan.ops),
     )
 
 

@@ -179,6 +179,7 @@ def referred(visit: Visit, granted: Granted) -> None:
     known = _known(visit.profile, program)
     if visit.find(Seen, key) is not None or known.code is None:
         return  # told before, or erased since
+    visit.settle_to(at)
     visit.remember(key, Seen(b"", at))
     version = visit.programs.version(program, at) if program in visit.programs else None
     referral = None if version is None else version.program.campaigns.referral

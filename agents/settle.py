@@ -82,6 +82,18 @@ def settle(visit: Visit, until: Instant) -> None:
     reckon(profile)
 
 
+class UnansweredError(Exception):
+    """Something was asked, or records may go on, before all of it had happened: what comes of that comes before the rest."""
+
+
+def settle_unless_asked(visit: Visit, until: Instant) -> None:
+    """Likewise. Raises `UnansweredError` where it is to be done one instant after the other; the visit is to be dropped then."""
+    asked, arrived = len(visit.messages), len(visit.arrived)
+    settle(visit, until)
+    if len(visit.messages) > asked or len(visit.arrived) > arrived:
+        raise UnansweredError
+
+
 def _due_by(profile: Profile, until: Instant) -> list[Due]:
     waiting = [due for due in _all_due(profile) if due.at <= until]
     heapify(waiting)

@@ -1,0 +1,39 @@
+"""Reactions: which file reacts to which kind of record. A sale may have to wait first, for its claim or for its codes."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from agents import claims, codes
+from agents.adjustments import on_adjustment
+from agents.incoming import Incoming
+from agents.pixels import on_pixel
+from agents.profiles import on_profile
+from agents.programs import Version
+from agents.purchases import on_sale
+from agents.redemptions import on_redemption
+from agents.returns import on_cancel, on_return
+from agents.visit import Visit
+from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Redemption, Return, Sale
+
+
+def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:
+    if visit.programs.claims and claims.claimed(versions):
+        waits = claims.wait(visit, record, incoming)
+        if waits is not None:
+            return waits
+    if record.promo_codes and visit.programs.coded:
+        waits = codes.wait(visit, record, incoming, versions)
+        if waits is not None:
+            return waits
+    return on_sale(visit, record, incoming, versions)
+
+
+REACTIONS: Final[dict[type[Any], Callable[[Visit, Any, Incoming, list[Version]], str]]] = {
+    Sale: _on_sale,
+    Cancel: on_cancel,
+    Return: on_return,
+    Pixel: on_pixel,
+    ProfileRecord: lambda visit, record, incoming, _: on_profile(visit, record, incoming),
+    Redemption: lambda visit, record, _, versions: on_redemption(visit, record, versions[0]),
+    Adjustment: lambda visit, record, _, versions: on_adjustment(visit, record, versions[0]),
+}
