@@ -18,8 +18,8 @@ from agents.outbox import Outbox
 from agents.programs import MissingProgramError, Programs, Version
 from agents.reactions import REACTIONS
 from agents.routes import Routes
-from agents.settle import UnansweredError, reckon, settle, settle_unless_asked
-from agents.visit import Visit
+from agents.settle import OneByOneError, reckon, settle, settle_unless_asked, settle_unless_released
+from agents.visit import Settle, Visit
 from schemas import records
 from schemas.events import Cause
 from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
@@ -60,7 +60,9 @@ class Core:
         self._forget_after_us = self.programs.remember_us + self.programs.park_us + _BEHIND_US
         self._routes = Routes(partitions)
         self._in_files = partitions is None
-        self._one_by_one = self._in_files and self.programs.one_by_one
+        self._settle_whole: Settle | None = None  # where one visit may not do for all that is due
+        if self.programs.parks or (self._in_files and self.programs.counted):
+            self._settle_whole = settle_unless_asked if self._in_files else settle_unless_released
         self._decoded: tuple[str, bytes | None, Record | Message] | None = None  # what `event_time` read last
 
     def apply(self, table: Table, incoming: Incoming, outbox: Outbox) -> str:
@@ -115,7 +117,7 @@ class Core:
             else:
                 referrals.on_request(table, message, outbox)
         elif isinstance(message, (Reply, Granted)):
-            if self._one_by_one and isinstance(message, Granted) and message.kind == "referred":
+            if self._settle_whole is not None and isinstance(message, Granted) and message.kind == "referred":
                 cause: Cause = {"topic": REPLIES, "kind": message.kind}
                 self._settle_first(table, message.profile_id, message.at, cause, arrived_at, outbox)
             released, come = answers.follow(self.programs, table, message, arrived_at, outbox)
@@ -144,7 +146,7 @@ class Core:
                 self._routes.check(incoming, profile_id)
             try:
                 return self._react(table, incoming, record, profile_id, outbox)
-            except UnansweredError:
+            except OneByOneError:
                 at, cause = records.event_time(record), cause_of(incoming.topic, record)
                 self._settle_first(table, profile_id, at, cause, incoming.arrived_at, outbox)
                 return self._react(table, incoming, record, profile_id, outbox)
@@ -236,7 +238,7 @@ class Core:
     def _settle_first(
         self, table: Table, profile_id: str, at: Instant, cause: Cause, arrived_at: Instant, outbox: Outbox
     ) -> None:
-        """In files: what is due at a profile up to an instant, one after the other, each with what comes of it, before what happens then."""
+        """What is due at a profile up to an instant, one after the other, each with what comes of it, before what happens then."""
         profile = table.profile(profile_id)
         begun = [] if profile is None or not self.programs.changing else campaigns.begun(self.programs, profile, at)
         while profile is not None and profile.stopped is None:
@@ -309,8 +311,9 @@ class Core:
                 return DUPLICATE
             raise Refused("erased", "")  # said in full where it becomes a dead letter
         profile = Profile(EARLIEST) if known is None else draft_of(known)  # no record has settled it yet, nor does one that waits
-        due_first = self._one_by_one and profile.due_at is not None and profile.due_at <= at
-        settling = settle_unless_asked if due_first else settle
+        settling = self._settle_whole
+        if settling is None or profile.due_at is None or profile.due_at > at:
+            settling = settle
         visit = Visit(
             self.programs, table, profile_id, profile, cause_of(incoming.topic, record), at, incoming.arrived_at, settling
         )

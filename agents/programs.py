@@ -86,12 +86,12 @@ class Programs:
         self.referring = [
             name for name, found in catalog.programs.items() if any(program.campaigns.referral for program in found)
         ]
-        self.one_by_one = bool(self.referring) or any(
-            version.program.membership.before_join == "park" or version.playbook.counts
-            for found in self._versions.values()
-            for version in found
-        )
-        """Whether something may be asked of other keys while a profile is settled, or may let records go on that wait."""
+        self.counted = bool(self.referring) or any(
+            version.playbook.counts for found in self._versions.values() for version in found
+        )  # whether something may be asked of other keys while a profile is settled,
+        self.parks = any(
+            program.membership.before_join == "park" for found in catalog.programs.values() for program in found
+        )  # or records may go on that have waited for it to join
         self._by_application: dict[str, list[str]] = {}
         for name, found in self._versions.items():
             for application in sorted({application for version in found for application in version.program.applications}):

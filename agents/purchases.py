@@ -13,7 +13,7 @@ from agents.gains import earn
 from agents.hearing import WHO_JOINS, Whom
 from agents.incoming import Incoming
 from agents.programs import Version
-from agents.returns import marks_of, returned_before, seen_again, take_all_back
+from agents.returns import marks_of, returned_before, sale_of, seen_again, take_all_back
 from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
@@ -84,6 +84,13 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
         if consent.still_waits(marks.get(consent.waiting_mark(version, sale.revision)), incoming, now)
     ]
     if not waiting or not known.sale or sale.revision != known.revision:
+        if visit.programs.coded and (
+            not known.sale or sale.revision != known.revision
+        ):  # cancelled or replaced while it was asked for
+            stands = sale_of(known)
+            codes.give_back(
+                visit, sale.application, sale.receipt_id, sale.closed_at, keep=None if stands is None else stands.promo_codes
+            )
         return DUPLICATE
     waited = [version for version in waiting if consent.counts(visit.profile, version.program, sale.closed_at)]
     whom: dict[str, Whom] = {}

@@ -82,16 +82,24 @@ def settle(visit: Visit, until: Instant) -> None:
     reckon(profile)
 
 
-class UnansweredError(Exception):
-    """Something was asked, or records may go on, before all of it had happened: what comes of that comes before the rest."""
+class OneByOneError(Exception):
+    """What comes of one of these instants comes before the next: they are to be settled one after the other, and the visit dropped."""
+
+
+def settle_unless_released(visit: Visit, until: Instant) -> None:
+    """Likewise. Raises `OneByOneError` where records that have waited go on: they come before what is due later."""
+    arrived = len(visit.arrived)
+    settle(visit, until)
+    if len(visit.arrived) > arrived:
+        raise OneByOneError
 
 
 def settle_unless_asked(visit: Visit, until: Instant) -> None:
-    """Likewise. Raises `UnansweredError` where it is to be done one instant after the other; the visit is to be dropped then."""
-    asked, arrived = len(visit.messages), len(visit.arrived)
-    settle(visit, until)
-    if len(visit.messages) > asked or len(visit.arrived) > arrived:
-        raise UnansweredError
+    """Likewise, and where something is asked that is answered at once, as it is in files."""
+    asked = len(visit.messages)
+    settle_unless_released(visit, until)
+    if len(visit.messages) > asked:
+        raise OneByOneError
 
 
 def _due_by(profile: Profile, until: Instant) -> list[Due]:
