@@ -2,8 +2,8 @@
 
     records and ticks applied in memory
     -> pack         what was done is set apart: what is applied from here on is the next cycle's           in the event loop, short
-    -> carry_out    changelog + outputs + balances + cycles + positions, and the group's offsets,          in a thread
-                    published as one by `Publish`
+    -> carry_out    changelog + outputs + balances + cycles + positions: encoded and handed to the client  in a thread, alone
+                    -> with the group's offsets committed as one by `Publish`                              beside the next cycle
                     -> one RocksDB WriteBatch a partition: states, due index, positions, changelog offset
     -> settle       the tables know that it is there                                                       in the event loop, short
 
@@ -70,11 +70,13 @@ class Parcel:
 class Publish(Protocol):
     """One way to publish a cycle: all of it, or none that counts."""
 
-    def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
-        """Return when the broker has all of it, with `changelog_end` set.
+    def send(self, parcels: list[Parcel], *, planned: bool = False) -> None:
+        """Hand all of it to the client. `planned`: the cycles are redone, their plan is in the log. Raises as `commit`."""
 
-        `group` is the consumer's group metadata; `planned`: the cycles are redone, their plan is in the log. Raises
-        `CycleFailedError` or `FencedError`.
+    def commit(self, parcels: list[Parcel], group: Any) -> None:
+        """Return when the broker has all that was sent, with `changelog_end` set.
+
+        `group` is the consumer's group metadata. Raises `CycleFailedError` or `FencedError`.
         """
 
     def renew(self) -> None:
@@ -123,12 +125,25 @@ def fill(parcel: Parcel) -> None:
     parcel.balances = parcel.partition.reactions.balances()
 
 
-def carry_out(parcels: list[Parcel], publish: Publish, group: Any, told: Told | None = None, *, planned: bool = False) -> None:
-    """Publish what was set apart, and then write it. Any thread, while others apply the next cycle."""
+def carry_out(
+    parcels: list[Parcel],
+    publish: Publish,
+    group: Any,
+    told: Told | None = None,
+    *,
+    sent: Callable[[], None] | None = None,
+    planned: bool = False,
+) -> None:
+    """Publish what was set apart, and then write it. Any thread, while others apply the next cycle; `sent` is called when all is encoded,
+    from where on there is more waiting than work.
+    """
     began = time.monotonic()
     for parcel in parcels:
         fill(parcel)
-    publish.publish(parcels, group, planned=planned)
+    publish.send(parcels, planned=planned)
+    if sent is not None:
+        sent()
+    publish.commit(parcels, group)
     for parcel in parcels:
         meta = {META_POSITION: parcel.position}
         if parcel.changelog_end is not None:

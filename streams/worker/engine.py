@@ -294,7 +294,7 @@ class Engine:
     # keeping
 
     async def _keep(self) -> None:
-        """Have what was applied committed: when this returns it is on its way, and what was before it is kept. Under `_turn`."""
+        """Have what was applied committed: when this returns it is with the client, and what was before it is kept. Under `_turn`."""
         await self._keeping.settled()
         dirty = [partition for partition in self._partitions.values() if partition.dirty]
         if not dirty or self.said is not None:
@@ -304,7 +304,7 @@ class Engine:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
         self._uncommitted = self._ticked = 0
-        self._keeping.begin(dirty, self._group, self._kept)
+        await self._keeping.begin(dirty, self._group, self._kept)
 
     def _kept(self, failed: Exception | None) -> None:
         """A cycle is kept, or not. Then what was applied meanwhile was applied to what never was, and all is dropped."""

@@ -30,16 +30,27 @@ class Keeping:
     def busy(self) -> bool:
         return self._task is not None
 
-    def begin(self, partitions: Iterable[Partition], group: Any, ended: Callable[[Exception | None], None]) -> None:
-        """Set apart what these have done, and have it carried out; `ended` is told None, or what it failed with. None may be on its way."""
+    async def begin(self, partitions: Iterable[Partition], group: Any, ended: Callable[[Exception | None], None]) -> None:
+        """Set apart what these have done, and have it carried out; `ended` is told None, or what it failed with. None may be on its way.
+
+        Returns when all is encoded and handed to the client. Until then there is work for the interpreter alone, and whoever applied
+        records beside it would have both take twice as long; from then on the broker works.
+        """
         parcels = [pack(partition) for partition in partitions]
+        loop = asyncio.get_running_loop()
+        sent = asyncio.Event()
+
+        def is_sent() -> None:
+            loop.call_soon_threadsafe(sent.set)
+
+        def carry() -> None:
+            carry_out(parcels, self._publish, group, self._kept, sent=is_sent)
 
         async def carried_out() -> None:
             failed: Exception | None = None
             try:
                 with self._watched():
-                    call = (self._publish, group, self._kept)
-                    await asyncio.get_running_loop().run_in_executor(self._threads, carry_out, parcels, *call)
+                    await loop.run_in_executor(self._threads, carry)
                 settle(parcels)
             except Exception as error:  # noqa: BLE001  # whoever began it knows what to do
                 failed = error
@@ -47,8 +58,10 @@ class Keeping:
                 ended(failed)
             finally:
                 self._task = None
+                sent.set()
 
         self._task = asyncio.create_task(carried_out())
+        await sent.wait()
 
     async def settled(self) -> None:
         """Return when none is on its way."""

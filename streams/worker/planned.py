@@ -24,7 +24,7 @@ class Planned:
         self._failed: str | None = None
         self._sender = Sender(self._producer, self._delivered)
 
-    def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
+    def send(self, parcels: list[Parcel], *, planned: bool = False) -> None:
         """Any failure ends the process: the plan stands in the log, and the restart does it again."""
         try:
             if not planned:
@@ -39,6 +39,9 @@ class Planned:
             self._flush()
         except (KafkaException, BufferError) as error:
             raise FencedError(f"the embedded broker did not take a cycle: {error}") from None
+
+    def commit(self, parcels: list[Parcel], group: Any) -> None:
+        """There is nothing left to be done: each part was waited for before the next."""
 
     def _delivered(self, error: Any, _message: Any) -> None:
         if error is not None:

@@ -12,7 +12,8 @@ how it went. No producer is used again after a failure: one that had aborted wha
 """
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -50,21 +51,32 @@ class Transactional:
                 raise
             self._producer = producer
 
-    def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
-        producer = self._producer
-        if producer is None:
+    def send(self, parcels: list[Parcel], *, planned: bool = False) -> None:
+        if self._producer is None:
             raise CycleFailedError("the transactional id has to be taken over first", away=True)
-        sender = Sender(producer)
+        sender = Sender(self._producer)
         self._began = time.monotonic()
-        try:
-            producer.begin_transaction()
+        with self._given_up():
+            self._producer.begin_transaction()
             for parcel in parcels:
                 sender.changelog(parcel)
                 sender.outputs(parcel)
                 sender.cycle(parcel)
-            producer.poll(0)
+            self._producer.poll(0)
+
+    def commit(self, parcels: list[Parcel], group: Any) -> None:
+        producer = self._producer
+        with self._given_up():
             producer.send_offsets_to_transaction(_offsets(parcels), group, self._within(self._timeout / 2))
             producer.commit_transaction(self._within(self._timeout))
+        if any(parcel.changelog_end is None for parcel in parcels):
+            producer.poll(0)
+
+    @contextmanager
+    def _given_up(self) -> Iterator[None]:
+        """Where it fails: the producer goes, and whoever asked is told what kind of failure it is."""
+        try:
+            yield
         except KafkaException as error:
             self._producer = None
             self._tell(error.args[0])
@@ -73,8 +85,6 @@ class Transactional:
             raise CycleFailedError(str(error)) from None
         finally:
             self._until = None
-        if any(parcel.changelog_end is None for parcel in parcels):
-            producer.poll(0)
 
     def _within(self, seconds: float) -> float:
         """The timeout of a call that begins now."""

@@ -63,16 +63,16 @@ import sys, time
 from streams.cli.main import run
 from streams.worker.transactional import Transactional
 
-taken = Transactional.publish
+taken = Transactional.commit
 
-def publish(self, parcels, group, *, planned=False):
+def commit(self, parcels, group):
     if sum(parcel.work.applied for parcel in parcels):
         print("the call does not return", file=sys.stderr, flush=True)
         self._within(1.0)
         time.sleep(600)
-    taken(self, parcels, group, planned=planned)
+    taken(self, parcels, group)
 
-Transactional.publish = publish
+Transactional.commit = commit
 sys.exit(run(sys.argv[1:]))
 """
 

@@ -37,7 +37,10 @@ earning: [{rule: base, rate: {points: "1", per: "1.00"}}]
 class Taken:
     """A broker that takes every cycle."""
 
-    def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
+    def send(self, parcels: list[Parcel], *, planned: bool = False) -> None:
+        pass
+
+    def commit(self, parcels: list[Parcel], group: Any) -> None:
         pass
 
     def renew(self) -> None: ...

@@ -23,12 +23,17 @@ class Broker:
 
     def __init__(self) -> None:
         self.may = threading.Event()
+        self.may_send = threading.Event()
+        self.may_send.set()
         self.fails: Exception | None = None
         self.taken: list[list[tuple[bytes, bytes | None]]] = []
         self.said: list[int] = []
         self.late = False
 
-    def publish(self, parcels: list[Parcel], group: Any, *, planned: bool = False) -> None:
+    def send(self, parcels: list[Parcel], *, planned: bool = False) -> None:
+        self.may_send.wait(10)
+
+    def commit(self, parcels: list[Parcel], group: Any) -> None:
         self.may.wait(10)
         if self.fails is not None:
             raise self.fails
@@ -57,8 +62,8 @@ class Scene:
         first = self.partition.position.inputs.get(PURCHASES, 0)
         self.partition.apply(PURCHASES, [Recorded(first + number, b"k", b"", 0) for number in range(count)])
 
-    def begin(self) -> None:
-        self.keeping.begin([self.partition], None, self.ended.append)
+    async def begin(self) -> None:
+        await self.keeping.begin([self.partition], None, self.ended.append)
 
     def stored(self) -> Position:
         return decode_position(self.partition.table.meta(META_POSITION) or b"{}")
@@ -75,7 +80,7 @@ def run(path: Path, story: Callable[[Scene], Any]) -> Scene:
 def test_what_is_applied_meanwhile_is_the_next_cycle_and_goes_on_from_this_one(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.apply(2)
-        scene.begin()
+        await scene.begin()
         assert not scene.partition.dirty
         await asyncio.sleep(0.05)
         scene.apply(3)
@@ -84,7 +89,7 @@ def test_what_is_applied_meanwhile_is_the_next_cycle_and_goes_on_from_this_one(t
         scene.broker.may.set()
         await scene.keeping.settled()
         assert (scene.stored().cycle, scene.stored().inputs) == (1, {PURCHASES: 2})
-        scene.begin()
+        await scene.begin()
         await scene.keeping.settled()
         assert (scene.stored().cycle, scene.stored().inputs) == (2, {PURCHASES: 5})
 
@@ -94,11 +99,27 @@ def test_what_is_applied_meanwhile_is_the_next_cycle_and_goes_on_from_this_one(t
     assert scene.ended == [None, None]
 
 
+def test_nothing_is_applied_beside_until_all_is_encoded_and_handed_to_the_client(tmp_path: Path) -> None:
+    async def story(scene: Scene) -> None:
+        scene.broker.may_send.clear()
+        scene.apply(2)
+        beginning = asyncio.create_task(scene.begin())
+        await asyncio.sleep(0.05)
+        assert not beginning.done()
+        scene.broker.may_send.set()
+        await beginning
+        assert scene.keeping.busy
+        scene.broker.may.set()
+        await scene.keeping.settled()
+
+    assert run(tmp_path, story).ended == [None]
+
+
 def test_what_failed_is_told_before_whoever_waits_goes_on_and_nothing_of_it_is_written(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.broker.fails = CycleFailedError("no")
         scene.apply(2)
-        scene.begin()
+        await scene.begin()
         await asyncio.sleep(0)
         scene.apply(1)
         scene.broker.may.set()
@@ -112,7 +133,7 @@ def test_what_failed_is_told_before_whoever_waits_goes_on_and_nothing_of_it_is_w
 def test_a_cycle_outlives_whoever_waited_for_it(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.apply(1)
-        scene.begin()
+        await scene.begin()
         waiting = asyncio.create_task(scene.keeping.settled())
         await asyncio.sleep(0.02)
         waiting.cancel()
@@ -132,7 +153,7 @@ def test_what_cannot_be_done_about_a_failure_reaches_whoever_waits(tmp_path: Pat
 
         scene.apply(1)
         scene.broker.may.set()
-        scene.keeping.begin([scene.partition], None, ended)
+        await scene.keeping.begin([scene.partition], None, ended)
         with pytest.raises(ValueError, match="cannot be dropped"):
             await scene.keeping.settled()
         assert not scene.keeping.busy
@@ -145,7 +166,7 @@ def test_a_client_is_stuck_when_its_call_is_overdue_and_not_before(tmp_path: Pat
     async def story(scene: Scene) -> None:
         scene.broker.late = late
         scene.apply(1)
-        scene.begin()
+        await scene.begin()
         await asyncio.sleep(0.05)
         scene.broker.late = False
         scene.broker.may.set()
