@@ -15,6 +15,7 @@ from schemas.amounts import format_points
 from schemas.instants import Instant, days_before, format_instant, to_local
 from schemas.program import PointType
 from schemas.template_sandbox import Amount
+from schemas.templates import is_own
 from tables import pages
 from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import spending_key
@@ -74,6 +75,7 @@ class TemplateFacts:
 
     def expiring(self, program: str, point: str, days: int, limit: int, order: str) -> Sequence[Mapping[str, Any]]:
         """The active lots of a point type that expire within so many days from now, the first earned first (`asc`) or last."""
+        program = self._name if is_own(program) else program
         membership = self._visit.profile.programs.get(program)
         if membership is None:
             return ()

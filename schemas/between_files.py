@@ -1,4 +1,5 @@
-"""What holds between program files: between the versions of one program, and between programs that share an application.
+"""What holds between program files: between the versions of one program, between programs that share an application, and of what a
+template says of another program.
 
 Pure. A version in force is taken to have entries: what cannot change once there are any must stay from then on. A draft counts
 nothing, so what follows it is free. Whether a state was made under other files is asked where it is opened (`agents/made_under.py`).
@@ -11,6 +12,7 @@ from typing import Final
 from schemas.document import Document
 from schemas.program import Program
 from schemas.program_faults import Fault
+from schemas.template_faults import asked_of, no_such_point, no_such_program
 
 Parsed = tuple[Document, Program]
 
@@ -62,6 +64,24 @@ def between_programs(parsed: list[Parsed]) -> list[Fault]:
         if program.environment == "sandbox" and program.program not in names  # a version of a live one is at fault already
         for application in sorted(program.applications & live.keys())
     ]
+
+
+def in_templates(parsed: list[Parsed]) -> list[Fault]:
+    """A template that asks for the points of another program, by name: there is one, with such a point type. Its own are known before."""
+    points: dict[str, set[str]] = {}
+    for _, program in parsed:
+        points.setdefault(program.program, set()).update([point.sid for point in program.points])
+    faults: list[Fault] = []
+    for document, program in parsed:
+        for name, text in program.campaigns.templates.items():
+            for asked in asked_of(text):
+                if asked.program is None or asked.program == program.program:
+                    continue
+                known = points.get(asked.program)
+                reason = no_such_program(asked, points) if known is None else no_such_point(asked, asked.program, sorted(known))
+                if reason is not None and (known is None or "" not in known):  # there a point type is at fault itself
+                    faults.append(_fault(document, f"templates.{name}", reason))
+    return faults
 
 
 def _fault(document: Document, path: str, reason: str) -> Fault:

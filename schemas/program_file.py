@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from schemas.between_files import FIXED, between_programs, between_versions
+from schemas.between_files import FIXED, between_programs, between_versions, in_templates
 from schemas.campaigns import Campaigns
 from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
 from schemas.program import Catalog, PointType, Program
@@ -136,12 +136,15 @@ def _text(path: Path) -> str:
 
 def _build(documents: list[Document], faults: list[Fault]) -> Catalog:
     parsed: list[tuple[Document, Program]] = []
+    unread = bool(faults)  # a program may be there that a template speaks of
     for document in documents:
         program, found = _parse(document)
         faults += found
         if program is not None and not any(fault.path in _IDENTITY for fault in found):
             parsed.append((document, program))
-    faults += between_versions(parsed) + between_programs(parsed)
+        else:
+            unread = True
+    faults += between_versions(parsed) + between_programs(parsed) + ([] if unread else in_templates(parsed))
     if faults:
         raise ProgramFileError(faults)
     return Catalog([program for _, program in parsed])
@@ -189,7 +192,7 @@ def _read_campaigns(top: Section, points: tuple[PointType, ...], calendar: Calen
         segments=read_segments(top),
         scenarios=read_scenarios(top, points, promotions, subledgers=subledgers),
         reminders=read_reminders(top, points),
-        templates=read_templates(top),
+        templates=read_templates(top, points),
         rfm=read_rfm(top),
         codes=read_codes(top),
         referral=read_referral(top, promotions),

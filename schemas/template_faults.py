@@ -4,14 +4,14 @@ Other templates, macros, blocks and loops that call themselves have none: with t
 template give another meaning to one of the variables, or take a whole profile where it wants a field of it.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from schemas.program_faults import did_you_mean
 from schemas.template_sandbox import BOUNDED, Sandbox
-from schemas.templates import EXPIRING, PARTS, Template, path_of
+from schemas.templates import EXPIRING, OWN, PARTS, Template, is_own, path_of
 
 _NEED_A_PART: Final = frozenset({"profile", "trigger", "entry"})
 _HELPERS: Final = frozenset({"range", "dict", "namespace", "joiner", "cycler"})
@@ -47,6 +47,46 @@ def faults_of(text: str) -> Iterator[str]:
             Template(text).compile()
         except TemplateError as error:
             yield f"must be a Jinja template: {error.message}"
+
+
+class Asked(NamedTuple):
+    """A call of `loyalty_expiration_points` whose program is written down. `program` None: the template's own, which a number means as well,
+    for other systems number theirs; `point` None: it is not written down.
+    """
+
+    program: str | None
+    point: str | None
+    where: str
+
+
+def asked_of(text: str) -> Iterator[Asked]:
+    """What a template asks of point types, by name."""
+    try:
+        tree = _environment.parse(text if EXPIRING in text else "")
+    except TemplateSyntaxError:
+        return  # told of elsewhere
+    for call in tree.find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name == EXPIRING:
+            given = _given(call)
+            program, point = given.get("program"), given.get("point")
+            if isinstance(program, nodes.Const) or (program is not None and path_of(program) in OWN):
+                name = str(program.value) if isinstance(program, nodes.Const) else None
+                sid = str(point.value) if isinstance(point, nodes.Const) else None
+                yield Asked(None if name is None or is_own(name) else name, sid, _in(call.lineno, text.count("\n")))
+
+
+def no_such_point(asked: Asked, program: str, points: Iterable[str]) -> str | None:
+    """What is wrong where a program has no such point type."""
+    known = list(points)
+    if asked.point is None or asked.point in known:
+        return None
+    hint = did_you_mean(asked.point, known) or f"; there are {', '.join(known)}"
+    return f"must call {EXPIRING} with a point type of {program}; none is called {asked.point}{hint}{asked.where}"
+
+
+def no_such_program(asked: Asked, programs: Iterable[str]) -> str:
+    hint = did_you_mean(asked.program or "", programs)
+    return f"must call {EXPIRING} with a program that is loaded; none is called {asked.program}{hint}{asked.where}"
 
 
 def _in(line: int, lines: int) -> str:
@@ -129,9 +169,14 @@ def _calls(tree: nodes.Template) -> Iterator[tuple[int, str]]:
         ):
             yield call.lineno, _CALLED
             continue
-        order = dict(zip(said, [*call.args, *(pair.value for pair in call.kwargs)], strict=True)).get("order")
+        order = _given(call).get("order")
         if isinstance(order, nodes.Const) and order.value not in ("asc", "desc"):
             yield call.lineno, f'must call {EXPIRING} with the order "asc" or "desc", is "{order.value}"'
+
+
+def _given(call: nodes.Call) -> dict[str, nodes.Node]:
+    """What is written down of the arguments, by their names."""
+    return {**dict(zip(_ARGUMENTS, call.args, strict=False)), **{pair.key: pair.value for pair in call.kwargs}}
 
 
 _ARGUMENTS: Final = ("program", "point", "days", "limit", "order")

@@ -29,6 +29,7 @@ PARTS: Final[dict[str, frozenset[str] | None]] = {
     "program": frozenset({"name", "program", "title", "description", "timezone", "environment", "currency"}),
 }  # fmt: skip
 """Every variable, and its parts where these are known beforehand."""
+OWN: Final = frozenset({"program", "program.program"})
 _HTML_CHANNELS: Final = frozenset({"email", "e-mail", "mail"})
 _UNSEEN: Final = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSEEN_IN_VALUES: Final = pattern("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -47,6 +48,11 @@ class Knows(Protocol):
     def fact(self, variable: str, part: str) -> Any: ...
 
     def expiring(self, program: str, point: str, days: int, limit: int, order: str) -> Sequence[Mapping[str, Any]]: ...
+
+
+def is_own(program: str) -> bool:
+    """Whether the name that a template gives to a program means its own: a number, as other systems number their programs."""
+    return program.isdecimal()
 
 
 class Rendered:
@@ -223,6 +229,9 @@ class _Asks(NodeTransformer):
         called = node.node
         if isinstance(called, nodes.Name) and called.name == EXPIRING:
             self.paths.add(EXPIRING)
+            node.args = [_named(each) if place == 0 else each for place, each in enumerate(node.args)]
+            for pair in node.kwargs:
+                pair.value = _named(pair.value) if pair.key == "program" else pair.value
             node.node = nodes.Getattr(nodes.Name(_USE, "load", lineno=node.lineno), "expiring", "load", lineno=node.lineno)
         elif isinstance(called, nodes.Getattr):
             called.node = self.visit(called.node)  # what is called is no part of the variable
@@ -270,6 +279,11 @@ def path_of(node: nodes.Node) -> str | None:
     if node.ctx != "load" or node.name not in PARTS:
         return None
     return ".".join([node.name, *reversed(parts)])
+
+
+def _named(node: nodes.Expr) -> nodes.Expr:
+    """`program` where a program is to be named: it prints its title, and means its name."""
+    return nodes.Getattr(node, "program", "load", lineno=node.lineno) if path_of(node) == "program" else node
 
 
 def _compiled(environment: Sandbox, text: str) -> Any:
