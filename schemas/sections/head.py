@@ -87,7 +87,7 @@ def _read_membership(top: Section) -> Join:
     section = top.section("membership")
     join = Join(
         join=section.choice("join", "on-points-earned", "explicit", "on-points-activated"),
-        consent=section.value_or_none("consent", values.name),
+        consent=section.value_or_none("consent", values.profile_field),
         before_join=section.choice("before_join", "refuse", "park"),
     )
     section.done()
