@@ -34,7 +34,8 @@ class Log:
         self._consumer = Consumer(
             {
                 **client_settings(broker),
-                **reading_settings("pointstream-reading"),
+                # Going on to another partition waits for the request that the one before has left with the broker.
+                **reading_settings("pointstream-reading", wait_ms=10),
                 "queued.max.messages.kbytes": 16 * 1024,
                 "queued.min.messages": 10_000,
             }

@@ -186,7 +186,7 @@ class Engine:
         while True:
             await asyncio.sleep(period)
             assignment = self._assignment
-            at, numbers = self._ticks.wanted(self._partitions.values())
+            instants = self._ticks.wanted(self._partitions.values())
             ends: dict[Place, int] = {}
             if self._partitions:
                 try:
@@ -195,8 +195,8 @@ class Engine:
                     continue  # the broker is away; the tick comes when it is back
                 if assignment != self._assignment:
                     ends = {}
-                elif at is not None:
-                    self._ticks.note(at, numbers, ends)
+                else:
+                    self._ticks.note(instants, ends)
             waiting_seconds = self._ticks.waiting_seconds()
             self._watch.clock(ends, self.applied, waiting_seconds)
             at_rest = not self._keeping.busy and not self._turn.locked()

@@ -6,11 +6,12 @@ time: while a partition lags, later ones are not even noted, and nothing is skip
 to it. Which tick was applied where stands in `cycles`, so a replay needs no clock.
 
 Under backfill the instant is a note old: what one partition has applied, a feed may still be sending to another, and a record that
-comes behind a tick is a late one.
+comes behind a tick is a late one. While the greatest event time stands still the newest tick is noted again: an answer from another key may
+come behind it, and what the answer brings may have been due before. Where nothing is due a tick leaves no trace.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from schemas.instants import Instant
@@ -31,8 +32,8 @@ class Ticks:
         self._notes: dict[int, Note] = {}
         self._greatest: Instant | None = None
 
-    def wanted(self, partitions: Iterable[Partition]) -> tuple[Instant | None, list[int]]:
-        """The instant to note now, and the partitions that wait for none. In the loop, before the ends are asked for."""
+    def wanted(self, partitions: Iterable[Partition]) -> dict[int, Instant]:
+        """The instant to note now for each partition that waits for none: never one before its newest tick. In the loop, before the ends are asked for."""
         partitions = list(partitions)
         if self._backfill:
             at = self._greatest
@@ -40,16 +41,16 @@ class Ticks:
         else:
             at = time.time_ns() // 1000
         if at is None:
-            return None, []
-        return at, [
-            partition.number
+            return {}
+        return {
+            partition.number: max(at, partition.position.tick or at)
             for partition in partitions
-            if partition.number not in self._notes and (partition.position.tick is None or partition.position.tick < at)
-        ]
+            if partition.number not in self._notes
+        }
 
-    def note(self, at: Instant, numbers: Iterable[int], ends: dict[Place, int]) -> None:
+    def note(self, instants: Mapping[int, Instant], ends: dict[Place, int]) -> None:
         now = time.monotonic()
-        for number in numbers:
+        for number, at in instants.items():
             self._notes[number] = Note(at, {topic: ends[topic, number] for topic in CONSUMED}, now)
 
     def ready(self, partition: Partition) -> Instant | None:

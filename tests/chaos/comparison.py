@@ -1,114 +1,50 @@
 """Afterwards: what must be true of the output, whatever was done to the workers. A check is a function; its name is the claim.
 
 What the output has to be is said by the replay of the exported run, and what the run had to apply by the feed and by `cycles`; nothing here
-knows the rules. Topics are read a partition at a time, so that half a million records need little memory.
+knows the rules.
 """
 
-import json
-import subprocess
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from agents.balances import profile_balances
 from agents.core import Core
 from schemas.events import encode
 from schemas.program_file import load_catalog
-from schemas.topics import BALANCES, CYCLES, DEAD_LETTERS, INPUTS, LEDGER_ENTRIES, OUTPUTS, REDEMPTION_DECISIONS
+from schemas.topics import BALANCES, CYCLES, DEAD_LETTERS, INPUTS, LEDGER_ENTRIES, OUTPUTS, REDEMPTION_DECISIONS, SEGMENT_CHANGES
+from streams import preview
+from streams.states import in_directory, opened, position_of
 from streams.worker.position import POSITION_KEY, Records, decode_cycle, folder_of
 from tables.rocks import RocksStore
 from tables.table import Table
-from tests.chaos.faults import COMMAND
-from tests.conftest import ROOT
+from tests.chaos.evidence import Evidence, Wrong, pointstream
+from tests.chaos.programs import AWARDED_BY_TIME
 
 _SAID: Final = tuple(topic for topic in OUTPUTS if topic != BALANCES)
 _SHOWN_MAX: Final = 3
-_SILENT_SECONDS: Final = 60.0
-
-
-class Wrong(Exception):
-    """The claim does not hold; the message says where."""
+_TELLING_RECORDS: Final = 15_000  # so many say something of everything
+_NEVER: Final = 1 << 62
 
 
 class _Id(msgspec.Struct):
     id: str
 
 
-@dataclass
-class Evidence:
-    """What there is to judge by. `spoiled`: (topic, key, reason) of what the feed has made unusable."""
+class _Said(msgspec.Struct):
+    """Of an entry or a change of segments, what is asked for here."""
 
-    servers: str
-    partitions: int
-    folder: Path
-    programs: Path
-    states: list[Path]
-    sent: Counter[str]
-    spoiled: Counter[tuple[str, str, str]]
-
-    @property
-    def run(self) -> Path:
-        return self.folder / "run.jsonl.gz"
-
-    @property
-    def output(self) -> Path:
-        return self.folder / "replayed"
-
-    @property
-    def again(self) -> Path:
-        return self.folder / "replayed-state"
-
-    def values(self, topic: str) -> Iterator[Any]:
-        """What a consumer of committed records finds: partition 0 first, each in its order."""
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.servers,
-                "group.id": "chaos-compares",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "queued.max.messages.kbytes": 16 * 1024,
-                "fetch.wait.max.ms": 20,
-            }
-        )
-        try:
-            for number in range(self.partitions):
-                consumer.assign([TopicPartition(topic, number, 0)])
-                yield from _to_its_end(consumer, f"{topic} partition {number}")
-        finally:
-            consumer.close()
+    type: str
+    program: str
+    profile_id: str
+    occurred_at: str
+    segment: str = ""
+    scenario: str = ""
 
 
-def _to_its_end(consumer: Consumer, what: str) -> Iterator[Any]:
-    while True:
-        first = consumer.poll(_SILENT_SECONDS)  # `consume` alone would wait for as many as are asked for
-        if first is None:
-            raise Wrong(f"{what} cannot be read to its end")
-        for message in [first, *consumer.consume(2_000, 0.0)]:
-            error = message.error()
-            if error is None:
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
-                return
-            else:
-                raise Wrong(error.str())
-
-
-def pointstream(*arguments: object) -> Any:
-    """What a command says on standard output, as JSON."""
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *map(str, arguments), "--json"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise Wrong(f"`pointstream {arguments[0]}` ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-600:]}")
-    return json.loads(done.stdout)
+_decode_said: Final = msgspec.json.Decoder(_Said).decode
 
 
 def each_record_was_applied_once_and_in_order(found: Evidence) -> str:
@@ -254,6 +190,57 @@ def states_of_workers_changelog_and_replay_are_the_same(found: Evidence) -> str:
     return f"{sum(row['states'] for row in changelog.values()):,} states; {newest} partitions of workers' own are at the end"
 
 
+def dates_and_segments_have_set_scenarios_off(found: Evidence) -> str:
+    """A run that says less proves less; one of few records may."""
+    told: Counter[str] = Counter()
+    with (found.output / f"{LEDGER_ENTRIES}.jsonl").open("rb") as file:
+        for line in file:
+            told[_decode_said(line).scenario] += 1
+    with (found.output / f"{SEGMENT_CHANGES}.jsonl").open("rb") as file:
+        for line in file:
+            said = _decode_said(line)
+            told[f"{said.segment} {said.type.removeprefix('segment.')}"] += 1
+    asked = load_catalog([found.programs]).programs
+    campaigns = [version.campaigns for versions in asked.values() for version in versions]
+    wanted = {f"{segment} {way}" for one in campaigns for segment in one.segments for way in ("entered", "left")} | {
+        *AWARDED_BY_TIME
+    }
+    if (missing := sorted(wanted - told.keys())) and found.sent.total() >= _TELLING_RECORDS:
+        raise Wrong(f"nothing of {missing}")
+    return ", ".join(f"{name} {told[name]:,}" for name in sorted(wanted))
+
+
+def in_a_segment_is_who_entered_and_has_not_left(found: Evidence) -> str:
+    """By `segment-changes`, and by the preview, which judges a profile by its state alone. Whoever waits for a tick is judged by neither."""
+    inside: dict[tuple[str, str], dict[str, str | None]] = defaultdict(dict)
+    for message in found.values(SEGMENT_CHANGES):
+        said = _decode_said(message.value())
+        place = inside[said.program, said.segment]
+        if (said.profile_id in place) is (said.type == "segment.entered"):
+            raise Wrong(f"{said.type} of {said.segment} at {said.profile_id}, which was so already")
+        if said.type == "segment.entered":
+            place[said.profile_id] = said.occurred_at
+        else:
+            del place[said.profile_id]
+    previews = preview.wanted(load_catalog([found.programs]), None, None)
+    waiting: set[str] = set()
+    judged: dict[tuple[str, str], dict[str, str | None]] = defaultdict(dict)
+    for _, path in in_directory(found.again):
+        with opened(path) as store:
+            position = position_of(store)
+            waiting.update(
+                name for name, profile in Table(store).profiles() if (profile.due_at or _NEVER) <= (position.tick or 0)
+            )
+            for one in previews:
+                for name, member in preview.members(store, one, position, lambda _looked, _total: None):
+                    judged[one.program, name][member.profile_id] = member.since
+    for segment in sorted(inside.keys() | judged.keys()):
+        said_so, holds = ({who: since for who, since in of[segment].items() if who not in waiting} for of in (inside, judged))
+        if said_so != holds:
+            raise Wrong(f"{segment}: {sorted(said_so.items() ^ holds.items(), key=str)[:_SHOWN_MAX]}")
+    return f"{sum(map(len, judged.values())):,} members of {len(inside)} segments; {len(waiting)} profiles wait for a tick"
+
+
 CHECKS: Final[tuple[Callable[[Evidence], str], ...]] = (
     each_record_was_applied_once_and_in_order,
     each_id_is_there_exactly_once,
@@ -262,6 +249,8 @@ CHECKS: Final[tuple[Callable[[Evidence], str], ...]] = (
     the_output_equals_the_replay_record_for_record,
     every_profile_has_the_balance_of_the_replay,
     dead_letters_agree_by_topic_key_and_reason,
+    dates_and_segments_have_set_scenarios_off,
+    in_a_segment_is_who_entered_and_has_not_left,
     the_auditor_is_content,
     states_of_workers_changelog_and_replay_are_the_same,
 )

@@ -1,9 +1,7 @@
 """The feed: what a chain of shops may say in two months, from a seed, and the thread that sends it.
 
-Two programs share the stream. Points become active, expire and are reviewed for tiers while the records go through time (the workers run
-with `--backfill`, so ticks follow event time, and the same seed means the same months on a slow machine). `club` counts tills: holds, debt,
-late receipts. `online` counts the web shop and has receipts claimed, codes, places and budgets, so that questions go from key to key while their
-partitions change hands, and scenarios whose runs wake and reminders that fall due meanwhile. Two in a hundred receipts are late, some records come twice, and some cannot be used.
+The workers run with `--backfill`, so ticks follow event time, and the same seed means the same months on a slow machine. Two in a hundred
+receipts are late, some records come twice, and some cannot be used. By which programs they count is in `programs`.
 """
 
 import json
@@ -19,44 +17,14 @@ from schemas.instants import format_instant, parse_instant
 from schemas.topics import ADJUSTMENTS, PIXELS, PROFILES, PURCHASES, REDEMPTIONS
 from tests.kafka import everything
 
-PROGRAMS: Final = {
-    "club": everything.PROGRAMS["club"],
-    "online": """\
-program: online
-timezone: UTC
-environment: sandbox
-effective_from: 2024-01-01T00:00:00Z
-applications: [web]
-currency: EUR
-receipts: claimed
-points:
-  - {sid: star, scale: 2, activation: 3 days, returns: pending-only, on_return: proportional, max_balance: "400"}
-earning:
-  - {rule: a-tenth, rate: {points: "0.1", per: "1.00"}}
-  - {rule: spring, fixed: {points: "5", per: receipt}, code: SPRING}
-codes: [{code: SPRING, uses: 400, per_profile: 5}]
-promotions:
-  - {promotion: gift, action: accrue, points: {min: "1", max: "50"}, expiration: 20 days, budget: {points: "2000", on_cap: truncate}}
-  - {promotion: thanks, action: accrue, points: "10", budget: {points: "300"}}
-referral: {promotion: thanks, final_after: 3 days, minimum: "5.00"}
-scenarios:
-  - {scenario: first-order, trigger: receipt, steps: [{limit: 150}, {award: {promotion: gift, points: "20"}}, {notify: {channel: sms, template: told}}]}
-  - scenario: looking-on
-    trigger: {pixel: page_view}
-    reentry: true
-    steps: [{wait: 2 days}, {award: {promotion: gift, points: "3", once: looked}}, {wait: 5 days}, {notify: {channel: sms, template: told}}]
-  - {scenario: dearer, trigger: {milestone: {point: star, at: ["30", "60"]}}, steps: [{award: {promotion: gift, points: "5"}}]}
-reminders:
-  - {reminder: expiring, of: expiry, point: star, within: 3 days, at: "10:00", channel: sms, template: told}
-templates: {told: '{{ profile.first_name | or("You") }}: {{ points }}'}
-""",
-}
 _FIRST: Final = parse_instant("2024-03-01T08:00:00Z")
 _LONG_US: Final = 60 * 24 * 3600 * 1_000_000
 _DAY_US: Final = 24 * 3600 * 1_000_000
 _LATE: Final = 0.02
 _TWICE: Final = 0.01
 _SPOILED: Final = 0.01
+_DAYS: Final = tuple(f"{month}-{day:02}" for month in ("03", "04") for day in range(1, 31))
+_DATES: Final = (*(f"{1960 + n}-{day}" for n, day in enumerate(_DAYS)), "1988-02-29", "1977-12-24")
 _KINDS: Final = (
     ("sale", 56), ("return", 8), ("cancel", 1), ("reopen", 1), ("redeem", 8), ("reserve", 8), ("commit", 4), ("release", 2),
     ("rollback", 2), ("adjustment", 4), ("pixel", 3), ("profile", 3),
@@ -119,9 +87,20 @@ class Shop:
                 "type": random.choice(("visit", "page_view")),
                 "occurred_at": at,
             }
+        return PROFILES, self._profile(n, who, at)
+
+    def _profile(self, n: int, who: str, at: str) -> dict[str, Any]:
+        """Most birthdays come in the course of the run, and now and then one is corrected."""
+        random = self._random
         fields = {"friend": random.choice(("true", "false")), "first_name": f"N{n}"}
         fields["referral_code"] = f"code-{random.randrange(self._profiles // 4 + 1)}"
-        return PROFILES, {"profile_id": who, "updated_at": at, "fields": fields}
+        fields["date_of_birth"] = random.choice(_DATES)
+        if random.random() < 0.3:
+            fields["timezone"] = random.choice(("Asia/Tokyo", "America/Los_Angeles", "Europe/London"))
+        told = {"profile_id": who, "updated_at": at, "fields": fields}
+        if random.random() < 0.5:
+            told["registered_at"] = f"2023-{random.choice(_DAYS)}T20:00:00Z"
+        return told
 
     def _sale(self, n: int, who: str, at_us: int) -> dict[str, Any]:
         random = self._random
@@ -134,6 +113,8 @@ class Shop:
             sale["promo_codes"] = ["SPRING"]
         if random.random() < 0.2:
             sale["referral_code"] = f"code-{random.randrange(self._profiles // 4 + 1)}"
+        if application == "web" and random.random() < 0.3:
+            sale["attributes"] = {"delivery": format_instant(at_us + random.randrange(10) * _DAY_US)[:10]}
         return sale | {"currency": "EUR", "lines": everything.lines(random)}
 
     def _of_a_receipt(self, n: int, kind: str, who: str, at: str) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from random import Random
 from typing import Final, Self
 
 from tests.chaos.applied import Applied
-from tests.chaos.comparison import CHECKS, Evidence, Wrong
+from tests.chaos.comparison import CHECKS
+from tests.chaos.evidence import Evidence, Wrong
 from tests.chaos.faults import BROKER, Fault, Fleet, schedule
-from tests.chaos.feed import PROGRAMS, Feed, Shop
+from tests.chaos.feed import Feed, Shop
 from tests.chaos.plan import Plan
+from tests.chaos.programs import PROGRAMS
 from tests.kafka.help import COMMAND, create_topics, free_ports
 
 _TOLD_EVERY_SECONDS: Final = 5.0

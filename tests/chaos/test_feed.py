@@ -7,8 +7,9 @@ from random import Random
 
 from schemas.program_file import load_catalog
 from tests.chaos.faults import BROKER, FREEZE, KILL, LOSS, schedule
-from tests.chaos.feed import PROGRAMS, Shop
+from tests.chaos.feed import Shop
 from tests.chaos.plan import Plan
+from tests.chaos.programs import PROGRAMS
 
 
 def test_a_seed_says_the_same_again_and_another_seed_does_not() -> None:

@@ -177,6 +177,7 @@ def read_all(servers: str, topic: str, partitions: int, *, isolation: str = "rea
             "bootstrap.servers": servers,
             "group.id": f"test-{os.getpid()}",
             "isolation.level": isolation,
+            "fetch.wait.max.ms": 10,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
