@@ -10,11 +10,7 @@ from typing import Final
 from tests.kafka import everything
 
 PROGRAMS: Final = {
-    "club": everything.PROGRAMS["club"]
-    + """\
-  - {rule: fond, fixed: {points: "2", per: receipt}, when: {segment: fond}}
-segments: [{segment: fond, where: {purchases.total: {within: 10 days, at_least: "200"}}}]
-""",
+    "club": everything.PROGRAMS["club"] + everything.FOND,
     "online": """\
 program: online
 timezone: UTC

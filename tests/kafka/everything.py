@@ -54,6 +54,11 @@ earning:
   - {rule: a-tenth, rate: {points: "0.1", per: "1.00"}}
 """,
 }
+FOND = """\
+  - {rule: fond, fixed: {points: "2", per: receipt}, when: {segment: fond}}
+segments: [{segment: fond, where: {purchases.total: {within: 10 days, at_least: "200"}}}]
+"""
+"""To be put behind `club`: a segment that a rule asks for."""
 PROFILES = 60
 _FIRST = parse_instant("2024-03-01T08:00:00Z")
 _LONG_US = 60 * 24 * 3600 * 1_000_000

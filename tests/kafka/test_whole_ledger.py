@@ -8,6 +8,7 @@ two ways would show in the first byte that differs.
 import json
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from agents.balances import profile_balances
 from agents.core import Core
 from schemas.events import encode
 from schemas.program_file import load_catalog
-from schemas.topics import BALANCES, DEAD_LETTERS, LEDGER_ENTRIES, REDEMPTION_DECISIONS, TIER_CHANGES
+from schemas.topics import BALANCES, DEAD_LETTERS, LEDGER_ENTRIES, REDEMPTION_DECISIONS, SEGMENT_CHANGES, TIER_CHANGES
 from streams.worker.position import POSITION_KEY, folder_of
 from tables.rocks import RocksStore
 from tables.table import Table
@@ -29,7 +30,8 @@ from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 STOPPED = ("p30", "p49")  # by an order in the middle, until the end; what comes for them meanwhile waits
-SAID = (LEDGER_ENTRIES, TIER_CHANGES, REDEMPTION_DECISIONS, DEAD_LETTERS)
+SEGMENT = "fond"
+SAID = (LEDGER_ENTRIES, TIER_CHANGES, REDEMPTION_DECISIONS, SEGMENT_CHANGES, DEAD_LETTERS)
 _ALL_KINDS = [
     "membership.joined",
     "points.accrued",
@@ -48,13 +50,16 @@ _ALL_KINDS = [
     "tier.downgraded",
     "redemption.accepted",
     "redemption.declined",
+    "segment.entered",
+    "segment.left",
 ]
 
 
 def _programs(folder: Path) -> Path:
+    """With a segment, so that there is something to preview."""
     programs = folder / "programs"
     programs.mkdir(exist_ok=True)
-    for name, text in everything.PROGRAMS.items():
+    for name, text in (everything.PROGRAMS | {"club": everything.PROGRAMS["club"] + everything.FOND}).items():
         (programs / f"{name}.yaml").write_text(text)
     return programs
 
@@ -67,11 +72,32 @@ def _worker(servers: str, folder: Path) -> Process:
 
 def pointstream(*arguments: object) -> Any:
     """What a command says on standard output, as JSON."""
+    return json.loads(_said(*arguments))
+
+
+def _said(*arguments: object) -> str:
     done = subprocess.run(
         [sys.executable, "-c", COMMAND, *map(str, arguments), "--json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return done.stdout
+
+
+def _members(servers: str, programs: Path) -> dict[str, str]:
+    """Who is in the segment, and since when, by `pointstream segment`, which judges each profile by what the changelog says."""
+    found = map(json.loads, _said("segment", SEGMENT, "--program", programs, "--broker", f"kafka://{servers}").splitlines())
+    return {member["profile_id"]: member["since"] for member in found}
+
+
+def _entered(servers: str) -> dict[str, str]:
+    """Likewise by `segment-changes`: who has entered and not left."""
+    inside: dict[str, str] = {}
+    for change in map(json.loads, values(servers, SEGMENT_CHANGES)):
+        if change["type"] == "segment.entered":
+            inside[change["profile_id"]] = change["occurred_at"]
+        else:
+            del inside[change["profile_id"]]
+    return inside
 
 
 def values(servers: str, topic: str) -> list[bytes]:
@@ -117,6 +143,10 @@ def test_the_replay_of_the_export_gives_every_byte_that_was_sent_whatever_was_ki
         wait_until(kafka, len(sent), last)
         for name in STOPPED:
             assert pointstream("profile", "release", name, "--broker", broker, "--wait", "40")["applied"]
+        deadline = time.monotonic() + 30
+        while (members := _members(kafka, _programs(tmp_path))) != (entered := _entered(kafka)):  # a tick is due a moment later
+            assert time.monotonic() < deadline, sorted(members.items() ^ entered.items())
+        assert members
         assert last.end() == 0, last.said()
     run, out, again = tmp_path / "run.jsonl.gz", tmp_path / "out", tmp_path / "again"
     exported = pointstream("export", "--broker", broker, "--output", run)
