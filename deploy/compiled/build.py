@@ -161,7 +161,7 @@ def main() -> int:
     tree: Path = options.into.resolve()
     try:
         if not is_fresh(tree):
-            print(f"Compiling the core into {tree} (a few minutes)", flush=True)
+            print(f"Compiling the core into {tree} (a minute or two)", flush=True)
         build(tree)
         print(f"dist/{wheel(tree)}" if options.wheel else f"{tree / 'pointstream'} is ready")
     except MissingError as error:
