@@ -51,7 +51,7 @@ def main() -> None:
 
     cores = os.cpu_count() or 1
 
-    class AllCores(build_ext):  # type: ignore[misc]
+    class AllCores(build_ext):
         """setuptools compiles extensions side by side, but the files of one extension one by one; here one has nearly all of them."""
 
         def build_extensions(self) -> None:
