@@ -206,6 +206,7 @@ def answered(visit: Visit, granted: Granted) -> bool:
     if reward is None:
         return False
     _put(visit, granted.program, rewards=tuple([waiting for waiting in known.rewards if waiting is not reward]))
+    visit.cause = {"timer": REFERRALS, "due_at": format_instant(reward.at)}
     version = visit.programs.version(granted.program, reward.version)
     booked = 0
     if version is not None and reward.promotion in version.program.campaigns.promotions:

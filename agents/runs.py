@@ -88,7 +88,7 @@ def answered(visit: Visit, program: str, asked: str, granted: int) -> bool:
         if run.asked == asked:
             _take(visit, program, run)
             facts = trigger_facts.read(run.trigger)
-            cause = (facts.cause or visit.cause) | {"step": run.step}
+            visit.cause = cause = (facts.cause or visit.cause) | {"step": run.step}  # also of what follows, such as a segment
             _go_on(visit, program, run, run.at, cause, granted)
             return True
     return False
