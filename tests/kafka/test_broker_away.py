@@ -11,7 +11,7 @@ from tests.kafka.receipts import applied, expected, records, send
 from tests.kafka.test_worker import PARTITIONS, wait_until, worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
-AWAY_SECONDS = 30.0  # longer than session and transaction last
+AWAY_SECONDS = 20.0  # longer than session and transaction last, one after the other
 
 
 def test_a_worker_waits_for_its_broker_and_goes_on_by_itself(tmp_path: Path) -> None:
