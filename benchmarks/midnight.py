@@ -1,11 +1,12 @@
 """Everything expires at one midnight: as many lots as profiles are due at one instant, while receipts go on coming.
 
-One worker on a real Kafka, wall-clock ticks. Each profile gets one receipt; all of these were closed at one instant, so that their lots expire
+One `pointstream worker` on a real Kafka, of as many processes as there are cores, wall-clock ticks. Each profile gets one receipt; all of these were closed at one instant, so that their lots expire
 at one other instant some minutes later, when all are applied. From ten seconds before that on, receipts of other profiles come
 evenly. Told is how long the tick takes, from that instant until the last partition says in `cycles` that nothing which was due is left, how long receipts wait
 from arrival to commit meanwhile, in how many cycles the tick was cut, and how often partitions changed hands.
 """
 
+import os
 import re
 import tempfile
 import threading
@@ -60,11 +61,11 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
         tell(f"{lots:,} lots are to expire at {due:%H:%M:%S}Z")
         closed = (due - timedelta(minutes=_MINUTES)).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
         produce(address, _closed(receipts_of(f"member-{number:07d}" for number in range(lots)), closed))
-        port = free_ports()[0]
-        given = ["--broker", f"kafka://{address}", "--program", str(program), "--app-id", "midnight"]
-        command = pointstream(
-            "worker", *given, "--state", str(folder / "state"), "--cycle-ms", "200", "--metrics-port", str(port), build=build
-        )
+        processes = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, PARTITIONS)
+        ports = _ports(processes)
+        given = ["--broker", f"kafka://{address}", "--program", str(program), "--app-id", "midnight", "--cycle-ms", "200"]
+        given += ["--processes", str(processes), "--memory", f"{processes}GiB", "--metrics-port", str(ports[0])]
+        command = pointstream("worker", *given, "--state", str(folder / "state"), build=build)
         watch, reader = Watch(address, lots), Reader(address)
         watch.start()
         reader.start()
@@ -76,7 +77,7 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
                         f"only {watch.applied:,} of {lots:,} receipts were applied in time for their lots to be there"
                     )
                 time.sleep(max(due.timestamp() - time.time() - _AHEAD_SECONDS, 0))
-                before = rebalances(port)
+                before = sum(map(rebalances, ports))
                 feeder = Feeder(address, _live())
                 tell(f"{LIVE_A_SECOND:,} receipts a second from now on")
                 feeder.feed(LIVE_A_SECOND, _AHEAD_SECONDS)
@@ -84,12 +85,12 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
                 took = _feed_until(feeder, watch, int(due.timestamp() * 1_000_000), due.timestamp())
                 watch.wait_for(lots + feeder.sent)
                 time.sleep(1.0)  # the reader has them, too
-                after = rebalances(port)
+                after = sum(map(rebalances, ports))
         finally:
             watch.end()
             reader.end()
         commits = sorted(reader.commits(feeder.arrivals))
-    note = f"{LIVE_A_SECOND:,} receipts/s beside it, --cycle-ms 200 ({build.name})"
+    note = f"{LIVE_A_SECOND:,} receipts/s beside it, --cycle-ms 200, {processes} processes ({build.name})"
     return [
         Row(f"{lots:,} lots that expire at one instant: until all have", [took], "s", note, at_most(180)),
         Row("cycles that a piece of that tick was in, all partitions", [float(watch.pieces)], "cycles"),
@@ -119,6 +120,11 @@ def _closed(sent: Iterable[Sent], closed: bytes) -> Iterator[Sent]:
 def _live() -> Iterator[Sent]:
     most = LIVE_A_SECOND * (_MOST_SECONDS + _AHEAD_SECONDS)
     return receipts_of((f"live-{number % _LIVE_PROFILES:07d}" for number in range(most)), 2, LOTS)
+
+
+def _ports(count: int) -> list[int]:
+    """So many, each the next of the one before: that is where the processes of one command serve their metrics."""
+    return [*range(first := free_ports()[0], first + count)]
 
 
 def rebalances(port: int) -> float:
