@@ -40,7 +40,7 @@ def facts() -> dict[str, str]:
 
 def _interval() -> str:
     told = WorkerSettings(broker="", state=Path())
-    behind = f"while behind every {told.cycle_ms * LONGEST} ms or {told.cycle_weight:,} records"
+    behind = f"while behind every {told.cycle_ms * LONGEST} ms or {told.cycle_weight // 3:,} records of as many profiles"
     return f"worker {told.cycle_ms} ms, {behind}; --memory {told.memory_bytes // 2**20}MiB"
 
 

@@ -321,6 +321,11 @@ class Table:
         """Those that have changed since something was frozen last."""
         return list(self._profiles)
 
+    @property
+    def changed(self) -> int:
+        """How many profiles have changed since the last flush, or since what is frozen was."""
+        return len(self._profiles)
+
     def frozen_profiles(self) -> list[tuple[str, Profile]]:
         """Those that are frozen, as they are there. Any thread."""
         return list(self._frozen_profiles.items())

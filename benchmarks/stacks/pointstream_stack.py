@@ -54,6 +54,10 @@ class CountingTable:
         self._dirty[key] = count + 1
         return count + 1
 
+    @property
+    def changed(self) -> int:
+        return len(self._dirty)
+
     def freeze(self) -> None:
         self._frozen, self._dirty = self._dirty, {}
 

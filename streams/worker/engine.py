@@ -31,7 +31,7 @@ from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
 from streams.worker.pace import Pace
-from streams.worker.partition import Partition, weight
+from streams.worker.partition import Partition
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Fetched, Reader
@@ -89,7 +89,7 @@ class Engine:
         self._partitions: dict[int, Partition] = {}
         self._assignment = 0
         self._group: Any = None
-        self._uncommitted = self._failures = 0  # of the running cycle
+        self._failures = 0
         self._tick_goes_on = False
         self._ticked = 0
         self._threads = ThreadPoolExecutor(3, "engine")
@@ -238,8 +238,8 @@ class Engine:
                     except (DamagedError, StateFormatError) as error:
                         await self._distrust(number, error)
                         return
+                    partition.weigh(messages)
                     self.applied += len(messages)
-                    self._uncommitted += weight(messages)
                     if self._is_full:
                         await self._keep()
                 await asyncio.sleep(0)
@@ -270,7 +270,6 @@ class Engine:
         if done:
             self._ticks.done(partition)
         elif partition.dirty:
-            self._uncommitted += self._settings.tick_piece
             self._ticked += self._settings.tick_piece
         return not done
 
@@ -282,7 +281,10 @@ class Engine:
     @property
     def _is_full(self) -> bool:
         """Whether the cycle weighs as much as it may."""
-        return self._uncommitted >= self._settings.cycle_weight
+        open_now = self._partitions.values()
+        if sum([partition.weight for partition in open_now]) >= self._settings.cycle_weight:
+            return True
+        return sum([partition.work.applied for partition in open_now]) >= self._settings.cycle_records
 
     async def _distrust(self, number: int, error: Exception) -> None:
         """What lies here of a partition cannot be read: nothing of the running cycle counts, and recovery sees to it. Under `_turn`."""
@@ -303,7 +305,7 @@ class Engine:
         for partition in dirty:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
-        self._uncommitted = self._ticked = 0
+        self._ticked = 0
         await self._keeping.begin(dirty, self._group, self._kept)
 
     def _kept(self, failed: Exception | None) -> None:
@@ -333,7 +335,7 @@ class Engine:
     def _drop_partitions(self) -> None:
         """Forget what was not kept, and close every table."""
         self._assignment = -1
-        self._uncommitted = self._ticked = 0
+        self._ticked = 0
         self._ticks.clear()
         for partition in self._partitions.values():
             partition.table.drop_changes()

@@ -12,6 +12,7 @@ from streams.worker.logic import PartitionTable, Reactions
 from streams.worker.position import Position, Programs, Records, Step, Tick
 
 _SMALL_BYTES: Final = 2048
+_PROFILE_WEIGHT: Final = 2
 
 
 class Slice(NamedTuple):
@@ -23,11 +24,6 @@ class Slice(NamedTuple):
     last_ms: int
 
 
-def weight(messages: Sequence[Any]) -> int:
-    """What these records weigh until they are committed, in small ones: a large one is kept several times over."""
-    return sum([1 + len(message) // _SMALL_BYTES for message in messages])
-
-
 class Work:
     """What one cycle has done: its steps in their order, outcomes by topic, and how many records and due things that was."""
 
@@ -36,6 +32,7 @@ class Work:
         self.handled: dict[str, Counter[str]] = {}
         self.slices: list[Slice] = []
         self.applied = 0
+        self.weight = 0  # of its records, in small ones
 
     @property
     def outcomes(self) -> Counter[str]:
@@ -63,6 +60,15 @@ class Partition:
     @property
     def dirty(self) -> bool:
         return bool(self.work.steps)
+
+    @property
+    def weight(self) -> int:
+        """What the cycle takes until it is committed, in small records. A profile weighs once, however often it comes."""
+        return self.work.weight + self.table.changed * _PROFILE_WEIGHT
+
+    def weigh(self, messages: Sequence[Any]) -> None:
+        """These have been applied, and are kept in one form or another until they are committed: a large one several times over."""
+        self.work.weight += sum([1 + len(message) // _SMALL_BYTES for message in messages])
 
     def apply(self, topic: str, messages: Sequence[Any]) -> None:
         """Apply consecutive records of one input. Messages are `confluent_kafka.Message`."""
@@ -111,6 +117,7 @@ class Partition:
             self.work.steps.append(Tick(at, at_most))
         done = self.reactions.tick(at, at_most)
         self.work.applied += at_most
+        self.work.weight += at_most
         if done:
             self.position.tick = at
         return done

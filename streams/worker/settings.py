@@ -13,8 +13,8 @@ _EMBEDDED_SESSION_MS: Final = 6_000  # librdkafka's mock cluster lets nobody wai
 
 _MIB: Final = 1024 * 1024
 _OWN_BYTES: Final = 235 * _MIB  # what a process takes with nothing of the state in it, clients and all: measured
-_RECORD_BYTES: Final = 24 * 1024  # what one of three lines takes at most until it is committed, of a profile of its own: measured
-_LEAST_RECORDS: Final = 1_000
+_UNIT_BYTES: Final = 8 * 1024  # what a record of three lines takes at most until it is committed, beside its profile: measured
+_LEAST_WEIGHT: Final = 3_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,10 +68,10 @@ class WorkerSettings:
 
     @property
     def cycle_weight(self) -> int:
-        """So many small records may a cycle have (`partition.weight`): what the memory that caches leave has room for twice, for while one
-        is committed the next is applied.
+        """What a cycle may weigh (`Partition.weight`; a small record of a profile of its own weighs three): what the memory that caches
+        leave has room for twice, for while one is committed the next is applied.
         """
-        return min(self.cycle_records, max(self.state_bytes * 3 // 16 // _RECORD_BYTES, _LEAST_RECORDS))
+        return max(self.state_bytes * 3 // 16 // _UNIT_BYTES, _LEAST_WEIGHT)
 
     @property
     def state_bytes(self) -> int:

@@ -49,6 +49,10 @@ class CountingTable:
         self._dirty[key] = before + 1
         return before + 1
 
+    @property
+    def changed(self) -> int:
+        return len(self._dirty)
+
     def freeze(self) -> None:
         self._frozen, self._dirty = self._dirty, {}
 

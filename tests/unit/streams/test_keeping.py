@@ -115,6 +115,34 @@ def test_nothing_is_applied_beside_until_all_is_encoded_and_handed_to_the_client
     assert run(tmp_path, story).ended == [None]
 
 
+class Message(bytes):
+    """What of a client's message is asked for its weight."""
+
+
+@pytest.mark.parametrize(
+    ("keys", "sizes", "weighs"),
+    [
+        ([b"a"], [400], 3),
+        ([b"a", b"b", b"c"], [400] * 3, 9),
+        ([b"a"] * 3, [400] * 3, 5),
+        ([b"a"], [8_000], 6),
+    ],
+    ids=["a record and its profile", "each of a profile of its own", "a profile weighs once", "a large one several times over"],
+)
+def test_a_cycle_weighs_what_its_records_and_the_profiles_that_they_change_do(
+    tmp_path: Path, keys: list[bytes], sizes: list[int], weighs: int
+) -> None:
+    scene = Scene(tmp_path)
+    scene.partition.apply(PURCHASES, [Recorded(number, key, b"", 0) for number, key in enumerate(keys)])
+    scene.partition.weigh([Message(size) for size in sizes])
+    assert scene.partition.weight == weighs
+    scene.partition.table.freeze()
+    scene.partition.begin_cycle()
+    assert scene.partition.weight == 0
+    scene.partition.table.close()
+    scene.threads.shutdown()
+
+
 def test_what_failed_is_told_before_whoever_waits_goes_on_and_nothing_of_it_is_written(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         scene.broker.fails = CycleFailedError("no")
