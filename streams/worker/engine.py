@@ -15,7 +15,7 @@ points; it decides when to keep, when to let go, and when to end.
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
@@ -228,7 +228,7 @@ class Engine:
     async def react(self, fetched: Fetched) -> None:
         """The agents' reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
         try:
-            for number, messages in _slices(fetched, self._settings.slice_records):
+            for number, messages in fetched.slices(self._settings.slice_records):
                 async with self._turn:
                     partition = self._owned(fetched, number)
                     if partition is None:
@@ -392,9 +392,3 @@ class Engine:
                 await self._keep()
             await self._keeping.settled()
             self._drop_partitions()
-
-
-def _slices(fetched: Fetched, size: int) -> Iterator[tuple[int, list[Any]]]:
-    for number, messages in fetched.batches.items():
-        for start in range(0, len(messages), size):
-            yield number, messages[start : start + size]

@@ -10,7 +10,7 @@ can be committed before the partitions are let go. Reading starts only where rec
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any, Final, NamedTuple, Protocol
@@ -53,6 +53,12 @@ class Fetched(NamedTuple):
     topic: str
     batches: dict[int, list[Any]]
     ends: dict[int, int]
+
+    def slices(self, size: int) -> Iterator[tuple[int, list[Any]]]:
+        """So many records of a partition at once, at most."""
+        for number, messages in self.batches.items():
+            for start in range(0, len(messages), size):
+                yield number, messages[start : start + size]
 
 
 class Listener(Protocol):
