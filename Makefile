@@ -4,7 +4,8 @@
 
 SHELL  := /bin/bash
 PYTHON ?= python3
-JOBS   ?= 2
+# Test processes. One more than two cores: some tests wait for a broker or a clock, and leave their core to another.
+JOBS   ?= 3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --require-virtualenv
@@ -65,13 +66,13 @@ wheel: $(VENV)/.installed-dev ## likewise as a wheel in dist/, for an image of o
 # -- test --------------------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.installed-dev ## all tests but the real-Kafka suite and the seeded bugs, lint and types included
-	@$(BIN)/python -m pytest -m "not kafka and not seeded" -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -m "not kafka and not seeded" -n $(JOBS) --dist worksteal $(ARGS)
 
 test-quick: $(VENV)/.installed-dev ## likewise without the slow ones
-	@$(BIN)/python -m pytest -m "not kafka and not seeded and not slow" -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -m "not kafka and not seeded and not slow" -n $(JOBS) --dist worksteal $(ARGS)
 
 seeded-bugs: $(VENV)/.installed-dev ## the tests of the tests: a product that is slightly wrong must be found out
-	@$(BIN)/python -m pytest -m seeded -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -m seeded -n $(JOBS) --dist worksteal $(ARGS)
 
 kafka-test: $(VENV)/.installed-dev ## the real-Kafka suite: kills, freezes, rebalances, exact counts
 	@$(BIN)/python -m pytest -m kafka $(ARGS)
@@ -86,7 +87,7 @@ returns: $(VENV)/.installed-dev ## a shop's 2,618 real returns under each policy
 
 compiled-test: compile ## the compiled core against the sources: check files, golden records, the state machine, byte for byte
 	@PYTHONSAFEPATH=1 PYTHONPATH=$(CURDIR)/build/compiled:$(CURDIR) STATE_MACHINE_STEPS=4000 \
-	  $(BIN)/python -m pytest -o "pythonpath=build/compiled ." -m "not kafka" -n $(JOBS) $(COMPILED_TESTS) $(ARGS)
+	  $(BIN)/python -m pytest -o "pythonpath=build/compiled ." -m "not kafka" -n $(JOBS) --dist worksteal $(COMPILED_TESTS) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## ruff: rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

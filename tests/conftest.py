@@ -4,6 +4,7 @@ A test that needs a real Kafka is marked `kafka`. Without Java it skips with a r
 (CI) it fails instead, so that a green run there has really seen a broker.
 """
 
+import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -33,6 +34,19 @@ def pytest_configure() -> None:
     for name in [*os.environ]:
         if name.startswith("POINTSTREAM_") and name not in {REQUIRE_KAFKA, REQUIRE_PROMTOOL, GOLDEN_UPDATE}:
             del os.environ[name]
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # some hundred processes would compile every module anew
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(ROOT / "build" / "pycache"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first and together, so that none is left for the end and what a module shares is made once."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are a large heap, and no collection has to walk it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
