@@ -216,12 +216,16 @@ class Core:
         return bool(self.programs.planning) and replanning.pending(table, self.programs, at) is not None
 
     def _settle(self, table: Table, visit: Visit, due_at: Instant, until: Instant | None, outbox: Outbox) -> None:
-        """What is due at a profile at one instant, and what comes of it. `until`: it is settled by that then, if nothing more is due."""
+        """What is due at a profile at one instant, and what comes of it. `until`: it is settled by that then, if nothing more is due.
+
+        `due_at` is only a bound: what it was set for may be due later by now, a review after a rise. Then the profile stays as it is, for a
+        tick moves the settled time of those that have something due, and of nobody else.
+        """
         profile = visit.profile
         try:
-            settle(visit, due_at)
+            anything = settle(visit, due_at)
             goes_on = bool(visit.arrived) or (self._in_files and bool(visit.messages))  # at that instant, not at `until`
-            if until is not None and not goes_on and (profile.due_at is None or profile.due_at > until):
+            if until is not None and anything and not goes_on and (profile.due_at is None or profile.due_at > until):
                 profile.settled_at = max(profile.settled_at, until)
             visit.commit(outbox)
         except FATAL:
@@ -386,7 +390,9 @@ def _pass_on(table: Table, profile_id: str, until: Instant) -> None:
     profile = table.profile(profile_id)
     if profile is None or profile.stopped is not None or profile.settled_at >= until:
         return
-    if profile.due_at is None or profile.due_at > until:
-        draft = draft_of(profile)
+    draft = draft_of(profile)
+    if draft.due_at is not None and draft.due_at <= until:
+        reckon(draft)  # what has come may have moved it to a later instant
+    if draft.due_at is None or draft.due_at > until:
         draft.settled_at = until
         table.put_profile(profile_id, draft)

@@ -48,16 +48,20 @@ _FIRE: Final = {
 }
 
 
-def settle(visit: Visit, until: Instant) -> None:
-    """Everything due up to and including `until` happens. Afterwards `due_at` says when the next thing does."""
+def settle(visit: Visit, until: Instant) -> bool:
+    """Everything due up to and including `until` happens. Afterwards `due_at` says when the next thing does.
+
+    Returns whether anything was due: what `due_at` was set for may have been moved to a later instant since.
+    """
     profile = visit.profile
     if profile.due_at is None or profile.due_at > until:
-        return
+        return False
     for program, membership in profile.programs.items():
         for key, held in membership.ledgers.items():
             if held.pages:
                 pages.open_due(held, until, visit.fetch(program, key))
     waiting = _due_by(profile, until)
+    anything = bool(waiting)
     visit.brought.clear()  # what stands there is in the profile already
     while waiting:
         due = heappop(waiting)
@@ -80,26 +84,29 @@ def settle(visit: Visit, until: Instant) -> None:
                 heappush(waiting, brought)
         visit.brought.clear()
     reckon(profile)
+    return anything
 
 
 class OneByOneError(Exception):
     """What comes of one of these instants comes before the next: they are to be settled one after the other, and the visit dropped."""
 
 
-def settle_unless_released(visit: Visit, until: Instant) -> None:
+def settle_unless_released(visit: Visit, until: Instant) -> bool:
     """Likewise. Raises `OneByOneError` where records that have waited go on: they come before what is due later."""
     arrived = len(visit.arrived)
-    settle(visit, until)
+    anything = settle(visit, until)
     if len(visit.arrived) > arrived:
         raise OneByOneError
+    return anything
 
 
-def settle_unless_asked(visit: Visit, until: Instant) -> None:
+def settle_unless_asked(visit: Visit, until: Instant) -> bool:
     """Likewise, and where something is asked that is answered at once, as it is in files."""
     asked = len(visit.messages)
-    settle_unless_released(visit, until)
+    anything = settle_unless_released(visit, until)
     if len(visit.messages) > asked:
         raise OneByOneError
+    return anything
 
 
 def _due_by(profile: Profile, until: Instant) -> list[Due]:
@@ -109,7 +116,7 @@ def _due_by(profile: Profile, until: Instant) -> list[Due]:
 
 
 def reckon(profile: Profile) -> None:
-    """When the next thing is due: a tick moves the settled time of those that have something due, and of nobody else."""
+    """When the next thing is due."""
     profile.due_at = min([*[due.at for due in _all_due(profile)], *_due_of_pages(profile)], default=None)
 
 

@@ -28,7 +28,7 @@ from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Rem
 from tables.store import DamagedError
 from tables.table import Kept, Table, lot_key, page_key
 
-Settle = Callable[["Visit", Instant], None]
+Settle = Callable[["Visit", Instant], bool]
 
 
 class Visit:
