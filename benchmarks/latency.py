@@ -1,6 +1,6 @@
 """How long a record waits for the commit of all that it caused, at half of the rate that the worker can do; and a redemption for its decision.
 
-One worker, one real Kafka, several rounds. First it is given a backlog, and how fast it works that off is its top rate. Then receipts come
+One `pointstream worker` of as many processes as there are cores, one real Kafka, several rounds. First it is given a backlog, and how fast it works that off is its top rate. Then receipts come
 at half of that, evenly, with a redemption among every fifty records; what comes in the first five seconds of it is not counted. Arrival is the broker's own timestamp of the input (LogAppendTime); a
 record counts as committed when a `read_committed` consumer beside has been given the record of `cycles` that tells of it, which is in the same
 transaction as all that the record caused; a decision when that consumer has it. Broker, worker, feeder and consumer share the machine
@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.measure import PROGRAM, Row, Say, builds, pointstream, real_kafka, say
 from benchmarks.receipts import Sent, receipts
-from benchmarks.running import PARTITIONS, Cycles, create_topics, delete, measure, running
+from benchmarks.running import PARTITIONS, Cycles, as_many_as_cores, create_topics, delete, measure, running
 from benchmarks.targets import Target, at_most, percentile
 from schemas.topics import CYCLES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS, TOPICS
 from streams.worker.position import Records, decode_cycle
@@ -50,7 +50,7 @@ class Round(NamedTuple):
 
 def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, backlog: int = BACKLOG) -> list[Row]:
     """The rows of the table."""
-    build = builds(tell)[-1]
+    build, processes = builds(tell)[-1], as_many_as_cores()
     tell("making receipts ready")
     ready = [*receipts(backlog + int(_MOST * (seconds + WARM_SECONDS)))]
     found: list[Round] = []
@@ -60,7 +60,8 @@ def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, b
             folder = Path(name)
             app_id = f"latency-{number}"
             given = ["--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", app_id]
-            command = pointstream("worker", *given, "--state", str(folder / app_id), "--cycle-ms", str(CYCLE_MS), build=build)
+            given += ["--cycle-ms", str(CYCLE_MS), "--processes", str(processes), "--memory", f"{processes}GiB"]
+            command = pointstream("worker", *given, "--state", str(folder / app_id), build=build)
             found.append(_round(address, command, folder / f"{app_id}.log", ready, backlog, seconds))
             commits = found[-1].commits
             tell(
@@ -68,7 +69,7 @@ def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, b
                 f"p50 {percentile(commits, 0.5) * 1000:.0f} ms, p99 {percentile(commits, 0.99) * 1000:.0f} ms, most {commits[-1] * 1000:.0f} ms"
             )
             delete(address, [topic.name for topic in TOPICS])
-    note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {len(found[0].commits):,} records in the first round"
+    note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {processes} processes, {len(found[0].commits):,} records in the first round"
     return [
         Row(f"top rate, a backlog of {backlog:,} receipts ({build.name})", [it.top for it in found], "receipts/s"),
         Row("fed: half of that", [it.fed for it in found], "records/s", note),

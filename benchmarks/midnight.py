@@ -6,7 +6,6 @@ evenly. Told is how long the tick takes, from that instant until the last partit
 from arrival to commit meanwhile, in how many cycles the tick was cut, and how often partitions changed hands.
 """
 
-import os
 import re
 import tempfile
 import threading
@@ -22,7 +21,7 @@ from confluent_kafka import Consumer, TopicPartition
 from benchmarks.latency import Feeder, Reader
 from benchmarks.measure import Row, Say, builds, free_ports, pointstream, real_kafka, say
 from benchmarks.receipts import Sent, produce, receipts_of
-from benchmarks.running import PARTITIONS, create_topics, running
+from benchmarks.running import PARTITIONS, as_many_as_cores, create_topics, running
 from benchmarks.targets import at_most, percentile
 from schemas.topics import CYCLES
 from streams.worker.position import Tick, decode_cycle
@@ -61,7 +60,7 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
         tell(f"{lots:,} lots are to expire at {due:%H:%M:%S}Z")
         closed = (due - timedelta(minutes=_MINUTES)).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
         produce(address, _closed(receipts_of(f"member-{number:07d}" for number in range(lots)), closed))
-        processes = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, PARTITIONS)
+        processes = as_many_as_cores()
         ports = _ports(processes)
         given = ["--broker", f"kafka://{address}", "--program", str(program), "--app-id", "midnight", "--cycle-ms", "200"]
         given += ["--processes", str(processes), "--memory", f"{processes}GiB", "--metrics-port", str(ports[0])]

@@ -112,6 +112,12 @@ class Said:
         self._reader.close()
 
 
+def as_many_as_cores() -> int:
+    """How many processes a worker is told to have on this machine; no more than there are partitions."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, PARTITIONS)
+
+
 def measure(pid: int, done: Callable[[], int], count: int, seconds: float | None) -> Rate:
     """From the first that is seen done to the last of so many, or for so long and three commits more. Raises `RuntimeError` where nothing moves."""
     started = time.monotonic()

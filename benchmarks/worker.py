@@ -6,7 +6,6 @@ first output to the last, so that start and joining the group count for neither:
 committed; for the baseline the events in its output topic. The baseline is stopped after a while, since its rate is steady.
 """
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +15,17 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from benchmarks.measure import PROGRAM, Build, Row, Say, builds, pointstream, real_kafka, say
 from benchmarks.receipts import produce, receipts
-from benchmarks.running import PARTITIONS, Cycles, Rate, create, create_topics, measure, recreate_outputs, running
+from benchmarks.running import (
+    PARTITIONS,
+    Cycles,
+    Rate,
+    as_many_as_cores,
+    create,
+    create_topics,
+    measure,
+    recreate_outputs,
+    running,
+)
 
 RECEIPTS: Final = 300_000
 ROUNDS: Final = 3
@@ -66,9 +75,8 @@ class Contender(NamedTuple):
 
 def _contenders(tell: Say) -> list[Contender]:
     """Each core in one process, and the faster one in as many as there are cores; the broker needs its share of those, too."""
-    found = builds(tell)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return [*[Contender(build, 1) for build in found], *([Contender(found[-1], min(cores, PARTITIONS))] if cores > 1 else [])]
+    found, processes = builds(tell), as_many_as_cores()
+    return [*[Contender(build, 1) for build in found], *([Contender(found[-1], processes)] if processes > 1 else [])]
 
 
 def _baseline_round(address: str, number: int, folder: Path, count: int) -> Rate:
