@@ -106,9 +106,8 @@ class Engine:
         self._reader.start()
         if self._standby is not None:
             self._standby.start()
-        beats, *timers = [
-            asyncio.create_task(timer()) for timer in (self._beats, self._cycles, self._ticking, self._clock, self._looks)
-        ]
+        self._beating = asyncio.create_task(self._beats())
+        timers = [asyncio.create_task(timer()) for timer in (self._cycles, self._ticking, self._clock, self._looks)]
         await self._ended.wait()
         self._loop.call_later(
             _END_SECONDS, self._pulse.end, "stuck", f"the broker was not left within {_END_SECONDS:.0f} s: ending"
@@ -121,7 +120,6 @@ class Engine:
         if self._standby is not None:
             await self._in_thread(self._standby.end)
         await self._app.stop()
-        beats.cancel()  # not with the other timers: letting go may wait for a cycle, and who waits does not stand still
         self._threads.shutdown()
         self._publish.close()
 
@@ -390,5 +388,7 @@ class Engine:
         async with self._turn:
             if not lost:
                 await self._keep()
-            await self._keeping.settled()
+            await self._keeping.settled()  # who waits here still beats, and does not stand still
+            if self._ended.is_set():
+                self._beating.cancel()  # nothing is committed any more, and closing may take its time, as on a full disk
             self._drop_partitions()
