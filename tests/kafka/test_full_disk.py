@@ -19,12 +19,12 @@ def test_a_full_disk_ends_the_worker_with_a_sentence_and_loses_nothing(kafka: st
     new_topics(kafka, PARTITIONS)
     sent = records(8_000, seed=41)
     arguments = f"worker --broker kafka://{kafka} --backfill --session-timeout-ms 6000 --program {program_file(tmp_path)}".split()
+    send(kafka, sent)  # all of it is there when the worker begins: nothing can come behind a tick
     arguments += ["--memory", "16MiB"]  # the less there is, the sooner what was applied goes to the disk
     with processes() as everybody:
         everybody.append(
             full := Process(["-c", _SMALL_DISK + COMMAND, *arguments, "--state", str(tmp_path / "one")], tmp_path / "full.log")
         )
-        send(kafka, sent)
         assert full.wait(60) == TRY_AGAIN, full.said()
         assert "the state cannot be read or written" in full.said()
         assert "look at the disk's space" in full.said()
