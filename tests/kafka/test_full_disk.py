@@ -12,7 +12,9 @@ from tests.kafka.test_worker import COMMAND, PARTITIONS, assert_books, wait_unti
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 # No file can grow beyond that; nor may half a module be left where the next process looks for a compiled one.
-_SMALL_DISK = "import resource, sys; sys.dont_write_bytecode = True; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); "
+_SMALL_DISK = (
+    "import resource, sys; sys.dont_write_bytecode = True; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); "
+)
 
 
 def test_a_full_disk_ends_the_worker_with_a_sentence_and_loses_nothing(kafka: str, tmp_path: Path) -> None:
