@@ -36,7 +36,7 @@ class WorkerSettings:
     poll_records: int = 2_000
     tick_ms: int = 1_000
     tick_piece: int = 100
-    tick_records: int = 1_500  # of a cycle: so many things that are due take about a period
+    tick_records: int = 1_000  # of a cycle: so many things that are due take about a period
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 12_000
     stuck_ms: int = 60_000
