@@ -9,8 +9,10 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from types import FrameType
 
 from confluent_kafka import KafkaException
 
@@ -39,15 +41,16 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
     configure(settings.log_format)
     try:
-        if settings.programs and logic is None:
-            programs_in_force(settings.programs, settings.without)  # what is wrong with them is said before a broker is asked
-        settings.state.mkdir(parents=True, exist_ok=True)
-        if settings.metrics_port is None:
-            said = _work(settings, logic, None)
-        else:
-            watching = Watching(settings, Catalog([]))
-            with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
-                said = _work(settings, logic, watching)
+        with _sigterm_like_ctrl_c():
+            if settings.programs and logic is None:
+                programs_in_force(settings.programs, settings.without)  # what is wrong with them is said before a broker is asked
+            settings.state.mkdir(parents=True, exist_ok=True)
+            if settings.metrics_port is None:
+                said = _work(settings, logic, None)
+            else:
+                watching = Watching(settings, Catalog([]))
+                with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
+                    said = _work(settings, logic, watching)
     except BrokerAway as away:
         say("ended", away.message, "error")
         return TRY_AGAIN
@@ -62,6 +65,20 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     if said[0] is not None:
         say("ended", said[0], "error")
     return said[1]
+
+
+@contextmanager
+def _sigterm_like_ctrl_c() -> Iterator[None]:
+    """Whoever is asked to end while it starts has nothing under way: it ends at once and well, and not as one whom a signal killed."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) -> tuple[str | None, int]:

@@ -115,6 +115,7 @@ class Process:
     def __init__(self, arguments: Sequence[str], log: Path) -> None:
         self.log = log
         with log.open("ab") as output:
+            self._from = output.tell()
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=ROOT,
@@ -155,6 +156,14 @@ class Process:
 
     def said(self) -> str:
         return self.log.read_text(errors="replace")[-4000:]
+
+    def hear(self, words: str, seconds: float = 40.0) -> None:
+        """Until this process, and not one before it with the same log, has said so."""
+        until = time.monotonic() + seconds
+        while words.encode() not in self.log.read_bytes()[self._from :]:
+            assert time.monotonic() < until, f"{words!r} was not said:\n{self.said()}"
+            assert self.ended() is None, self.said()
+            time.sleep(0.1)
 
 
 @contextmanager

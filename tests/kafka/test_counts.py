@@ -79,6 +79,7 @@ class Team:
 
     def end(self) -> None:
         for process in self.running.values():
+            process.hear("worker: ")  # one that came back a moment ago may still be loading its modules
             assert process.end() == 0, process.said()
 
 
