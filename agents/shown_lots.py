@@ -6,30 +6,33 @@ what comes out is the same without it. Bounded by the bytes of its texts; the lo
 
 from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import Struct
 
 from schemas.amounts import format_points
 from schemas.events import LotBalance, encode, encode_list
 from schemas.instants import format_instant
 from schemas.program import PointType
 from tables import packed_lots
-from tables.lots import SpendOrder, spending_key
+from tables.lots import SpendOrder, spending_place
 from tables.state import Ledger, Lot, unpack_lots
 
 Place = tuple[str, str, str]
 """Profile, program, and the ledger's key."""
 Order = tuple[bool, bool, int, tuple[int, int, str]]
 
-_NONE: Final = (False, False, 0, (0, 0, ""))
+_NONE: Final[Order] = (False, False, 0, (0, 0, ""))
 _SHOWN_BYTES: Final = 16 * 1024 * 1024
 _ENTRY_BYTES: Final = 400  # what an entry takes beside its bytes
 
 
 class _Shown(Struct, gc=False, frozen=True):
-    """The lots that were told last: how many, as they are stored and as text, in which order and scale, and where the last stands."""
+    """The lots that were told last: as they are stored, how many (-1: nothing to go on from) behind how many bytes that say so, as text,
+    in which order and scale, and where the last stands.
+    """
 
     number: int
-    packed: Raw
+    header_bytes: int
+    stored: bytes
     text: bytes
     scale: int
     order: SpendOrder
@@ -47,7 +50,7 @@ class ShownLots:
         """The open lots that lie in the ledger's own record, in JSON already: the elements of a list."""
         young = self._young.get(place)
         before = self._old.get(place) if young is None else young
-        after = None if before is None or ledger.opened is not None else _added(before, ledger.packed, point)
+        after = None if before is None or ledger.opened is not None else _added(before, bytes(ledger.packed), point)
         if after is None:
             after = _afresh(ledger, point)
         if after is not young:
@@ -80,35 +83,40 @@ def lot_balance(lot: Lot, scale: int) -> LotBalance:
 
 def _place_of(lot: Lot, order: SpendOrder) -> Order:
     if lot.active:
-        return False, False, 0, spending_key(order)(lot)
-    return True, lot.activates_at is None, lot.activates_at or 0, spending_key(order)(lot)
+        return False, False, 0, spending_place(lot, order)
+    activates_at = lot.activates_at
+    return True, activates_at is None, activates_at or 0, spending_place(lot, order)
 
 
 def _afresh(ledger: Ledger, point: PointType) -> _Shown:
-    lots = open_lots(ledger.look(), point.spend_order)
-    last = _place_of(lots[-1], point.spend_order) if lots else _NONE
-    text = encode_list([lot_balance(lot, point.scale) for lot in lots])[1:-1]
-    if ledger.opened is not None:  # somebody is at work on them: nothing to go on from
-        return _Shown(0, packed_lots.EMPTY, text, -1, point.spend_order, last)
-    return _Shown(len(lots), ledger.packed, text, point.scale, point.spend_order, last)
+    order, scale = point.spend_order, point.scale
+    lots = open_lots(ledger.look(), order)
+    last = _place_of(lots[-1], order) if lots else _NONE
+    text = encode_list([lot_balance(lot, scale) for lot in lots])[1:-1]
+    if ledger.opened is not None:  # somebody is at work on them
+        return _Shown(-1, 0, b"", text, scale, order, last)
+    stored = bytes(ledger.packed)
+    return _Shown(len(lots), packed_lots.header_bytes(stored), stored, text, scale, order, last)
 
 
-def _added(before: _Shown, packed: Raw, point: PointType) -> _Shown | None:
+def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
     """What was told before and the lots behind it; None where something else has changed, or a new one belongs in between."""
-    scale, order = point.scale, point.spend_order
-    if before.scale != scale or before.order != order:
+    scale, order, known, known_number = point.scale, point.spend_order, before.stored, before.number
+    if known_number < 0 or before.scale != scale or before.order != order:
         return None
-    now, known = packed_lots.elements(packed), packed_lots.view(before.packed)
-    number = packed_lots.count(packed)
-    if number < before.number or not now.startswith(known):
-        return None
-    if number == before.number:
+    if stored == known:
         return before
-    last, texts = before.last, [before.text] if before.text else []
-    for lot in unpack_lots(packed_lots.listed(number - before.number, now[len(known) :])):
+    header_bytes = packed_lots.header_bytes(stored)
+    elements, known_elements = stored[header_bytes:], known[before.header_bytes :]
+    number = packed_lots.count(stored)
+    if number <= known_number or not elements.startswith(known_elements):
+        return None
+    last, text = before.last, before.text
+    texts = [text] if text else []
+    for lot in unpack_lots(packed_lots.listed(number - known_number, elements[len(known_elements) :])):
         place = _place_of(lot, order)
         if place < last:
             return None
         last = place
         texts.append(encode(lot_balance(lot, scale)))
-    return _Shown(number, packed, b",".join(texts), scale, order, last)
+    return _Shown(number, header_bytes, stored, b",".join(texts), scale, order, last)

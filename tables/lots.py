@@ -17,10 +17,17 @@ def spending_order(lots: Sequence[Lot], order: SpendOrder) -> list[Lot]:
 
 
 def spending_key(order: SpendOrder) -> Callable[[Lot], tuple[int, int, str]]:
-    """What a lot is sorted by when points are spent."""
+    """What lots are sorted by when points are spent."""
+    return lambda lot: spending_place(lot, order)
+
+
+def spending_place(lot: Lot, order: SpendOrder) -> tuple[int, int, str]:
+    """Where a lot stands among others when points are spent."""
+    expires_at = lot.expires_at
+    at = _NEVER if expires_at is None else expires_at
     if order == "earliest-earned":
-        return lambda lot: (lot.earned_at, _NEVER if lot.expires_at is None else lot.expires_at, lot.lot_id)
-    return lambda lot: (_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)
+        return lot.earned_at, at, lot.lot_id
+    return at, lot.earned_at, lot.lot_id
 
 
 def by_age(lots: Iterable[Lot]) -> list[Lot]:

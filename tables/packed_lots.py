@@ -16,23 +16,20 @@ _MIDDLE: Final = 0xDC
 _MIDDLE_MAX: Final = 0xFFFF
 
 
-def count(packed: Raw) -> int:
+def count(stored: bytes) -> int:
     """How many elements there are."""
-    first = memoryview(packed)[0]
+    first = stored[0]
     if first & 0xF0 == _SHORT:
         return first & _SHORT_MAX
-    return int.from_bytes(memoryview(packed)[1 : _header_bytes(first)])
+    return int.from_bytes(stored[1 : header_bytes(stored)])
 
 
-def elements(packed: Raw) -> bytes:
-    """The elements without their number."""
-    return bytes(view(packed))
-
-
-def view(packed: Raw) -> memoryview:
-    """Likewise, for as long as they are only looked at."""
-    whole = memoryview(packed)
-    return whole[_header_bytes(whole[0]) :]
+def header_bytes(stored: bytes) -> int:
+    """How many bytes say how many elements there are, before the first of them."""
+    first = stored[0]
+    if first & 0xF0 == _SHORT:
+        return 1
+    return 3 if first == _MIDDLE else 5
 
 
 def added(packed: Raw, element: bytes) -> tuple[int, Raw]:
@@ -42,19 +39,13 @@ def added(packed: Raw, element: bytes) -> tuple[int, Raw]:
     if _SHORT <= first < _SHORT | _SHORT_MAX:
         number = first - _SHORT + 1
         return number, Raw(_SHORT_HEADERS[number] + stored[1:] + element)
-    number = count(packed) + 1
-    return number, Raw(_header(number) + stored[_header_bytes(first) :] + element)
+    number = count(stored) + 1
+    return number, Raw(_header(number) + stored[header_bytes(stored) :] + element)
 
 
 def listed(number: int, rest: bytes) -> bytes:
     """So many elements that follow upon each other, as a list of their own."""
     return _header(number) + rest
-
-
-def _header_bytes(first: int) -> int:
-    if first & 0xF0 == _SHORT:
-        return 1
-    return 3 if first == _MIDDLE else 5
 
 
 def _header(number: int) -> bytes:

@@ -112,7 +112,7 @@ class Ledger(Struct, gc=False, array_like=True):
     @property
     def lots_count(self) -> int:
         """How many lots lie here, without a look at them."""
-        return packed_lots.count(self.packed) if self.opened is None else len(self.opened)
+        return packed_lots.count(bytes(self.packed)) if self.opened is None else len(self.opened)
 
     def look(self) -> list[Lot]:
         """The open lots, for those who change nothing."""

@@ -57,9 +57,9 @@ BUGS = (
     Bug(
         "lots are spent by date only",
         "spending",
-        "tables.lots:spending_key",
-        "(_NEVER if lot.expires_at is None else lot.expires_at, lot.earned_at, lot.lot_id)",
-        "(_NEVER if lot.expires_at is None else lot.expires_at, 0, lot.lot_id)",
+        "tables.lots:spending_place",
+        "return at, lot.earned_at, lot.lot_id",
+        "return at, 0, lot.lot_id",
     ),
     Bug(
         "debt is not paid on release",
