@@ -4,7 +4,8 @@ A reminder knows one instant at a profile: when there is something to tell next.
 has changed them, the profile's zone has changed, or a version of the program says another reminder; and when it comes, what is to be
 told is looked up, not remembered: the groups whose window is open, that hold something, and that were not told of. So what was spent
 meanwhile is not told of, and what came meanwhile is. What was told of is remembered by its day until that day is over; that something was
-to be told and might not be (no consent, no channel, a template that fails) counts as told.
+to be told and might not be (no consent, no channel, a template that fails) counts as told. A group whose window has opened stays inside it
+though the lot that opened it is gone by the hour: its date is remembered likewise.
 
 The instant is the first local time `at` from the opening of the window on, that instant included, and before the last of the group's lots
 expires, in the zone that the profile lives in where that is known. A version of the program that is known to begin later is reckoned with.
@@ -39,6 +40,7 @@ _TAKING: Final = frozenset(
 """Entries that may only take something away."""
 _PLANNED_BY: Final = ""
 _TOLD: Final = "\x1f"  # in no name
+_OPENED: Final = _TOLD + "\x1e"
 
 
 def plan(visit: Visit, said: Sequence[LedgerEntry | TierChange], record: Record | None) -> None:
@@ -96,12 +98,40 @@ def _plan(visit: Visit, program: str, said: Sequence[LedgerEntry | TierChange], 
     for name in visit.programs.reminders_of[program]:
         if not anew and not said:
             continue
+        if said:
+            _keep_open(visit, program, name, now, said)
         known, sooner = (False, None) if anew else _added(visit, program, name, now, said)
         if not known:
             _set(visit, program, name, _next(visit, program, name, now))
         elif sooner is not None:
             before = visit.engagement(program).reminded.get(name)
             _set(visit, program, name, sooner if before is None else min(before, sooner))
+
+
+def _keep_open(visit: Visit, program: str, name: str, now: Instant, said: Sequence[LedgerEntry | TierChange]) -> None:
+    """Where these entries took of a lot whose window is open, it stays open for the rest of its day. A lot that goes with the end of the day
+    is the last of it, and opens nothing for others.
+    """
+    version = visit.programs.version(program, now)
+    reminder = None if version is None else version.reminders.get(name)
+    if version is None or reminder is None or reminder.of == "tier-review":
+        return
+    zone, of, found = version.program.timezone, reminder.of, dict[date, Instant]()
+    for entry in said:
+        if not isinstance(entry, LedgerEntry) or entry.type not in _TAKING or entry.point != reminder.point:
+            continue
+        for dated in [] if entry.direction == "credit" else _dates(visit, version, reminder, entry):
+            day = group_day(dated, of, zone)
+            if window_opens(dated, reminder.within_us, zone) <= now and group_day(dated + 1, of, zone) == day:
+                found[day] = min(dated, found.get(day, dated))
+    today = to_local(now, zone).date()
+    before = _first_dates(visit, program, reminder)
+    firsts = before | {day: min(at, before.get(day, at)) for day, at in found.items() if day >= today}
+    if firsts != before:
+        engagement, start = visit.engagement(program), _opened(reminder)
+        kept = {key: value for key, value in engagement.reminded.items() if not key.startswith(start)}
+        engagement.reminded = kept | {start + day.isoformat(): at for day, at in firsts.items() if day >= today}
+        visit.touch()
 
 
 def _added(
@@ -186,9 +216,12 @@ def _when(visit: Visit, version: Version, reminder: Reminder, since: Instant) ->
     """When it is told of what is dated at an instant: at the next `at` once the window is open, and from `since` on."""
     zone = version.program.timezone
     lives_in = zone_of(visit.profile, version, visit.profile.settled_at)
-    within_us, minute = reminder.within_us, reminder.minute
+    within_us, minute, of = reminder.within_us, reminder.minute, reminder.of
+    firsts = _first_dates(visit, version.program.program, reminder)
 
     def when(dated: Instant) -> Instant:
+        if firsts and of != "tier-review":
+            dated = min(dated, firsts.get(group_day(dated, of, zone), dated))
         return next_time_of_day(minute, max(window_opens(dated, within_us, zone), since), lives_in)
 
     return when
@@ -225,8 +258,9 @@ def _send(visit: Visit, version: Version, reminder: Reminder, at: Instant) -> No
     zone = version.program.timezone
     until = min(at + reminder.within_us + 2 * DAY_US, LATEST)
     places, told = _places(visit, program, membership, reminder), _told_days(visit, program, reminder)
+    firsts = _first_dates(visit, program, reminder)
     for group in expiry_groups.open_groups(places, reminder.of, zone, at, until, told):
-        if window_opens(group.first_at, reminder.within_us, zone) > at:
+        if window_opens(min(group.first_at, firsts.get(group.day, group.first_at)), reminder.within_us, zone) > at:
             break
         scale = visit.programs.point(program, reminder.point, at).scale
         trigger: dict[str, object] = {"reminder": name, "of": reminder.of}
@@ -288,6 +322,20 @@ def _places(visit: Visit, program: str, membership: Membership, reminder: Remind
 def _told(reminder: Reminder) -> str:
     """What comes before a day that was told of. A version may let the same name speak of something else: that was not told of."""
     return f"{reminder.reminder}{_TOLD}{reminder.of} {reminder.point}{_TOLD}"
+
+
+def _opened(reminder: Reminder) -> str:
+    """What comes before a day whose window was opened by a lot that is gone."""
+    return f"{reminder.reminder}{_OPENED}{reminder.of} {reminder.point}{_TOLD}"
+
+
+def _first_dates(visit: Visit, program: str, reminder: Reminder) -> dict[date, Instant]:
+    """The first dates of those days."""
+    reminded = visit.engagement(program).reminded
+    if not any(_OPENED in key for key in reminded):
+        return {}
+    start = _opened(reminder)
+    return {date.fromisoformat(key[len(start) :]): first for key, first in reminded.items() if key.startswith(start)}
 
 
 def _review(at: Instant, subledger: str) -> str:

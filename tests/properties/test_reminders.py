@@ -159,20 +159,37 @@ def expected(case: Case, said: Sequence[Json]) -> list[Tell]:
     told: set[date] = set()
     found: list[Tell] = []
     waiting = list(said)
+    within = case.program["reminders"][0]["within"]
+    opened: set[date] = set()  # days whose window was opened by a lot of which something was taken since
     for at in hours_of_telling(case):
         while waiting and waiting[0]["occurred_at"] <= text_of(at):
-            follow(lots, waiting.pop(0))
+            entry = waiting.pop(0)
+            opened |= days_opened(entry, within)
+            follow(lots, entry)
         groups: dict[date, list[Json]] = {}
         for lot in lots.values():
             if lot["active"] and lot["left"] and lot["expires_at"] > at:
-                day = (lot["expires_at"] - timedelta(microseconds=1)).astimezone(CLUB).date()
+                day = day_of(lot["expires_at"])
                 groups.setdefault(day, []).append(lot)
         for day, group in sorted(groups.items(), key=lambda each: each[0]):
             first = min(lot["expires_at"] for lot in group)
-            if day not in told and opens(first, case.program["reminders"][0]["within"]) <= at:
+            if day not in told and (day in opened or opens(first, within) <= at):
                 told.add(day)
                 found.append(Tell(text_of(at), day.isoformat(), str(sum(lot["left"] for lot in group))))
     return found
+
+
+def day_of(expires_at: datetime) -> date:
+    return (expires_at - timedelta(microseconds=1)).astimezone(CLUB).date()
+
+
+def days_opened(entry: Json, within: str) -> set[date]:
+    """Of what was active and is taken by this entry, the days whose window it had opened."""
+    if entry["type"] in ADDS | {"points.activated", "points.extended"}:
+        return set()
+    at = datetime.fromisoformat(entry["occurred_at"])
+    dates = [datetime.fromisoformat(part["expires_at"]) for part in entry.get("lots", ()) if part["state"] == "active"]
+    return {day_of(dated) for dated in dates if opens(dated, within) <= at}
 
 
 def follow(lots: dict[str, Json], entry: Json) -> None:
