@@ -28,7 +28,7 @@ TREE = ROOT / "build" / "compiled"
 STAMP = ".built"
 PACKAGES = ("schemas", "tables", "agents", "streams")
 BESIDE = ("pyproject.toml", "README.md", "LICENSE")
-SETUP = "deploy/compiled/setup.py"
+HERE = {"setup.py": "deploy/compiled/setup.py", "struct_reads.h": "deploy/compiled/struct_reads.h"}
 LOCK = "requirements-dev.lock"  # it names the compiler's version
 _INSTALL = (
     "Nothing needs it but `make compile`. On Debian and Ubuntu: apt-get install gcc libc6-dev python3-dev "
@@ -51,7 +51,7 @@ def sources() -> dict[str, Path]:
     """All that goes into the tree: where it lies there, and where it comes from."""
     found = [file for package in PACKAGES for file in (ROOT / package).rglob("*") if file.is_file()]
     there = {file.relative_to(ROOT).as_posix(): file for file in sorted(found) if "__pycache__" not in file.parts}
-    return {**there, **{name: ROOT / name for name in BESIDE}, "setup.py": ROOT / SETUP}
+    return {**there, **{name: ROOT / name for name in BESIDE}, **{name: ROOT / place for name, place in HERE.items()}}
 
 
 def digest(files: dict[str, Path], tree: Path) -> str:

@@ -74,8 +74,11 @@ def main() -> None:
         opt_level="2",  # no more instructions a receipt than with 3
         debug_level="0",
     )
+    reads = str(Path(__file__).with_name("struct_reads.h"))
     for extension in extensions:
-        extension.extra_compile_args.append("-fvisibility=hidden")  # a call from file to file needs no table
+        hidden = "-fvisibility=hidden"  # a call from file to file needs no table
+        first = ["-include", reads] if extension.include_dirs else []  # a module's own file only leads to where all of them are
+        extension.extra_compile_args = [*extension.extra_compile_args, hidden, *first]
     setup(ext_modules=extensions, cmdclass={"build_ext": AllCores})
 
 
