@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.instants import Instant
+from tables.due_keys import split_due_key
 
 
 class MemoryStore:
@@ -26,6 +27,7 @@ class MemoryStore:
         states: Iterable[tuple[bytes, bytes | None]],
         due: Iterable[tuple[str, Instant | None, Instant | None]],
         meta: Mapping[bytes, bytes],
+        new_due: Iterable[bytes] = (),
     ) -> None:
         for key, value in states:
             if value is None:
@@ -37,6 +39,8 @@ class MemoryStore:
                 del self._due[bisect_left(self._due, (old, profile_id))]
             if new is not None:
                 insort(self._due, (new, profile_id))
+        for key in new_due:
+            insort(self._due, split_due_key(key))
         self._meta.update(meta)
 
     def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager, WriteOptions
 
 from schemas.instants import Instant
+from tables.due_keys import due_key, split_due_key
 from tables.store import DamagedError
 
 _DUE: Final = "due"
@@ -21,7 +22,6 @@ _PAGE: Final = 1_000
 _MIB: Final = 1024 * 1024
 _BYTES: Final = ("rocksdb.live-sst-files-size", "rocksdb.cur-size-all-mem-tables")
 _STATES: Final = "rocksdb.estimate-num-keys"
-_SIGN: Final = 1 << 63  # instants before 1970 sort first
 
 
 class StoreLockedError(Exception):
@@ -85,6 +85,7 @@ class RocksStore:
         states: Iterable[tuple[bytes, bytes | None]],
         due: Iterable[tuple[str, Instant | None, Instant | None]],
         meta: Mapping[bytes, bytes],
+        new_due: Iterable[bytes] = (),
     ) -> None:
         batch = WriteBatch(raw_mode=True)
         put = batch.put
@@ -94,12 +95,12 @@ class RocksStore:
             else:
                 put(key, value)
         handle = self._due_handle
-        coming = []
+        coming = [*new_due]
         for profile_id, old, new in due:
             if old is not None:
-                batch.delete(_due_key(old, profile_id), handle)
+                batch.delete(due_key(old, profile_id.encode()), handle)
             if new is not None:
-                coming.append(_due_key(new, profile_id))
+                coming.append(due_key(new, profile_id.encode()))
         coming.sort()  # RocksDB takes what comes in order with less work
         for key in coming:
             put(key, b"", handle)
@@ -111,11 +112,11 @@ class RocksStore:
             raise _broken(error) from error
 
     def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
-        start = b"" if after is None else _due_key(*after) + b"\x00"
-        end = (until + _SIGN + 1).to_bytes(8, "big")
+        start = b"" if after is None else due_key(after[0], after[1].encode()) + b"\x00"
+        end = due_key(until + 1, b"")
         while page := _page(self._due, start, end):
             for key in page:
-                yield int.from_bytes(key[:8], "big") - _SIGN, key[8:].decode()
+                yield split_due_key(key)
             start = page[-1] + b"\x00"
 
     def states(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -192,10 +193,6 @@ def _options(shared: RocksShared, *, asked_by_key: bool = True) -> Options:
     options.set_atomic_flush(True)  # a position is never in a file before the states that it speaks of
     options.set_keep_log_file_num(2)
     return options
-
-
-def _due_key(at: Instant, profile_id: str) -> bytes:
-    return (at + _SIGN).to_bytes(8, "big") + profile_id.encode()
 
 
 def _page(family: Any, start: bytes, end: bytes) -> list[bytes]:

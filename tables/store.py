@@ -22,8 +22,12 @@ class Store(Protocol):
         states: Iterable[tuple[bytes, bytes | None]],
         due: Iterable[tuple[str, Instant | None, Instant | None]],
         meta: Mapping[bytes, bytes],
+        new_due: Iterable[bytes] = (),
     ) -> None:
-        """All or nothing. `due` is (profile id, the instant indexed so far, the new one); None is no instant."""
+        """All or nothing. `due` is (profile id, the instant indexed so far, the new one); None is no instant.
+
+        `new_due`: entries of other profiles, which had none, as `tables.due_keys` spells them.
+        """
 
     def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
         """Index entries up to and including `until`, in order, from just behind `after`."""

@@ -45,10 +45,10 @@ class _ProfileHead(Struct, gc=False, array_like=True, frozen=True):
 _DECODERS[_ProfileHead] = msgspec.msgpack.Decoder(_ProfileHead)
 _PLAIN_HEAD: Final = Layout(">BBBQBQB")
 """The same head as nearly every profile has it: the format, an array, then in MessagePack `settled_at`, `due_at` and no `stopped`."""
-_LEAST_ARRAY: Final = 0x93
-_MOST_ARRAY: Final = 0x9F
-_UINT64: Final = 0xCF
-_NIL: Final = 0xC0
+LEAST_ARRAY: Final = 0x93
+MOST_ARRAY: Final = 0x9F
+UINT64: Final = 0xCF
+NIL: Final = 0xC0
 State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count, Planned)
 
 
@@ -83,11 +83,11 @@ def due_of(stored: bytes | None) -> Instant | None:
         return None
     if len(stored) >= _PLAIN_HEAD.size:
         number, array, settled, _, due, due_at, stopped = _PLAIN_HEAD.unpack_from(stored)
-        if settled == _UINT64 and _LEAST_ARRAY <= array <= _MOST_ARRAY and number in _READABLE:
-            if due == _UINT64 and stopped == _NIL:
+        if settled == UINT64 and LEAST_ARRAY <= array <= MOST_ARRAY and number in _READABLE:
+            if due == UINT64 and stopped == NIL:
                 at: Instant = due_at
                 return at
-            if due == _NIL:
+            if due == NIL:
                 return None
     head = _checked(_ProfileHead, stored)
     return None if head.stopped is not None else head.due_at

@@ -13,7 +13,6 @@ Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lo
 how much was granted altogether, `i` the identity of any other record. A profile id holds no control character, so 0 ends it.
 """
 
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -22,6 +21,7 @@ from typing import Final, TypeVar
 from schemas.instants import Instant
 from tables.counted import Count, Given
 from tables.drafts import close
+from tables.due_keys import due_keys
 from tables.dues import Dues
 from tables.pages import as_renewed
 from tables.state import (
@@ -45,7 +45,6 @@ from tables.unseen import Unseen
 Change = tuple[bytes, bytes | None]
 
 _PROFILE: Final = b"p"
-_BEHIND_PROFILES: Final = b"q"
 _DUE_PAGE: Final = 1_000
 _ENTRY_BYTES: Final = 2_560  # what a decoded profile takes at least, and
 _DECODED_PER_STORED: Final = (
@@ -365,18 +364,22 @@ class Table:
 
     def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
         """The changelog's newest values of so many keys, in bulk. Nothing may be waiting to be flushed."""
-        keys = sorted(newest)  # a store takes what comes in order with less work
-        profiles = keys[bisect_left(keys, _PROFILE) : bisect_left(keys, _BEHIND_PROFILES)]
+        profiles = [key for key in newest if key.startswith(_PROFILE)]  # as they came: so they lie in memory, and are near
         if self._unseen is None and not self.profile_ids(None, 1):
             self._unseen = Unseen(self._cache_bytes // 4)
         known = profiles if self._unseen is None else self._unseen.but(profiles)
-        before = {key: due_of(value) for key, value in zip(known, self._store.get_many(known) if known else [], strict=True)}
-        due: list[tuple[str, Instant | None, Instant | None]] = []
-        for key in profiles:
-            old, new = before.get(key), due_of(newest[key])
-            if old != new:
-                due.append((key[1:].decode(), old, new))
-        self._store.write([(key, newest[key]) for key in keys], due, meta)
+        moved: list[tuple[str, Instant | None, Instant | None]] = []
+        if known:
+            for key, stored in zip(known, self._store.get_many(known), strict=True):
+                old, new = due_of(stored), due_of(newest[key])
+                if old != new:
+                    moved.append((key[1:].decode(), old, new))
+            asked = set(known)
+            profiles = [key for key in profiles if key not in asked]
+        new_due = due_keys(profiles, newest)
+        keys = sorted(newest)  # a store takes what comes in order with less work
+        states = zip(keys, [newest[key] for key in keys], strict=True)
+        self._store.write(states, moved, meta, new_due)
         self._age()
         self._old, self._old_sizes = {}, {}
         self._due_page.clear()

@@ -41,6 +41,7 @@ class _Store:
         states: Iterable[tuple[bytes, bytes | None]],
         due: Iterable[tuple[str, Instant | None, Instant | None]],
         meta: Mapping[bytes, bytes],
+        new_due: Iterable[bytes] = (),
     ) -> None:
         for key, value in states:
             self._put(key, value)

@@ -28,6 +28,7 @@ from streams.reading import reading_settings
 from streams.worker.broker import Broker, Place
 from streams.worker.distrust import Distrust, PoisonedError
 from streams.worker.logic import Logic, Reactions
+from streams.worker.newest import Newest
 from streams.worker.outage import Say
 from streams.worker.partition import Partition
 from streams.worker.position import (
@@ -49,7 +50,7 @@ from tables.stored import NewerFormatError, StateFormatError
 
 _POLL_RECORDS: Final = 5_000
 _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may bring: every restore ends with one of those
-_RESTORE_RECORDS: Final = 20_000
+_RESTORE_KEYS: Final = 10_000  # more come in better order, and fewer stay nearer to the processor
 _TELL_SECONDS: Final = 5.0
 _GRACE_SECONDS: Final = 5.0
 _log: Final = logging.getLogger(__name__)
@@ -186,10 +187,9 @@ class Recovery:
         progress = _Progress(sum(waiting.values()) - sum(place.offset for place in wanted))
         try:
             consumer.assign(wanted)
-            pending: dict[int, list[tuple[bytes, bytes | None]]] = {number: [] for number in waiting}
+            pending = {number: Newest() for number in waiting}
             left = {place.partition: waiting[place.partition] - place.offset for place in wanted}
             while waiting:
-                message: Any  # librdkafka's stubs allow None where a message without an error never has it
                 if cancelled.is_set():
                     raise CancelledError
                 messages = consumer.consume(_POLL_RECORDS, _POLL_SECONDS)
@@ -201,21 +201,19 @@ class Recovery:
                     raise StuckError(
                         f"nothing of the {CHANGELOG} came for {progress.silent_seconds:.0f} s although records wait: ending"
                     )
-                for message in messages:
-                    number = message.partition()
-                    error = message.error()
-                    if error is None:
-                        key = message.key()
-                        pending[number].append((key, message.value()))
-                        if key == POSITION_KEY and len(pending[number]) >= _RESTORE_RECORDS:
-                            progress.read += len(pending[number])
-                            self._restore(number, opened[number], pending[number], message.offset() + 1)
-                            left[number] = max(ends[CHANGELOG, number] - message.offset() - 1, 0)
-                    elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-                        raise KafkaException(error)
-                    elif number in waiting and message.offset() >= waiting[number]:
-                        progress.read += len(pending[number])
-                        self._restore(number, opened[number], pending[number], message.offset())
+                for number, of_one in _by_partition(messages).items():
+                    records, read_out = _without_ends(of_one)
+                    newest = pending[number]
+                    cut = newest.take([message.key() for message in records], [message.value() for message in records])
+                    if cut:
+                        end = records[cut - 1].offset() + 1
+                        left[number] = max(ends[CHANGELOG, number] - end, 0)
+                        if len(newest) >= _RESTORE_KEYS:
+                            progress.read += newest.read
+                            self._restore(number, opened[number], newest.whole(), end)
+                    if read_out is not None and number in waiting and read_out >= waiting[number]:
+                        progress.read += newest.read
+                        self._restore(number, opened[number], newest.whole(), read_out)
                         del waiting[number]
                         left[number] = 0
                 progress.tell()
@@ -223,9 +221,9 @@ class Recovery:
             consumer.close()
         progress.done(len(wanted))
 
-    def _restore(self, number: int, reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
+    def _restore(self, number: int, reactions: Reactions, newest: dict[bytes, bytes | None], end: int) -> None:
         with self._told_of(number):
-            restore(reactions, records, end)
+            restore_newest(reactions, newest, end)
 
     @property
     def _patience_seconds(self) -> float:
@@ -324,6 +322,29 @@ class _Progress:
         _log.info("recovered %d partitions: %d changelog records read in %.1f s", partitions, self.read, seconds)
 
 
+def _by_partition(messages: list[Any]) -> dict[int, list[Any]]:
+    """Each partition's in their order. A poll mostly brings one partition's, or a few."""
+    numbers = [message.partition() for message in messages]
+    found = set(numbers)
+    if len(found) == 1:
+        return {numbers[0]: messages}
+    return {wanted: [message for message, number in zip(messages, numbers, strict=True) if number == wanted] for wanted in found}
+
+
+def _without_ends(messages: list[Any]) -> tuple[list[Any], int | None]:
+    """One partition's records, and where it ends, if they were read out. Raises `KafkaException` for what else the client says."""
+    read_out: int | None = None
+    if any([message.error() for message in messages]):
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
+                raise KafkaException(error)
+            if error is not None:
+                read_out = message.offset()
+        messages = [message for message in messages if message.error() is None]
+    return messages, read_out
+
+
 def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
     """A consumer of the worker's own, in no group: `streams.reading`."""
     return Consumer(
@@ -348,11 +369,15 @@ def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end
     Raises `WrongUsage` where a newer version has written them; nothing is written then.
     """
     last = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
-    newest = dict(records[: last + 1])
+    restore_newest(reactions, dict(records[: last + 1]), end)
+    records.clear()
+
+
+def restore_newest(reactions: Reactions, newest: dict[bytes, bytes | None], end: int) -> None:
+    """As `restore`, of the newest values up to the last position, that position among them."""
     meta = {META_CHANGELOG: b"%d" % end}
     position = newest.pop(POSITION_KEY, None)
     check_readable(position)
     if position is not None:
         meta[META_POSITION] = position
     reactions.table.restore(newest, meta)
-    records.clear()

@@ -1,5 +1,8 @@
 """A restore leaves the index of what is due exactly as the states say, however it was cut up, and looks up only what may be there."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.instants import Instant
+from tables.due_keys import due_key, due_keys, split_due_key
 from tables.memory import MemoryStore
 from tables.rocks import RocksStore
 from tables.state import Profile
 from tables.store import Store
-from tables.stored import FORMAT, StateFormatError, due_of, encode
+from tables.stored import FORMAT, StateFormatError, decode, due_of, encode
 from tables.table import Table, profile_key
 from tables.unseen import Unseen
+from tests.conftest import ROOT
 
 LATE = 1 << 62
 INSTANTS = st.one_of(
@@ -77,6 +82,36 @@ def test_a_restore_that_a_restart_has_cut_off_goes_on_in_what_it_left(tmp_path: 
     store.close()
 
 
+KILLED = """
+import os, random, signal, sys
+from pathlib import Path
+from tables.rocks import RocksShared, RocksStore
+from tables.state import Profile
+from tables.stored import encode
+from tables.table import Table, profile_key
+
+table = Table(RocksStore(Path(sys.argv[1]), RocksShared(1 << 20, 1 << 20), logged=False))
+for number in range(40):
+    drawn = random.Random(number).sample(range(3_000), 300)
+    states = {profile_key(f"p{n}"): encode(Profile(number, 1_000 + n + number)) for n in drawn}
+    receipts = {b"r%d" % (number * 300 + n): os.urandom(300) for n in range(300)}
+    table.restore(states | receipts, {b"changelog": b"%d" % number})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_restore_that_is_killed_leaves_states_index_and_position_of_one_moment(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], cwd=ROOT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    store = RocksStore(tmp_path, logged=False)
+    profiles = {key[1:].decode(): decode(Profile, stored) for key, stored in store.states(b"p")}
+    reached = store.meta(b"changelog")
+    assert reached is not None, "of so much, something has gone to a file before the kill"
+    assert max(it.settled_at for it in profiles.values()) == int(reached)
+    assert indexed(store) == said_by(profiles)
+    store.close()
+
+
 def test_only_what_may_be_there_is_looked_up() -> None:
     store = Asked()
     table = Table(store)
@@ -103,6 +138,31 @@ def test_no_key_that_was_given_before_is_held_for_unseen(batches: list[list[byte
 def test_when_something_is_due_is_read_as_the_whole_profile_says_it(profile: Profile, number: int) -> None:
     stored = bytes([number]) + encode(profile)[1:]
     assert due_of(stored) == (profile.due_at if profile.stopped is None else None)
+
+
+@given(PROFILES, st.sampled_from([FORMAT - 1, FORMAT]), st.text(max_size=3))
+def test_a_profile_s_first_entry_is_what_its_head_says(profile: Profile, number: int, name: str) -> None:
+    key, due = profile_key(name), profile.due_at if profile.stopped is None else None
+    entries = due_keys([key], {key: bytes([number]) + encode(profile)[1:]})
+    assert [split_due_key(entry) for entry in entries] == ([] if due is None else [(due, name)])
+    assert entries == ([] if due is None else [due_key(due, name.encode())])
+
+
+@given(INSTANTS, INSTANTS)
+def test_entries_sort_as_their_instants_do(one: Instant | None, other: Instant | None) -> None:
+    if one is not None and other is not None:
+        assert (due_key(one, b"a") < due_key(other, b"a")) == (one < other)
+
+
+def test_one_that_was_erased_has_no_entry() -> None:
+    assert due_keys([b"pa"], {b"pa": None}) == []
+
+
+@pytest.mark.parametrize("number", [FORMAT - 2, FORMAT + 1])
+def test_no_entry_is_made_of_another_format(number: int) -> None:
+    stored = encode(Profile(1_700_000_000_000_000, 1_700_000_000_000_000))
+    with pytest.raises(StateFormatError):
+        due_keys([b"pa"], {b"pa": bytes([number]) + stored[1:]})
 
 
 @pytest.mark.parametrize("number", [FORMAT - 2, FORMAT + 1])
