@@ -19,7 +19,7 @@ from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import by_age
 from tables.state import Ledger, Lot, PageRef, Seen
 from tables.table import identity_key
-from tables.timelines import Runs, last_renewal, renewed
+from tables.timelines import Joined, Runs, brought_together, last_renewal, renewed
 
 _EVENTS_MAX: Final = 256
 """Events of one kind that are remembered for receipts that may still come late; the newest are kept."""
@@ -101,7 +101,7 @@ def renew(
     if by not in point.renew_on:
         return
     there = visit.head(version.program.program, point.sid, subledger)
-    there.renewed = renewed([*there.renewed, (at, at)], _lasts(version, point), visit.arrived_at - visit.programs.remember_us)
+    there.renewed = renewed(there.renewed, at, _joined(visit, version, point), visit.arrived_at - visit.programs.remember_us)
     visit.touch()
     _renew(visit, version, point, subledger, at, cause)
 
@@ -109,9 +109,8 @@ def renew(
 def renew_all(visit: Visit, version: Version, point: PointType, at: Instant) -> None:
     """A pixel that renews a point type renews all its ledgers, and those that only a late record will make."""
     key = _renewals_key(visit, version, point)
-    runs = renewed(
-        [*_runs(visit.find(Seen, key)), (at, at)], _lasts(version, point), visit.arrived_at - visit.programs.remember_us
-    )
+    known = _runs(visit.find(Seen, key))
+    runs = renewed(known, at, _joined(visit, version, point), visit.arrived_at - visit.programs.remember_us)
     visit.remember(key, Seen(pack(f">{2 * len(runs)}q", *[instant for run in runs for instant in run]), runs[-1][1]))
     membership = visit.profile.programs.get(version.program.program)
     for sid, subledger in [] if membership is None else [split_ledger_key(key) for key in membership.ledgers]:
@@ -156,11 +155,11 @@ def _count(whole: Sequence[PageRef]) -> int:
 
 
 def catch_up(visit: Visit, version: Version, point: PointType, subledger: str, late: Iterable[Lot], cause: Cause | None) -> None:
-    """Lots of a late record last as long as what has renewed the ledger since would have made them last."""
+    """Lots of a late record last as long as what has renewed the ledger since would have made them last, by the version of its time."""
     there = visit.head(version.program.program, point.sid, subledger)
-    lasts = _lasts(version, point)
+    lasts = _lasts_then(visit, version, point)
     by_pixels = _runs(visit.find(Seen, _renewals_key(visit, version, point)))
-    runs = renewed([*there.renewed, *by_pixels], lasts) if by_pixels else there.renewed
+    runs = brought_together([*there.renewed, *by_pixels], _joined(visit, version, point)) if by_pixels else there.renewed
     own = {lot.lot_id for lot in late}
     for lot in [lot for lot in there.lots if lot.lot_id in own]:
         if lot.expires_at is None:
@@ -186,6 +185,29 @@ def _runs(seen: Seen | None) -> Runs:
 def _lasts(version: Version, point: PointType) -> Callable[[Instant], Instant | None]:
     zone, leap_day = version.program.timezone, version.program.leap_day
     return lambda at: point.expiration.expires_at(at, zone, leap_day)
+
+
+def _lasts_then(visit: Visit, version: Version, point: PointType) -> Callable[[Instant], Instant | None]:
+    """As the version in force at each instant says."""
+    programs, program = visit.programs, version.program
+    return lambda at: programs.point(program.program, point.sid, at).expiration.expires_at(at, program.timezone, program.leap_day)
+
+
+def _joined(visit: Visit, version: Version, point: PointType) -> Joined:
+    """Of two renewals under one version: whether all points from the one on lived at the other, those of the shortest lives as well."""
+    programs, name, sid = visit.programs, version.program.program, point.sid
+
+    def joined(last: Instant, first: Instant) -> bool:
+        then = programs.version(name, last)
+        if then is None or then is not programs.version(name, first):
+            return False
+        zone, leap_day = then.program.timezone, then.program.leap_day
+        ends = [schedule.expires_at(last, zone, leap_day) for schedule in then.lifetimes.get(sid, ())]
+        return all(
+            [end is None or end > first or end <= last for end in ends]
+        )  # what a date that has passed gives is born expired
+
+    return joined
 
 
 def _extend(

@@ -6,6 +6,7 @@ from agents.asked import Asked, Watch, number_of
 from agents.plans import listened_to, playbook_of
 from schemas.instants import Instant
 from schemas.program import Catalog, PointType, Program
+from schemas.schedules import Schedule
 from schemas.templates import Template
 from tables.earning import Rulebook
 from tables.facts import asked_fields
@@ -27,6 +28,7 @@ class Version:
         self.rulebook = Rulebook(program)
         self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
+        self.lifetimes = {point.sid: _lifetimes(program, point) for point in program.points}
         self.asked_fields = asked_fields(program)
         self.playbook = playbook_of(program)
         self.codes = {code.code: code for code in program.campaigns.codes}
@@ -150,6 +152,13 @@ class Programs:
             if sid in found.points:
                 return found.points[sid]
         raise MissingProgramError(f"the state holds points {sid} of {name}, which no program file knows: put its file back")
+
+
+def _lifetimes(program: Program, point: PointType) -> tuple[Schedule, ...]:
+    """How long its points last: those that say nothing, and those of each rule and promotion that has a word of its own."""
+    own = [rule.expiration for rule in program.earning if rule.point == point.sid]
+    own += [promotion.expiration for promotion in program.campaigns.promotions.values() if promotion.point == point.sid]
+    return tuple(dict.fromkeys([point.expiration, *[schedule for schedule in own if schedule is not None]]))
 
 
 def _spells(versions: tuple[Version, ...]) -> tuple[tuple[Instant, Version], ...]:

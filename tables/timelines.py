@@ -4,6 +4,7 @@ Pure. A value holds from its instant on; None: the field was removed. Of two val
 that arrives late takes its own place in the line and changes nothing of what was said for later.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -82,19 +83,38 @@ def fields_at(fields: Mapping[str, TimeLine], names: Iterable[str], at: Instant)
 # sliding expiry
 
 Runs = tuple[tuple[Instant, Instant], ...]
-"""Times in which something renewed a ledger again and again, each time before what was renewed last had expired: first and last."""
+"""Times in which something renewed a ledger again and again: first and last. Whatever was born within one lived at the next renewal
+of it, so that the instants between need not be kept."""
+
+RUNS_MAX: Final = 256
+"""Of one ledger. Beyond that the two oldest are taken for one."""
+
+Joined = Callable[[Instant, Instant], bool]
+"""Whether all that was born from a renewal on lived at the next one."""
 
 
-def renewed(
-    runs: Iterable[tuple[Instant, Instant]], expires_at: Callable[[Instant], Instant | None], before: Instant = EARLIEST
-) -> Runs:
-    """Runs brought together. `expires_at`: when what is renewed at an instant expires. What ended before `before` is forgotten."""
+def renewed(runs: Runs, at: Instant, joined: Joined, before: Instant = EARLIEST) -> Runs:
+    """Renewed at an instant, in whatever order. What ended before `before` is forgotten."""
+    place = bisect_right(runs, at, key=_first)
+    first = last = at
+    start, end = place, place
+    if start and (runs[start - 1][1] >= at or joined(runs[start - 1][1], at)):
+        start -= 1
+        first, last = runs[start][0], max(at, runs[start][1])
+    if end < len(runs) and joined(last, runs[end][0]):
+        last = runs[end][1]
+        end += 1
+    found = (*runs[:start], (first, last), *runs[end:])
+    if found[0][1] < before:
+        found = tuple([run for run in found if run[1] >= before])
+    return found if len(found) <= RUNS_MAX else ((found[0][0], found[1][1]), *found[2:])
+
+
+def brought_together(runs: Iterable[tuple[Instant, Instant]], joined: Joined) -> Runs:
+    """Runs of several ways to renew one ledger."""
     found: list[tuple[Instant, Instant]] = []
     for first, last in sorted(runs):
-        if last < before:
-            continue
-        lasts = expires_at(found[-1][1]) if found else None
-        if found and (first <= found[-1][1] or lasts is None or lasts > first):
+        if found and (first <= found[-1][1] or joined(found[-1][1], first)):
             found[-1] = (found[-1][0], max(last, found[-1][1]))
         else:
             found.append((first, last))
@@ -104,13 +124,21 @@ def renewed(
 def last_renewal(
     runs: Runs, born_at: Instant, expiry: Instant, expires_at: Callable[[Instant], Instant | None]
 ) -> Instant | None:
-    """When a lot would have been renewed last, that was born at an instant and comes late; None where nothing renewed it."""
+    """The renewal that a lot would live by, that was born at an instant and comes late; None where nothing renewed it.
+
+    `expires_at`: when what is renewed at an instant expires.
+    """
     found = None
     for first, last in runs:
         if last <= born_at:
             continue
         if first >= expiry:
             break
-        found = last
-        expiry = max(expiry, expires_at(last) or expiry)  # a renewal shortens nothing
+        lasts = expires_at(last)
+        if lasts is not None and lasts > expiry:  # a renewal shortens nothing
+            found, expiry = last, lasts
     return found
+
+
+def _first(run: tuple[Instant, Instant]) -> Instant:
+    return run[0]

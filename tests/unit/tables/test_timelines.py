@@ -3,7 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tables.timelines import BYTES_MAX, VALUES_MAX, field_at, fields_at, last_renewal, renewed, value_at, with_value
+from tables.timelines import (
+    BYTES_MAX,
+    RUNS_MAX,
+    VALUES_MAX,
+    brought_together,
+    field_at,
+    fields_at,
+    last_renewal,
+    renewed,
+    value_at,
+    with_value,
+)
 
 said = st.lists(st.tuples(st.integers(0, 20), st.sampled_from(["a", "b", None])), max_size=12)
 
@@ -49,14 +60,40 @@ def test_a_field_inside_of_a_field() -> None:
     assert fields_at(fields, ("address.city", "a.b"), 4) == {"a.b": "whole"}
 
 
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=10), st.integers(0, 60), st.integers(1, 12))
-def test_a_late_lot_lives_as_one_that_was_there(renewals: list[int], born_at: int, lasts: int) -> None:
+renewals_of = st.lists(st.integers(0, 60), min_size=1, max_size=10)
+
+
+@given(renewals_of, st.integers(0, 60), st.lists(st.integers(1, 12), min_size=2, max_size=2), st.data())
+def test_a_late_lot_lives_as_one_that_was_there(renewals: list[int], born_at: int, lives: list[int], data: st.DataObject) -> None:
+    """Under two versions, each with its own expiration; and the lot may have a shorter life of its own, which one rule of its version gives."""
+    border = data.draw(st.integers(0, 60))
+    shortest = [data.draw(st.integers(1, life)) for life in lives]
+
+    def version(at: int) -> int:
+        return 0 if at < border else 1
+
+    def expires_at(at: int) -> int:
+        return at + lives[version(at)]
+
+    def joined(last: int, first: int) -> bool:
+        return version(last) == version(first) and last + shortest[version(last)] > first
+
     runs: tuple[tuple[int, int], ...] = ()
     for at in renewals:  # in any order
-        runs = renewed([*runs, (at, at)], lambda at: at + lasts)
-    expiry = born_at + lasts
-    last = None
+        runs = renewed(runs, at, joined)
+    assert runs == brought_together([(at, at) for at in renewals], joined)
+    born_for = data.draw(st.sampled_from([shortest[version(born_at)], lives[version(born_at)]]))
+    expiry, last = born_at + born_for, None
     for at in sorted(renewals):
-        if born_at < at < expiry:
-            last, expiry = at, at + lasts
-    assert last_renewal(runs, born_at, born_at + lasts, lambda at: at + lasts) == last
+        if born_at < at < expiry < expires_at(at):
+            last, expiry = at, expires_at(at)
+    assert last_renewal(runs, born_at, born_at + born_for, expires_at) == last
+
+
+def test_what_is_over_before_any_late_record_is_forgotten_and_of_very_many_the_oldest_are_one() -> None:
+    runs: tuple[tuple[int, int], ...] = ()
+    for at in range(RUNS_MAX + 2):
+        runs = renewed(runs, 10 * at, lambda last, first: False)
+    assert runs[:2] == ((0, 20), (30, 30))
+    assert len(runs) == RUNS_MAX
+    assert renewed(((0, 20), (30, 30)), 40, lambda last, first: False, 25) == ((30, 30), (40, 40))
