@@ -14,10 +14,10 @@ from agents.asked import JOINED_AT, REGISTERED_AT
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
-from schemas.instants import Instant, parse_date, parse_instant, start_of, zone
+from schemas.instants import DAY_US, Instant, parse_date, parse_instant, start_of, zone
 from schemas.schedules import in_year
 from tables.engagement import Engagement
-from tables.expiry_groups import group_day
+from tables.expiry_groups import group_day, window_opens
 from tables.figures import day_of, last_purchase
 from tables.timelines import field_at
 
@@ -140,13 +140,19 @@ Lots = list[tuple[Instant, Instant, int]]
 
 
 def groups(visit: Visit, version: Version, trigger: OnExpiring, at: Instant) -> list[tuple[date, Lots]]:
-    """The active points that have come within the time, by the last local day of their use: expiry, birth and points of each lot."""
+    """The active points of the days that have come within the time, by the last local day of their use: expiry, birth and points of each lot.
+    A day has come so near with the first of its lots, and is told of as a whole.
+    """
     found: dict[date, Lots] = {}
-    for lot in figures.expiring(visit, version, trigger.point, at, trigger.within_us):
+    near: set[date] = set()
+    clock = version.program.timezone
+    for lot in figures.expiring(visit, version, trigger.point, at, trigger.within_us + 2 * DAY_US):
         if lot.expires_at is not None:
-            day = group_day(lot.expires_at, "expiry", version.program.timezone)
+            day = group_day(lot.expires_at, "expiry", clock)
             found.setdefault(day, []).append((lot.expires_at, lot.earned_at, lot.remaining))
-    return sorted(found.items())
+            if window_opens(lot.expires_at, trigger.within_us, clock) <= at:
+                near.add(day)
+    return [(day, lots) for day, lots in sorted(found.items()) if day in near]
 
 
 def zone_of(visit: Visit, version: Version, at: Instant) -> ZoneInfo:
