@@ -146,9 +146,15 @@ class Watch:
         """The figures, and `segment`, that conditions of earning rules look up."""
         self.rules_name = tuple(sorted(_segments_of_rules(program)))
         self.idle = not (self.segments or self.timed)
-        self.plan = number_of(
-            [[(one.segment, one.where.source) for one in self.segments], [(one.scenario, one.trigger) for one in self.timed]]
-        )
+        planned: list[object] = [
+            [(one.segment, one.where.source) for one in self.segments],
+            [(one.scenario, one.trigger) for one in self.timed],
+        ]
+        if self.timed and program.leap_day != "feb-28":  # the default says nothing
+            planned.append(program.leap_day)
+        if rfm is not None and any(figure.name.startswith("rfm.") for figure, _ in written):
+            planned.append(rfm)
+        self.plan = number_of(planned)
         self.whole_plan = number_of([self.plan, [*campaigns.reminders] if active else []])
         """By these numbers it is known again what segments and timers, or reminders as well, were planned by."""
 

@@ -118,7 +118,9 @@ def _keep_open(visit: Visit, program: str, name: str, now: Instant, said: Sequen
         return
     zone, of, found = version.program.timezone, reminder.of, dict[date, Instant]()
     for entry in said:
-        if not isinstance(entry, LedgerEntry) or entry.type not in _TAKING or entry.point != reminder.point:
+        if not isinstance(entry, LedgerEntry) or entry.point != reminder.point:
+            continue
+        if entry.type not in _TAKING and entry.type != "points.activated":
             continue
         for dated in [] if entry.direction == "credit" else _dates(visit, version, reminder, entry):
             day = group_day(dated, of, zone)
@@ -174,7 +176,8 @@ def _dates(visit: Visit, version: Version, reminder: Reminder, entry: LedgerEntr
     found, start = [], _told(reminder)
     for lot in entry.lots:
         text = lot.expires_at if of == "expiry" else lot.activates_at
-        if text is None or (lot.state == "active") != (of == "expiry"):
+        counted = lot.state == "active" and entry.type != "points.activated"  # what has become active was pending
+        if text is None or counted != (of == "expiry"):
             continue
         dated = parse_instant(text)
         if start + group_day(dated, of, zone).isoformat() not in told:
