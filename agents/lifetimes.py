@@ -19,7 +19,7 @@ from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import by_age
 from tables.state import Ledger, Lot, PageRef, Seen
 from tables.table import identity_key
-from tables.timelines import Joined, Runs, brought_together, last_renewal, renewed
+from tables.timelines import Joined, Runs, last_renewal, renewed
 
 _EVENTS_MAX: Final = 256
 """Events of one kind that are remembered for receipts that may still come late; the newest are kept."""
@@ -159,18 +159,26 @@ def catch_up(visit: Visit, version: Version, point: PointType, subledger: str, l
     there = visit.head(version.program.program, point.sid, subledger)
     lasts = _lasts_then(visit, version, point)
     by_pixels = _runs(visit.find(Seen, _renewals_key(visit, version, point)))
-    runs = brought_together([*there.renewed, *by_pixels], _joined(visit, version, point)) if by_pixels else there.renewed
+    runs = sorted([*there.renewed, *by_pixels])
     own = {lot.lot_id for lot in late}
     for lot in [lot for lot in there.lots if lot.lot_id in own]:
         if lot.expires_at is None:
             continue
-        at = last_renewal(runs, lot.earned_at, lot.expires_at, lasts)
+        at = last_renewal(runs, _ends_since(visit, version, point, lot), lot.expires_at, lasts)
         expires_at = None if at is None else lasts(at)
         if at is not None and expires_at is not None and expires_at > lot.expires_at:
             extended = _extend(visit, version, point, subledger, [lot], expires_at, at, cause)[0]
             event_at = None if lot.activates_at is not None else event_of(visit, version, point, lot.receipt_id, lot.earned_at)
             if event_at is not None and event_at < expires_at:  # it came after the first expiry, and before the last
                 ledger.date(there, extended, event_at, expires_at)
+
+
+def _ends_since(visit: Visit, version: Version, point: PointType, lot: Lot) -> Instant:
+    """From when on a lot has had an end that a renewal moves: where that counts from an event, from the event on."""
+    if point.expires_from == "session" or point.activate_on is None or lot.activates_at is None:
+        return lot.earned_at
+    by_event = lot.activates_at == event_of(visit, version, point, lot.receipt_id, lot.earned_at)
+    return lot.activates_at if by_event else lot.earned_at
 
 
 def _renewals_key(visit: Visit, version: Version, point: PointType) -> bytes:
@@ -194,18 +202,20 @@ def _lasts_then(visit: Visit, version: Version, point: PointType) -> Callable[[I
 
 
 def _joined(visit: Visit, version: Version, point: PointType) -> Joined:
-    """Of two renewals under one version: whether all points from the one on lived at the other, those of the shortest lives as well."""
-    programs, name, sid = visit.programs, version.program.program, point.sid
+    """Of two renewals: whether all points from the one on lived at the other, those of the shortest lives too, and last no shorter by it.
+
+    A month from 30 January 09:00 may be over before a month from the 29th at noon: these stay apart.
+    """
+    lasts, zone, leap_day = _lasts_then(visit, version, point), version.program.timezone, version.program.leap_day
+    schedules = visit.programs.sliding[version.program.program, point.sid]
 
     def joined(last: Instant, first: Instant) -> bool:
-        then = programs.version(name, last)
-        if then is None or then is not programs.version(name, first):
-            return False
-        zone, leap_day = then.program.timezone, then.program.leap_day
-        ends = [schedule.expires_at(last, zone, leap_day) for schedule in then.lifetimes.get(sid, ())]
-        return all(
-            [end is None or end > first or end <= last for end in ends]
-        )  # what a date that has passed gives is born expired
+        for schedule in schedules:
+            ends_at = schedule.expires_at(last, zone, leap_day)
+            if ends_at is not None and last < ends_at <= first:  # what a date that has passed gives is born expired
+                return False
+        before, after = lasts(last), lasts(first)
+        return before is None or after is None or before <= after
 
     return joined
 

@@ -1,6 +1,7 @@
 """The programs as the agents use them: the version in force at an instant, its rulebook, its point types by name."""
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 from agents.asked import Asked, Watch, number_of
 from agents.plans import listened_to, playbook_of
@@ -28,7 +29,6 @@ class Version:
         self.rulebook = Rulebook(program)
         self.ladder = Ladder(program) if program.tiers.definitions else None
         self.points = {point.sid: point for point in program.points}
-        self.lifetimes = {point.sid: _lifetimes(program, point) for point in program.points}
         self.asked_fields = asked_fields(program)
         self.playbook = playbook_of(program)
         self.codes = {code.code: code for code in program.campaigns.codes}
@@ -84,6 +84,8 @@ class Programs:
             name: list(dict.fromkeys([reminder for _, version in spells for reminder in version.reminders]))
             for name, spells in self.reminding.items()
         }  # those of any version, each once
+        self.sliding = {key: lasting for name, found in catalog.programs.items() for key, lasting in _sliding(name, found)}
+        """Point types that something renews in some version, with every time for which their points last in any version."""
         self.coded = any(program.campaigns.codes for found in catalog.programs.values() for program in found)
         self.referring = [
             name for name, found in catalog.programs.items() if any(program.campaigns.referral for program in found)
@@ -154,11 +156,13 @@ class Programs:
         raise MissingProgramError(f"the state holds points {sid} of {name}, which no program file knows: put its file back")
 
 
-def _lifetimes(program: Program, point: PointType) -> tuple[Schedule, ...]:
-    """How long its points last: those that say nothing, and those of each rule and promotion that has a word of its own."""
-    own = [rule.expiration for rule in program.earning if rule.point == point.sid]
-    own += [promotion.expiration for promotion in program.campaigns.promotions.values() if promotion.point == point.sid]
-    return tuple(dict.fromkeys([point.expiration, *[schedule for schedule in own if schedule is not None]]))
+def _sliding(name: str, versions: Sequence[Program]) -> Iterator[tuple[tuple[str, str], tuple[Schedule, ...]]]:
+    points = [point for program in versions for point in program.points]
+    for sid in dict.fromkeys([point.sid for point in points if point.renew_on]):
+        lasting = [point.expiration for point in points if point.sid == sid]
+        own = [rule.expiration for program in versions for rule in program.earning if rule.point == sid]
+        own += [each.expiration for program in versions for each in program.campaigns.promotions.values() if each.point == sid]
+        yield (name, sid), tuple(dict.fromkeys([*lasting, *[schedule for schedule in own if schedule is not None]]))
 
 
 def _spells(versions: tuple[Version, ...]) -> tuple[tuple[Instant, Version], ...]:

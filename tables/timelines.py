@@ -90,7 +90,7 @@ RUNS_MAX: Final = 256
 """Of one ledger. Beyond that the two oldest are taken for one."""
 
 Joined = Callable[[Instant, Instant], bool]
-"""Whether all that was born from a renewal on lived at the next one."""
+"""Whether all that was born from a renewal on lived at the next one, and by that lives no shorter."""
 
 
 def renewed(runs: Runs, at: Instant, joined: Joined, before: Instant = EARLIEST) -> Runs:
@@ -110,23 +110,12 @@ def renewed(runs: Runs, at: Instant, joined: Joined, before: Instant = EARLIEST)
     return found if len(found) <= RUNS_MAX else ((found[0][0], found[1][1]), *found[2:])
 
 
-def brought_together(runs: Iterable[tuple[Instant, Instant]], joined: Joined) -> Runs:
-    """Runs of several ways to renew one ledger."""
-    found: list[tuple[Instant, Instant]] = []
-    for first, last in sorted(runs):
-        if found and (first <= found[-1][1] or joined(found[-1][1], first)):
-            found[-1] = (found[-1][0], max(last, found[-1][1]))
-        else:
-            found.append((first, last))
-    return tuple(found)
-
-
 def last_renewal(
-    runs: Runs, born_at: Instant, expiry: Instant, expires_at: Callable[[Instant], Instant | None]
+    runs: Iterable[tuple[Instant, Instant]], born_at: Instant, expiry: Instant, expires_at: Callable[[Instant], Instant | None]
 ) -> Instant | None:
     """The renewal that a lot would live by, that was born at an instant and comes late; None where nothing renewed it.
 
-    `expires_at`: when what is renewed at an instant expires.
+    `runs` in order, of one way to renew the ledger or of several; `expires_at`: when what is renewed at an instant expires.
     """
     found = None
     for first, last in runs:
