@@ -46,6 +46,7 @@ Change = tuple[bytes, bytes | None]
 
 _PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
+_SLOTS_A_KEY: Final = 32  # then one lookup in sixty is needless; more slots would lie farther from the processor
 _ENTRY_BYTES: Final = 2_560  # what a decoded profile takes at least, and
 _DECODED_PER_STORED: Final = (
     3  # so many for a stored byte: measured over profiles of 0 to 80 lots, which lie in it as they are stored
@@ -362,11 +363,15 @@ class Table:
         self._due_page.clear()  # the store's index is another now
         self._due_after = None
 
-    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
-        """The changelog's newest values of so many keys, in bulk. Nothing may be waiting to be flushed."""
+    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes], at_most: int | None = None) -> None:
+        """The changelog's newest values of so many keys, in bulk. Nothing may be waiting to be flushed.
+
+        `at_most`: how many the whole restore can bring, where that is known.
+        """
         profiles = [key for key in newest if key.startswith(_PROFILE)]  # as they came: so they lie in memory, and are near
         if self._unseen is None and not self.profile_ids(None, 1):
-            self._unseen = Unseen(self._cache_bytes // 4)
+            slots = self._cache_bytes // 4
+            self._unseen = Unseen(slots if at_most is None else min(slots, at_most * _SLOTS_A_KEY))
         known = profiles if self._unseen is None else self._unseen.but(profiles)
         moved: list[tuple[str, Instant | None, Instant | None]] = []
         if known:

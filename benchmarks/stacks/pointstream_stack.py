@@ -73,7 +73,7 @@ class CountingTable:
     def drop_changes(self) -> None:
         self._dirty, self._frozen = {}, {}
 
-    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes]) -> None:
+    def restore(self, newest: Mapping[bytes, bytes | None], meta: Mapping[bytes, bytes], at_most: int | None = None) -> None:
         self._store.write(newest.items(), [], meta)
 
     def meta(self, name: bytes) -> bytes | None:

@@ -189,6 +189,7 @@ class Recovery:
             consumer.assign(wanted)
             pending = {number: Newest() for number in waiting}
             left = {place.partition: waiting[place.partition] - place.offset for place in wanted}
+            at_most = dict(left)
             while waiting:
                 if cancelled.is_set():
                     raise CancelledError
@@ -210,10 +211,10 @@ class Recovery:
                         left[number] = max(ends[CHANGELOG, number] - end, 0)
                         if len(newest) >= _RESTORE_KEYS:
                             progress.read += newest.read
-                            self._restore(number, opened[number], newest.whole(), end)
+                            self._restore(number, opened[number], newest.whole(), end, at_most[number])
                     if read_out is not None and number in waiting and read_out >= waiting[number]:
                         progress.read += newest.read
-                        self._restore(number, opened[number], newest.whole(), read_out)
+                        self._restore(number, opened[number], newest.whole(), read_out, at_most[number])
                         del waiting[number]
                         left[number] = 0
                 progress.tell()
@@ -221,9 +222,9 @@ class Recovery:
             consumer.close()
         progress.done(len(wanted))
 
-    def _restore(self, number: int, reactions: Reactions, newest: dict[bytes, bytes | None], end: int) -> None:
+    def _restore(self, number: int, reactions: Reactions, newest: dict[bytes, bytes | None], end: int, at_most: int) -> None:
         with self._told_of(number):
-            restore_newest(reactions, newest, end)
+            restore_newest(reactions, newest, end, at_most)
 
     @property
     def _patience_seconds(self) -> float:
@@ -373,11 +374,11 @@ def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end
     records.clear()
 
 
-def restore_newest(reactions: Reactions, newest: dict[bytes, bytes | None], end: int) -> None:
+def restore_newest(reactions: Reactions, newest: dict[bytes, bytes | None], end: int, at_most: int | None = None) -> None:
     """As `restore`, of the newest values up to the last position, that position among them."""
     meta = {META_CHANGELOG: b"%d" % end}
     position = newest.pop(POSITION_KEY, None)
     check_readable(position)
     if position is not None:
         meta[META_POSITION] = position
-    reactions.table.restore(newest, meta)
+    reactions.table.restore(newest, meta, at_most)

@@ -49,16 +49,16 @@ class Asked(MemoryStore):
         return super().get_many(keys)
 
 
-@given(BATCHES, st.lists(THEN, min_size=8, max_size=8), st.sampled_from([0, 1 << 20]))
+@given(BATCHES, st.lists(THEN, min_size=8, max_size=8), st.sampled_from([0, 1 << 20]), st.none() | st.integers(0, 9))
 def test_the_index_is_what_the_states_say_wherever_a_restore_was_cut_off(
-    batches: list[dict[str, Profile]], then: list[str], cache_bytes: int
+    batches: list[dict[str, Profile]], then: list[str], cache_bytes: int, at_most: int | None
 ) -> None:
     store = MemoryStore()
     table = Table(store, cache_bytes)
     newest: dict[str, Profile] = {}
     for batch, what in zip(batches, then, strict=False):
         others: dict[bytes, bytes | None] = {b"ra\x00pos\x00R1": b"no profile", b"qa\x00club\x00pts\x001": None}
-        table.restore(others | {profile_key(name): encode(profile) for name, profile in batch.items()}, {})
+        table.restore(others | {profile_key(name): encode(profile) for name, profile in batch.items()}, {}, at_most)
         newest |= batch
         if what == "flush":
             newest["a"] = Profile(1, 2)
