@@ -116,7 +116,8 @@ def _keep_open(visit: Visit, program: str, name: str, now: Instant, said: Sequen
     reminder = None if version is None else version.reminders.get(name)
     if version is None or reminder is None or reminder.of == "tier-review":
         return
-    zone, of, found = version.program.timezone, reminder.of, dict[date, Instant]()
+    zone, of = version.program.timezone, reminder.of
+    found: dict[date, Instant] = {}
     for entry in said:
         if not isinstance(entry, LedgerEntry) or entry.point != reminder.point:
             continue
@@ -126,6 +127,8 @@ def _keep_open(visit: Visit, program: str, name: str, now: Instant, said: Sequen
             day = group_day(dated, of, zone)
             if window_opens(dated, reminder.within_us, zone) <= now and group_day(dated + 1, of, zone) == day:
                 found[day] = min(dated, found.get(day, dated))
+    if not found:
+        return
     today = to_local(now, zone).date()
     before = _first_dates(visit, program, reminder)
     firsts = before | {day: min(at, before.get(day, at)) for day, at in found.items() if day >= today}
