@@ -92,6 +92,7 @@ class Engine:
         self._failures = 0
         self._tick_goes_on = False
         self._ticked = 0
+        self._worked_seconds = 0.0  # applying records, and handing cycles to the client
         self._threads = ThreadPoolExecutor(3, "engine")
         self._keeping = Keeping(publish, self._threads, self._watch.kept, self._stuck)
 
@@ -141,9 +142,9 @@ class Engine:
 
     async def _cycles(self) -> None:
         """The timer of the commit cycle."""
-        pace = Pace(self._settings.cycle_ms / 1000)
+        pace = Pace(self._settings.cycle_ms / 1000, lambda: self._worked_seconds)
         while True:
-            started = time.monotonic()
+            pace.begin()
             try:
                 await self._keeping.settled()  # before the turn, so that records are applied meanwhile
                 async with self._turn:
@@ -154,7 +155,7 @@ class Engine:
                             self._programs.bring_up(self._partitions.values())
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
-            for pause_seconds in pace.pauses(started, self._is_behind_in_reading):
+            for pause_seconds in pace.pauses(self._is_behind_in_reading):
                 await asyncio.sleep(pause_seconds)
 
     def _is_behind_in_reading(self) -> bool:
@@ -231,12 +232,14 @@ class Engine:
                     partition = self._owned(fetched, number)
                     if partition is None:
                         return
+                    began = time.monotonic()
                     try:
                         partition.apply(fetched.topic, messages)
                     except (DamagedError, StateFormatError) as error:
                         await self._distrust(number, error)
                         return
                     partition.weigh(messages)
+                    self._worked_seconds += time.monotonic() - began
                     self.applied += len(messages)
                     if self._is_full:
                         await self._keep()
@@ -304,7 +307,9 @@ class Engine:
             for error in partition.reactions.outbox.errors:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
         self._ticked = 0
+        began = time.monotonic()
         await self._keeping.begin(dirty, self._group, self._kept)
+        self._worked_seconds += time.monotonic() - began
 
     def _kept(self, failed: Exception | None) -> None:
         """A cycle is kept, or not. Then what was applied meanwhile was applied to what never was, and all is dropped."""

@@ -5,31 +5,47 @@ from streams.worker.pace import Pace
 PERIOD_SECONDS = 0.25  # a fourth of it is exact, too
 
 
-def lengths(behind: list[bool]) -> list[float]:
-    """How long each of these cycles lasts, behind or not, where nothing else takes any time."""
-    now = 0.0
-    pace = Pace(PERIOD_SECONDS, lambda: now)
+def lengths(cycles: list[tuple[bool, float]]) -> list[float]:
+    """How long each of these cycles lasts, behind or not, where so much of every second is work and nothing else takes any time."""
+    now = worked = 0.0
+    pace = Pace(PERIOD_SECONDS, lambda: worked, lambda: now)
     found = []
-    for is_behind in behind:
+    for is_behind, share in cycles:
         began = now
-        for pause_seconds in pace.pauses(began, lambda answer=is_behind: answer):  # type: ignore[misc]
+        pace.begin()
+        for pause_seconds in pace.pauses(lambda answer=is_behind: answer):  # type: ignore[misc]
             now += pause_seconds
+            worked += pause_seconds * share
         found.append(round(now - began, 3))
     return found
 
 
+BEHIND, JUST_UP, AT_EASE = (True, 1.0), (False, 0.9), (False, 0.3)
+
+
 def test_a_cycle_lasts_a_period_while_nobody_is_behind() -> None:
-    assert lengths([False] * 3) == [0.25, 0.25, 0.25]
+    assert lengths([AT_EASE] * 3) == [0.25] * 3
+    assert lengths([JUST_UP] * 3) == [0.25] * 3
 
 
 def test_behind_each_lasts_twice_as_long_as_the_one_before_it_up_to_twenty_periods() -> None:
-    assert lengths([True] * 7) == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
+    assert lengths([BEHIND] * 7) == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
 
 
-def test_a_burst_that_is_gone_leaves_short_cycles_behind_it() -> None:
-    assert lengths([True, True, False, True, False]) == [0.5, 1.0, 0.25, 0.5, 0.25]
+def test_a_length_that_just_keeps_up_is_kept() -> None:
+    assert lengths([BEHIND, BEHIND, JUST_UP, JUST_UP, JUST_UP]) == [0.5, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_with_time_to_spare_a_cycle_ends_after_its_period_whatever_was_before() -> None:
+    assert lengths([BEHIND] * 4 + [AT_EASE] * 2) == [0.5, 1.0, 2.0, 4.0, 0.25, 0.25]
+
+
+def test_what_kept_up_is_forgotten_by_halves() -> None:
+    assert lengths([BEHIND, BEHIND, AT_EASE, JUST_UP, AT_EASE, JUST_UP]) == [0.5, 1.0, 0.25, 0.5, 0.25, 0.25]
 
 
 def test_one_that_took_longer_than_its_period_is_followed_at_once_but_not_without_a_breath() -> None:
-    pace = Pace(PERIOD_SECONDS, lambda: 10.0)
-    assert list(pace.pauses(9.0, lambda: False)) == [0.005]
+    now = 10.0
+    pace = Pace(PERIOD_SECONDS, lambda: 0.0, lambda: now)
+    now = 11.0
+    assert list(pace.pauses(lambda: False)) == [0.005]
