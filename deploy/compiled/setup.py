@@ -79,6 +79,7 @@ def main() -> None:
         hidden = "-fvisibility=hidden"  # a call from file to file needs no table
         first = ["-include", reads] if extension.include_dirs else []  # a module's own file only leads to where all of them are
         extension.extra_compile_args = [*extension.extra_compile_args, hidden, *first]
+        extension.depends = [*extension.depends, reads]
     setup(ext_modules=extensions, cmdclass={"build_ext": AllCores})
 
 

@@ -30,6 +30,15 @@ for _ in range(3):
 """
 CLAIMS = {
     "types come by turns": "assert [lots.age(lot(kind))[0] for kind in (Longer, Lot, Other, Lot, Longer)] == [5] * 5",
+    "one place that reads fields by turns": """
+from schemas.records import Line
+from tables.facts import _field_of_line
+
+line = Line(sku="A", quantity=1, unit_price=2, category="tea")
+for _ in range(3):
+    assert [_field_of_line(line, 0, name) for name in ("sku", "category", "sku")] == ["A", "tea", "A"]
+    assert _field_of_line(line, 0, "".join(("cate", "gory"))) == "tea"
+""",
     "a type that gets a property in place of a field": """
 assert lots.age(lot(Other)) == lots.age(lot(Other)) == (5, "L1")
 Other.earned_at = property(lambda self: 7)
