@@ -202,7 +202,7 @@ class Reader(threading.Thread):
                 "group.id": "latency-reader",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
-                "fetch.wait.max.ms": 10,
+                "fetch.wait.max.ms": 500,  # it is given what comes at once, and asks no oftener than it must
             }
         )
         topics = (CYCLES, REDEMPTION_DECISIONS)
