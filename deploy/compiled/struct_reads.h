@@ -37,7 +37,7 @@ static __attribute__((noinline, unused)) PyObject *StructRead_slowly(StructRead 
     PyObject *slot = _PyType_Lookup(type, name); /* borrowed */
     if (slot != NULL && Py_IS_TYPE(slot, &PyMemberDescr_Type)) {
         PyMemberDef *member = ((PyMemberDescrObject *)slot)->d_member;
-        if (member->type == T_OBJECT_EX && PyType_IsSubtype(type, PyDescr_TYPE(slot))) {
+        if (member->type == T_OBJECT_EX && member->flags == 0 && PyType_IsSubtype(type, PyDescr_TYPE(slot))) {
             Py_INCREF(name);
             Py_XSETREF(place->name, name);
             place->type = type;
