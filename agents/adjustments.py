@@ -6,6 +6,7 @@ debt; it only meets no limits. A debit takes what is there now, and is refused w
 
 from agents import consent
 from agents.crediting import Portion, credit, portion
+from agents.entries import say
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import to_minor
@@ -86,7 +87,8 @@ def _debit(visit: Visit, record: Adjustment, version: Version) -> None:
         visit.remember_used(lot)
     now = visit.profile.settled_at
     visit.due_by(now)  # what was due of the lots that it took is reckoned anew
-    visit.say(
+    say(
+        visit,
         program,
         "points.adjusted",
         now,

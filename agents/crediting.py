@@ -8,6 +8,7 @@ be used, because it expires at or before its activation, is born expired: accrue
 from collections.abc import Mapping, Sequence
 
 from agents import consent, lifetimes, standing
+from agents.entries import say, say_joined
 from agents.lifetimes import Dates
 from agents.programs import Version
 from agents.visit import Visit
@@ -104,7 +105,8 @@ def credit(
     accrued = ledger.accrue(held, lots)
     if accrued.held > visit.programs.head_lots:
         visit.grown = True
-    visit.say(
+    say(
+        visit,
         program,
         kind,
         at,
@@ -132,7 +134,8 @@ def credit(
         if _born_expired(lot, at):
             expired = ledger.expire(held, lot)
             visit.remember_used(expired)
-            visit.say(
+            say(
+                visit,
                 program,
                 "points.expired",
                 at,
@@ -159,7 +162,7 @@ def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> No
     membership = visit.membership(version.program.program)
     membership.joined_at = at = consent.joins_at(visit.profile, version.program, at)
     consent.has_come(visit, version.program.program)
-    visit.say_joined(version, at, cause)
+    say_joined(visit, version, at, cause)
     standing.joined(visit, version, cause)
     for point in version.program.points:
         if point.initial_balance_minor:

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from agents import lots, standing
 from agents.due import HOLD, Due
+from agents.entries import say
 from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
@@ -61,7 +62,7 @@ def come_back(visit: Visit, kind: str, of: Redemption, given: GivenBack, at: Ins
     program, sid, subledger = of.program, of.point, of.subledger
     point, version = visit.programs.point(program, sid, at), visit.programs.version(program, at)
     there = visit.head(program, sid, subledger)
-    visit.say(program, kind, at, point, subledger, given.points, given.parts, cause=cause, debt_paid=given.debt_paid)
+    say(visit, program, kind, at, point, subledger, given.points, given.parts, cause=cause, debt_paid=given.debt_paid)
     for lot in given.used:
         visit.remember_used(lot)
     for lot, points in given.parts:
@@ -69,7 +70,7 @@ def come_back(visit: Visit, kind: str, of: Redemption, given: GivenBack, at: Ins
             continue  # debt took it all, or something had remained, and has a timer already
         if lot.expires_at is not None and lot.expires_at <= at:
             visit.remember_used(ledger.expire(there, lot))
-            visit.say(program, "points.expired", at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause)
+            say(visit, program, "points.expired", at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause)
         elif (due := lots.next_of(lot, program, ledger_key(sid, subledger))) is not None:
             visit.bring(due)
     if version is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from struct import pack, unpack
 from typing import Final
 
+from agents.entries import say
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import Cause, Extended
@@ -237,7 +238,7 @@ def _extend(
     parts = tuple([(lot, lot.remaining + lot.reserved) for lot in extended])
     if parts:
         visit.due_by(visit.profile.settled_at)  # what was due of them is reckoned anew
-        visit.say(program, "points.extended", at, point, subledger, sum([points for _, points in parts]), parts, cause=cause)
+        say(visit, program, "points.extended", at, point, subledger, sum([points for _, points in parts]), parts, cause=cause)
     return extended
 
 
@@ -258,4 +259,4 @@ def _extend_by_rule(
     ledger.extend(visit.head(program, point.sid, subledger), lots, expires_at, whole)
     visit.due_by(now)  # what was due of them is reckoned anew
     entry_id = visit.effect_id(program, "points.extended", f"{point.sid}:{subledger}", cause)
-    visit.say(program, "points.extended", at, point, subledger, points, (), entry_id=entry_id, cause=cause, extended=rule)
+    say(visit, program, "points.extended", at, point, subledger, points, (), entry_id=entry_id, cause=cause, extended=rule)

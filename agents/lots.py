@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from agents import consent, standing
 from agents.crediting import join
 from agents.due import ACTIVATION, EXPIRY, Due
+from agents.entries import say
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import Cause
@@ -56,7 +57,7 @@ def end(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause: Caus
     else:
         kind, ended = "points.expired", ledger.expire(held, lot)
     visit.remember_used(ended)
-    visit.say(program, kind, at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause, reason=reason)
+    say(visit, program, kind, at, point, subledger, lot.remaining, ((lot, lot.remaining),), cause=cause, reason=reason)
 
 
 def activate(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause: Cause | None) -> list[Due]:
@@ -73,7 +74,9 @@ def activate(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause:
     activated = ledger.activate(held, lot)
     point = visit.programs.point(program, sid, at)
     parts = ((activated.lot, lot.remaining),)
-    visit.say(program, "points.activated", at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid)
+    say(
+        visit, program, "points.activated", at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid
+    )
     if version is not None:
         standing.active_changed(visit, version, sid, subledger, cause)
     brought = [next_of(activated.lot, program, key)]  # nothing, where debt took all of it

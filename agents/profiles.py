@@ -8,6 +8,7 @@ are totals, sequence numbers and a marker, by which older records that come late
 from typing import Any, Final
 
 from agents import consent, counts, holds, referrals
+from agents.entries import say
 from agents.incoming import Incoming
 from agents.visit import Visit
 from schemas.instants import Instant, parse_date, zone
@@ -157,7 +158,7 @@ def _close(visit: Visit, program: str, key: str, at: Instant) -> None:
     while there.lots:
         written_off = ledger.write_off_lots(there, there.lots[:_LOTS_AN_ENTRY])
         points = sum([part for _, part in written_off.parts])
-        visit.say(program, "points.adjusted", at, point, subledger, points, written_off.parts, reason=_ERASED, direction="debit")
+        say(visit, program, "points.adjusted", at, point, subledger, points, written_off.parts, reason=_ERASED, direction="debit")
 
 
 def _forgive(visit: Visit, program: str, point: PointType, subledger: str, at: Instant) -> None:
@@ -165,7 +166,8 @@ def _forgive(visit: Visit, program: str, point: PointType, subledger: str, at: I
     entry_id = visit.effect_id(program, "points.adjusted", f"{point.sid}:{subledger}:{_ERASED}")
     lot = Lot(f"{entry_id[:16]}.0", there.debt, there.debt, True, at, at, None)
     accrued = ledger.accrue(there, [lot])
-    visit.say(
+    say(
+        visit,
         program,
         "points.adjusted",
         at,

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from agents import consent, lifetimes
 from agents.crediting import Portion, credit, joins
+from agents.entries import say
 from agents.programs import Version
 from agents.taking_back import use
 from agents.visit import Visit
@@ -142,7 +143,8 @@ def redeem(
     for lot in spent.used:
         visit.remember_used(lot)
     before = len(visit.effects)
-    visit.say(
+    say(
+        visit,
         program,
         "points.redeemed",
         now,

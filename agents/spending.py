@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import structs
 
 from agents import holds, lifetimes
+from agents.entries import say
 from agents.programs import Version
 from agents.visit import Visit
 from schemas import records
@@ -193,7 +194,7 @@ def _use_up(visit: Visit, lots: tuple[Lot, ...]) -> None:
 
 
 def _say(request: Request, kind: str, points: int, parts: ledger.Parts) -> None:
-    request.visit.say(request.record.program, kind, request.at, request.point, request.subledger, points, parts)
+    say(request.visit, request.record.program, kind, request.at, request.point, request.subledger, points, parts)
 
 
 def _say_spent(request: Request, points: int, parts: ledger.Parts) -> None:

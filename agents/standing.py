@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from agents.due import REVIEW, Due
+from agents.entries import say_tier
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import COUNTED_MAX, NANO, format_nano, format_points
@@ -207,7 +208,8 @@ def tell(visit: Visit, version: Version, subledger: str, change: tiers.Change, a
     remind(visit, version, subledger, change.state)
     after = view(version, membership, subledger, at)
     if after is not None:
-        visit.say_tier(
+        say_tier(
+            visit,
             version.program.program,
             change.type,
             at,

@@ -7,6 +7,7 @@ with a receipt of which nothing is left.
 from msgspec import structs
 
 from agents import standing
+from agents.entries import say
 from agents.visit import Visit
 from schemas.instants import Instant
 from schemas.program import PointType
@@ -37,7 +38,7 @@ def take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Inst
             visit.remember_used(structs.replace(lot, remaining=0))
     if taken.parts or taken.debt_added:
         now = visit.profile.settled_at
-        visit.say(program, "points.reversed", now, point, subledger, taken.points, taken.parts, debt_added=taken.debt_added)
+        say(visit, program, "points.reversed", now, point, subledger, taken.points, taken.parts, debt_added=taken.debt_added)
         visit.due_by(now)  # what was due of the lots taken back is reckoned anew
     version = visit.programs.version(program, at)
     if version is not None:

@@ -1,26 +1,24 @@
-"""One record, or one timer, at one profile: the draft that is changed, and the entries that say so.
+"""One record, or one timer, at one profile: the draft that is changed, and what is to be remembered and sent.
 
 A visit works on a draft of the profile and keeps what it emits to itself until `commit`; whoever drops a visit half-way has
-changed nothing. It numbers the output (`sequence`, `entry`), gives it ids, and keeps the promise that a tier change follows the
-entry that brought it. It decides nothing about points.
+changed nothing. It gives ids to what it emits and keeps it in order: a tier change follows the entry that brought it. It decides nothing
+about points; how a change is said is in `agents/entries.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from agents.due import Due
-from agents.entry_views import balance_view, cause_text, lot_view
+from agents.entry_views import cause_text
 from agents.hearing import Hearing
 from agents.outbox import Effect, Outbox
-from agents.programs import Programs, Version
-from schemas.amounts import format_points
+from agents.programs import Programs
 from schemas.effect_ids import effect_id
-from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange
+from schemas.events import Cause, LedgerEntry, TierChange
 from schemas.instants import Instant, format_instant
 from schemas.messages import Grant, Request
-from schemas.program import PointType
-from schemas.topics import LEDGER_ENTRIES, REQUESTS, TIER_CHANGES
+from schemas.topics import REQUESTS
 from tables import pages
 from tables.engagement import Engagement
 from tables.ledger_keys import ledger_key
@@ -225,7 +223,8 @@ class Visit:
         """An output record that is no entry and no tier change."""
         self.effects.append(Effect(topic, self.profile_id, record))
 
-    def _tell(self, topic: str, record: LedgerEntry | TierChange) -> None:
+    def tell(self, topic: str, record: LedgerEntry | TierChange) -> None:
+        """An entry or a tier change (`agents.entries`); whoever listens hears of it."""
         self.effects.append(Effect(topic, self.profile_id, record))
         if self.heard is not None:
             self.heard.append(record)
@@ -248,8 +247,6 @@ class Visit:
         if self.messages:
             outbox.messages.extend(self.messages)
 
-    # what is said
-
     def effect_id(self, program: str, kind: str, about: str, cause: Cause | None = None) -> str:
         """A new id; the second effect of one cause that is otherwise alike gets another ordinal.
 
@@ -268,133 +265,3 @@ class Visit:
         ordinal = self._ordinals.get(stem, 0)
         self._ordinals[stem] = ordinal + 1
         return effect_id(stem, ordinal)
-
-    def say_joined(self, version: Version, at: Instant, cause: Cause | None) -> None:
-        program = version.program.program
-        membership = self.membership(program)
-        membership.sequence += 1
-        membership.entry += 1
-        entry = LedgerEntry(
-            id=self.effect_id(program, "membership.joined", "", cause),
-            type="membership.joined",
-            program=program,
-            profile_id=self.profile_id,
-            occurred_at=format_instant(at),
-            recorded_at=self.recorded_at,
-            sequence=membership.sequence,
-            entry=membership.entry,
-            cause=cause or self.cause,
-        )
-        self._tell(LEDGER_ENTRIES, entry)
-
-    def say(
-        self,
-        program: str,
-        kind: str,
-        at: Instant,
-        point: PointType,
-        subledger: str,
-        points: int,
-        parts: tuple[tuple[Lot, int], ...],
-        *,
-        entry_id: str | None = None,
-        cause: Cause | None = None,
-        rules: tuple[tuple[str, int], ...] = (),
-        rules_of: Mapping[str, tuple[str | None, tuple[str, ...]]] | None = None,
-        legal_entity: str | None = None,
-        description: str | None = None,
-        reason: str | None = None,
-        actor: str | None = None,
-        withheld: int = 0,
-        debt_added: int = 0,
-        debt_paid: int = 0,
-        direction: str | None = None,
-        extended: Extended | None = None,
-        promotion: str | None = None,
-        scenario: str | None = None,
-    ) -> None:
-        """A ledger entry about so many points out of or into these parts of lots, with the balance after it.
-
-        `rules_of`: for rules that need it, which of the entry's lots got their points, and which lines of the receipt they counted.
-        """
-        membership = self.membership(program)
-        sequence = membership.sequence = membership.sequence + 1
-        number = membership.entry = membership.entry + 1
-        scale, sid = point.scale, point.sid
-        if entry_id is None:
-            entry_id = self.effect_id(program, kind, parts[0][0].lot_id if parts else "", cause)
-        entry = LedgerEntry(
-            id=entry_id,
-            type=kind,
-            program=program,
-            profile_id=self.profile_id,
-            occurred_at=format_instant(at),
-            recorded_at=self.recorded_at,
-            sequence=sequence,
-            entry=number,
-            cause=cause or self.cause,
-            point=sid,
-            subledger=subledger or None,
-            points=format_points(points, scale),
-            direction=direction,
-            lots=(lot_view(parts[0][0], parts[0][1], scale),)
-            if len(parts) == 1
-            else tuple([lot_view(lot, part, scale) for lot, part in parts]),
-            extended=extended,
-            rules=tuple([RuleView(rule, format_points(part, scale)) for rule, part in rules])
-            if not rules_of
-            else tuple([RuleView(rule, format_points(part, scale), *rules_of.get(rule, (None, ()))) for rule, part in rules]),
-            promotion=promotion,
-            scenario=scenario,
-            legal_entity=legal_entity,
-            description=description,
-            reason=reason,
-            actor=actor,
-            withheld=format_points(withheld, scale) if withheld else None,
-            debt_added=format_points(debt_added, scale) if debt_added else None,
-            debt_paid=format_points(debt_paid, scale) if debt_paid else None,
-            balance=balance_view(membership.ledgers[ledger_key(sid, subledger)], scale),
-        )
-        self._tell(LEDGER_ENTRIES, entry)
-
-    def say_tier(
-        self,
-        program: str,
-        kind: str,
-        at: Instant,
-        subledger: str,
-        *,
-        from_tier: str | None,
-        to_tier: str | None,
-        reason: str,
-        qualifying_points: str,
-        next_review_at: str | None,
-        points_to_next: str | None,
-        points_to_keep: str | None,
-        cause: Cause | None = None,
-    ) -> None:
-        """A tier change; it comes right after the entry that brought it."""
-        about = f"{subledger}:{to_tier}"
-        if cause is not None and cause.get("due_at") != format_instant(at):
-            about += f":{at}"  # by a late lot: others that were due at the same instant may have brought the same tier before
-        membership = self.membership(program)
-        membership.sequence += 1
-        change = TierChange(
-            id=self.effect_id(program, kind, about, cause),
-            type=kind,
-            program=program,
-            profile_id=self.profile_id,
-            occurred_at=format_instant(at),
-            recorded_at=self.recorded_at,
-            sequence=membership.sequence,
-            cause=cause or self.cause,
-            from_tier=from_tier,
-            to_tier=to_tier,
-            reason=reason,
-            qualifying_points=qualifying_points,
-            subledger=subledger or None,
-            next_review_at=next_review_at,
-            points_to_next=points_to_next,
-            points_to_keep=points_to_keep,
-        )
-        self._tell(TIER_CHANGES, change)
