@@ -21,7 +21,7 @@ from tables import limits
 from tables.basis import basis_of, line_worth, rest_of
 from tables.earning import Rulebook
 from tables.facts import Facts, Situation
-from tables.rounding import Exact
+from tables.rounding import Exact, round_exact
 from tables.state import Earned, Receipt, Saw
 
 Returned = Mapping[int, int]
@@ -104,6 +104,7 @@ class Reckoning:
         self._refunded = refunded * NANO
         came_back: Exact = sum([worth[place] * share for place, share in enumerate(self._gone)])
         self._worth_gone = self._refunded + came_back
+        self._worth_of_rest: Exact = self._worth - came_back
 
     @property
     def nothing_left(self) -> bool:
@@ -129,7 +130,7 @@ class Reckoning:
         elif point.on_return == "proportional":
             owed = self._so_far(earned, self._share_of_own(point.sid))
         else:
-            owed = earned.points - max(self.rest_earns(point.sid) - earned.kept_before, 0)
+            owed = earned.points - max(self._rest_keeps(point) - earned.kept_before, 0)
         return min(max(owed, 0), earned.points)
 
     def _so_far(self, earned: Earned, share: Exact) -> int:
@@ -150,7 +151,15 @@ class Reckoning:
         by_line, whole = self._rulebook.own_points(self._sale, self._basis, self._situation, point, used_up)
         if whole <= 0:
             return 0
-        return Fraction(sum([points * self._gone[line] for line, points in by_line.items()])) / whole
+        share: Exact = Fraction(sum([points * self._gone[line] for line, points in by_line.items()])) / whole
+        return share + Fraction(self._refunded) / self._worth if self._refunded else share
+
+    def _rest_keeps(self, point: PointType) -> int:
+        """What the rest would have earned, less its share of the money that was paid back for it without naming a line."""
+        rest = self.rest_earns(point.sid)
+        if not self._refunded:
+            return rest
+        return round_exact(rest * Fraction(self._worth_of_rest - self._refunded) / self._worth_of_rest, point.rounding)
 
     def rest_earns(self, point: str) -> int:
         """What is left of the receipt would have earned so much (minor), under the limits that it met."""
