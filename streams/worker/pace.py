@@ -4,8 +4,8 @@ A cycle begins every period. While there is more to read than a moment's worth, 
 bound: nobody waits for it less by a short one then, for the lag is longer, and a profile that comes several times is written once. Step by step,
 since a burst that is gone in a second is no reason to have everybody wait for seconds.
 
-A length that keeps up is kept for as long as it takes most of the time to do the work: with a shorter one, whoever keeps up only just would
-fall behind again, and catch up, in turns of seconds. Where there is time to spare, the next may last half as long, and this one ends.
+A length that keeps up is given up slowly while it takes most of the time to do the work: with a much shorter one, whoever keeps up only just
+would fall behind again, and catch up, in turns of seconds. Where there is time to spare, the next may last half as long, and this one ends.
 """
 
 import time
@@ -16,6 +16,7 @@ LONGEST: Final = 20
 _LEAST_SECONDS: Final = 0.005  # for everything else
 _LOOKS: Final = 4  # a period
 _BUSY_PERCENT: Final = 65
+_SLOWLY: Final = 0.8
 
 
 class Pace:
@@ -24,7 +25,7 @@ class Pace:
         self._period = period_seconds
         self._worked = worked
         self._clock = clock
-        self._times = 1
+        self._times = 1.0
         self.begin()
 
     def begin(self) -> None:
@@ -36,8 +37,8 @@ class Pace:
         yield max(self._period - self._lasted, _LEAST_SECONDS)
         if behind():
             self._times = min(self._times * 2, LONGEST)
-        elif not self._busy:
-            self._times = max(self._times // 2, 1)
+        else:
+            self._times = max(self._times * (_SLOWLY if self._busy else 0.5), 1.0)
         while (behind() or self._busy) and self._lasted < self._period * self._times:
             yield self._period / _LOOKS
 

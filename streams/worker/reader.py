@@ -24,7 +24,7 @@ from streams.worker.settings import WorkerSettings
 
 _log: Final = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
-_BEHIND_POLLS: Final = 6  # a commit that took long makes two or three
+_BEHIND_POLLS: Final = 3  # a commit that took long makes one or two
 _WAIT_SECONDS: Final = 0.1
 _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may bring, and what it has brought waits for its end
 _LEAVE_SECONDS: Final = 30.0

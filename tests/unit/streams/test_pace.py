@@ -32,8 +32,8 @@ def test_behind_each_lasts_twice_as_long_as_the_one_before_it_up_to_twenty_perio
     assert lengths([BEHIND] * 7) == [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]
 
 
-def test_a_length_that_just_keeps_up_is_kept() -> None:
-    assert lengths([BEHIND, BEHIND, JUST_UP, JUST_UP, JUST_UP]) == [0.5, 1.0, 1.0, 1.0, 1.0]
+def test_a_length_that_just_keeps_up_is_given_up_slowly() -> None:
+    assert lengths([BEHIND] * 4 + [JUST_UP] * 3) == [0.5, 1.0, 2.0, 4.0, 3.25, 2.562, 2.062]
 
 
 def test_with_time_to_spare_a_cycle_ends_after_its_period_whatever_was_before() -> None:
@@ -41,7 +41,7 @@ def test_with_time_to_spare_a_cycle_ends_after_its_period_whatever_was_before() 
 
 
 def test_what_kept_up_is_forgotten_by_halves() -> None:
-    assert lengths([BEHIND, BEHIND, AT_EASE, JUST_UP, AT_EASE, JUST_UP]) == [0.5, 1.0, 0.25, 0.5, 0.25, 0.25]
+    assert lengths([BEHIND, BEHIND, AT_EASE, JUST_UP, AT_EASE, JUST_UP]) == [0.5, 1.0, 0.25, 0.438, 0.25, 0.25]
 
 
 def test_one_that_took_longer_than_its_period_is_followed_at_once_but_not_without_a_breath() -> None:
