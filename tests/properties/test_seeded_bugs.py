@@ -254,7 +254,7 @@ BUGS = (
         "a late lot knows nothing of the renewals since",
         "events",
         "agents.crediting:credit",
-        "if at < visit.profile.settled_at:",
+        "if at < visit.profile.settled_at and (program, point.sid) in visit.programs.sliding:",
         "if False:",
     ),
     Bug(

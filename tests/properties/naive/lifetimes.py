@@ -38,7 +38,8 @@ def is_active_at_once(person: Person, program: Program, sid: str, how: Json, at:
 
 
 def is_born_expired(activates: datetime | None, until: datetime | None, at: datetime) -> bool:
-    return until is not None and (until <= at or (activates is not None and until <= activates))
+    """What waits for an event is cancelled when its time is over, and is never born expired."""
+    return until is not None and activates is not None and until <= max(activates, at)
 
 
 # what activates

@@ -9,7 +9,7 @@ from tests.properties.naive.crediting import limited, sale_earns, spread_of, use
 from tests.properties.naive.earning import Situation, amounts_of, earned, exact
 from tests.properties.naive.measures import spent
 from tests.properties.naive.people import Claim, Parked, Person, Receipt, Refused, Scene
-from tests.properties.naive.program import Json, Program, fraction
+from tests.properties.naive.program import Json, Program, fraction, rounded
 from tests.properties.naive.settling import settle
 from tests.properties.naive.tiers import enter, has_tiers, held_at, uncount
 from tests.properties.naive.waiting import counts, wait
@@ -209,6 +209,17 @@ def left_after(receipt: Receipt, record: Json) -> list[Fraction]:
     return left
 
 
+def paid_back(receipt: Receipt) -> tuple[Fraction, Fraction]:
+    """The money that came back for no line, and what the lines that are still there are worth."""
+    worth = amounts_of(receipt.sale, receipt.worth)
+    there = [
+        amount * share if fraction(line["quantity"]) else amount
+        for amount, share, line in zip(worth, shares_of(receipt), receipt.sale["lines"], strict=True)
+    ]
+    gone = sum(worth, Fraction(0)) - sum(there, Fraction(0))
+    return receipt.returned - gone, sum(there, Fraction(0))
+
+
 def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) -> int:
     """How much of its points a receipt no longer deserves, beyond what was asked for before."""
     program, sid, sale = claim.program, claim.sid, receipt.sale
@@ -219,6 +230,9 @@ def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) 
         rest = sum(
             points for _, points in limited(earned(program, sid, sale, claim.saw, shares, used_up(claim.rooms)), claim.rooms)
         )
+        money, there = paid_back(receipt)
+        if money:
+            rest = rounded(rest * (there - money) / there, now.points[sid]["rounding"])
         return claim.claims - max(rest - claim.kept_before, 0)
     if policy == "proportional":
         rows = [
@@ -229,7 +243,11 @@ def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) 
         ]
         full = sum((sum(parts, Fraction(0)) for parts in rows), Fraction(0))
         gone = sum((part * (1 - share) for parts in rows for part, share in zip(parts, shares, strict=False)), Fraction(0))
-        return floor(claim.given * gone / full) - claim.asked if full else 0
+        if not full:
+            return 0
+        money, _ = paid_back(receipt)
+        share = gone / full + (money / sum(amounts_of(sale, receipt.worth)) if money else 0)
+        return floor(claim.given * share) - claim.asked
     worth = sum(amounts_of(sale, receipt.worth), Fraction(0))
     return floor(claim.given * receipt.returned / worth) - claim.asked if worth > 0 else 0
 
