@@ -20,7 +20,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.machine import machine_of
 
-RUNS_MAX = 400
+RUNS_MAX = 4_000
 STEPS_OF_A_RUN = 40
 
 
