@@ -170,11 +170,15 @@ def join(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> No
             credit(visit, version, point, "", initial, at, "initial", cause=cause, reason="initial-balance")
 
 
-def joins(version: Version, point: PointType, portions: Sequence[Portion], at: Instant) -> bool:
-    """Whether an accrual of these portions makes a member of one who is not, as far as their own dates tell."""
+def joins(
+    visit: Visit, version: Version, point: PointType, portions: Sequence[Portion], at: Instant, receipt_id: str | None = None
+) -> bool:
+    """Whether an accrual of these portions makes a member of one who is not, as far as their dates tell."""
     policy = version.program.membership.join
     if policy == "on-points-activated":
-        return any(_usable(lifetimes.dates(version, point, part.activation, part.expiration, at), at) for part in portions)
+        event_at = lifetimes.event_of(visit, version, point, receipt_id, at)
+        dated = [lifetimes.dates(version, point, part.activation, part.expiration, at, event_at) for part in portions]
+        return any([_usable(dates, at) for dates in dated])
     return policy == "on-points-earned"
 
 

@@ -126,7 +126,7 @@ def _gain(
     balance = 0 if held is None else held.active + held.pending
     if point.initial_balance_minor and membership.joined_at is None and not subledger:
         wanted = [portion(points, point, rule) for rule, points in award.rows]
-        if joins(version, point, wanted, at):
+        if joins(visit, version, point, wanted, at, sale.receipt_id):
             balance += point.initial_balance_minor  # which is credited first
     if point.max_balance_minor is not None and balance:
         room[point.sid] = balance

@@ -176,7 +176,7 @@ def _limited(
     held = None if membership is None else membership.ledgers.get(ledger_key(point.sid, subledger))
     balance = 0 if held is None else held.active + held.pending
     starts = point.initial_balance_minor and not subledger and (membership is None or membership.joined_at is None)
-    if starts and joins(version, point, [_portion(promotion, point, points)], at):
+    if starts and joins(visit, version, point, [_portion(promotion, point, points)], at):
         balance += point.initial_balance_minor  # which is credited first
     return limits.room_of(point, points, program, usage, balance, at)
 
