@@ -34,9 +34,7 @@ def balances_record(programs: Programs, profile_id: str, profile: Profile, shown
 
 
 def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
-    """The same as a type: of a ledger with thousands of open lots those that are next to be spent, and how many more there are, so that
-    it costs no more to tell than to change.
-    """
+    """The same as a type: of a ledger with many open lots those that are next to be spent, and how many more there are."""
     return _profile_balances(programs, profile_id, profile, ShownLots(), None)
 
 
@@ -89,8 +87,9 @@ def _rows(
         lots: Sequence[LotBalance] | Raw = ()
         omitted = 0
         if isinstance(lots_from, ShownLots):
-            omitted = sum([page.count for page in ledger.pages]) if ledger.pages else 0
-            text = lots_from.show((profile_id, name, key), ledger, point)
+            text, omitted = lots_from.show((profile_id, name, key), ledger, point)
+            if ledger.pages:
+                omitted += sum([page.count for page in ledger.pages])
             if texts is None:
                 lots = Raw(b"[%b]" % text)
             else:

@@ -1,7 +1,10 @@
 """Shown lots: the open lots of a ledger as the topic `balances` tells them, kept as text from one record to the next.
 
-Most records add one lot behind those that were told before; then only that one is put into words. It is a cache and nothing else:
-what comes out is the same without it. Bounded by the bytes of its texts; the lots beside them are those that lie in a profile anyway.
+It tells those that come first and how many more there are: a lot takes some 190 bytes of text and is told with every change of its
+profile, so with all of them whoever buys often would make up most of what the broker stores.
+
+Most records add one lot behind those that were told before; then only that one is put into words, if it is told at all. It is a cache and
+nothing else: what comes out is the same without it. Bounded by the bytes of what it keeps.
 """
 
 from typing import Final
@@ -20,14 +23,15 @@ Place = tuple[str, str, str]
 """Profile, program, and the ledger's key."""
 Order = tuple[bool, bool, int, tuple[int, int, str]]
 
+SHOWN_MAX: Final = 20
 _NONE: Final[Order] = (False, False, 0, (0, 0, ""))
 _SHOWN_BYTES: Final = 16 * 1024 * 1024
 _ENTRY_BYTES: Final = 400  # what an entry takes beside its bytes
 
 
 class _Shown(Struct, gc=False, frozen=True):
-    """The lots that were told last: as they are stored, how many (-1: nothing to go on from) behind how many bytes that say so, as text,
-    in which order and scale, and where the last stands.
+    """The lots that were told last: as they are stored, how many behind how many bytes that say so (-1: nothing to go on from), the first
+    of them as text, in which order and scale, and where the last of all stands. `omitted`: how many are not in the text.
     """
 
     number: int
@@ -37,6 +41,11 @@ class _Shown(Struct, gc=False, frozen=True):
     scale: int
     order: SpendOrder
     last: Order
+    omitted: int
+
+    @property
+    def kept_bytes(self) -> int:
+        return _ENTRY_BYTES + len(self.text) + len(self.stored)
 
 
 class ShownLots:
@@ -46,8 +55,8 @@ class ShownLots:
         self._old: dict[Place, _Shown] = {}
         self._young_bytes = 0
 
-    def show(self, place: Place, ledger: Ledger, point: PointType) -> bytes:
-        """The open lots that lie in the ledger's own record, in JSON already: the elements of a list."""
+    def show(self, place: Place, ledger: Ledger, point: PointType) -> tuple[bytes, int]:
+        """The open lots that come first of those in the ledger's own record, in JSON already: the elements of a list. And how many more there are."""
         young = self._young.get(place)
         before = self._old.get(place) if young is None else young
         after = None if before is None or ledger.opened is not None else _added(before, bytes(ledger.packed), point)
@@ -55,10 +64,10 @@ class ShownLots:
             after = _afresh(ledger, point)
         if after is not young:
             self._young[place] = after
-            self._young_bytes += len(after.text) + (_ENTRY_BYTES if young is None else -len(young.text))
+            self._young_bytes += after.kept_bytes - (0 if young is None else young.kept_bytes)
             if self._young_bytes > self._generation_bytes:
                 self._old, self._young, self._young_bytes = self._young, {}, 0
-        return after.text
+        return after.text, after.omitted
 
 
 def open_lots(lots: list[Lot], order: SpendOrder) -> list[Lot]:
@@ -92,11 +101,12 @@ def _afresh(ledger: Ledger, point: PointType) -> _Shown:
     order, scale = point.spend_order, point.scale
     lots = open_lots(ledger.look(), order)
     last = _place_of(lots[-1], order) if lots else _NONE
-    text = encode_list([lot_balance(lot, scale) for lot in lots])[1:-1]
+    text = encode_list([lot_balance(lot, scale) for lot in lots[:SHOWN_MAX]])[1:-1]
+    omitted = max(len(lots) - SHOWN_MAX, 0)
     if ledger.opened is not None:  # somebody is at work on them
-        return _Shown(-1, 0, b"", text, scale, order, last)
+        return _Shown(-1, 0, b"", text, scale, order, last, omitted)
     stored = bytes(ledger.packed)
-    return _Shown(len(lots), packed_lots.header_bytes(stored), stored, text, scale, order, last)
+    return _Shown(len(lots), packed_lots.header_bytes(stored), stored, text, scale, order, last, omitted)
 
 
 def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
@@ -113,10 +123,14 @@ def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
         return None
     last, text = before.last, before.text
     texts = [text] if text else []
-    for lot in unpack_lots(packed_lots.listed(number - known_number, elements[len(known_elements) :])):
+    for shown, lot in enumerate(
+        unpack_lots(packed_lots.listed(number - known_number, elements[len(known_elements) :])), known_number
+    ):
         place = _place_of(lot, order)
         if place < last:
             return None
         last = place
-        texts.append(encode(lot_balance(lot, scale)))
-    return _Shown(number, header_bytes, stored, b",".join(texts), scale, order, last)
+        if shown < SHOWN_MAX:
+            texts.append(encode(lot_balance(lot, scale)))
+    text = text if known_number >= SHOWN_MAX else b",".join(texts)
+    return _Shown(number, header_bytes, stored, text, scale, order, last, max(number - SHOWN_MAX, 0))

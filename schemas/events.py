@@ -202,7 +202,7 @@ class LotBalance(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
 class BalanceRow(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """One ledger of one profile, as `replay` writes it to balances.jsonl.
 
-    In the topic `balances` a ledger of very many lots shows about a hundred, the next to be spent and the newest; `lots_omitted`
+    In the topic `balances` a ledger shows up to 20 lots, those that are next to be spent, then those that activate next; `lots_omitted`
     counts the rest. The figures of the tier stand in the rows of the point type that the tiers measure.
     """
 

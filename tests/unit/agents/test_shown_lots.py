@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.shown_lots import ShownLots, lot_balance, open_lots
+from agents.shown_lots import SHOWN_MAX, ShownLots, lot_balance, open_lots
 from schemas.events import encode
 from schemas.program import PointType
 from schemas.program_file import build_catalog, read_document
@@ -43,11 +43,14 @@ LOTS = st.builds(
 CHANGES = st.lists(
     st.tuples(st.sampled_from(["add", "add", "add", "drop", "use", "nothing"]), LOTS, st.integers(0, 1)), max_size=30
 )
+MANY = [Lot(f"m{number:03d}", 25, 25, True, 0, None, number * 17_280_000_000) for number in range(SHOWN_MAX + 5)]
 
 
-@given(CHANGES)
-def test_it_is_told_as_if_afresh(changes: list[tuple[str, Lot, int]]) -> None:
+@given(st.integers(0, len(MANY)), CHANGES)
+def test_it_is_told_as_if_afresh(before: int, changes: list[tuple[str, Lot, int]]) -> None:
     shown, ledger = ShownLots(), Ledger()
+    for lot in MANY[:before]:
+        add(ledger, lot)
     for what, lot, number in changes:
         ledger = draft_of_ledger(ledger)
         if what == "add":
@@ -59,7 +62,7 @@ def test_it_is_told_as_if_afresh(changes: list[tuple[str, Lot, int]]) -> None:
         close_ledger(ledger)
         point = POINTS[number]
         expected = [encode(lot_balance(lot, point.scale)) for lot in open_lots(ledger.look(), point.spend_order)]
-        assert shown.show(PLACE, ledger, point) == b",".join(expected)
+        assert shown.show(PLACE, ledger, point) == (b",".join(expected[:SHOWN_MAX]), max(len(expected) - SHOWN_MAX, 0))
 
 
 def test_what_it_keeps_is_bounded() -> None:
