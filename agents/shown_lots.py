@@ -30,13 +30,12 @@ _ENTRY_BYTES: Final = 400  # what an entry takes beside its bytes
 
 
 class _Shown(Struct, gc=False, frozen=True):
-    """The lots that were told last: as they are stored, how many behind how many bytes that say so (-1: nothing to go on from), the first
-    of them as text, in which order and scale, and where the last of all stands. `omitted`: how many are not in the text.
+    """The lots that were told last: how many (-1: nothing to go on from), each as it is stored, one behind the other, and the first of them as
+    text, in which order and scale, and where the last of all stands. `omitted`: how many are not in the text.
     """
 
     number: int
-    header_bytes: int
-    stored: bytes
+    elements: bytes
     text: bytes
     scale: int
     order: SpendOrder
@@ -45,7 +44,7 @@ class _Shown(Struct, gc=False, frozen=True):
 
     @property
     def kept_bytes(self) -> int:
-        return _ENTRY_BYTES + len(self.text) + len(self.stored)
+        return _ENTRY_BYTES + len(self.text) + len(self.elements)
 
 
 class ShownLots:
@@ -104,28 +103,25 @@ def _afresh(ledger: Ledger, point: PointType) -> _Shown:
     text = encode_list([lot_balance(lot, scale) for lot in lots[:SHOWN_MAX]])[1:-1]
     omitted = max(len(lots) - SHOWN_MAX, 0)
     if ledger.opened is not None:  # somebody is at work on them
-        return _Shown(-1, 0, b"", text, scale, order, last, omitted)
+        return _Shown(-1, b"", text, scale, order, last, omitted)
     stored = bytes(ledger.packed)
-    return _Shown(len(lots), packed_lots.header_bytes(stored), stored, text, scale, order, last, omitted)
+    return _Shown(len(lots), stored[packed_lots.header_bytes(stored) :], text, scale, order, last, omitted)
 
 
 def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
     """What was told before and the lots behind it; None where something else has changed, or a new one belongs in between."""
-    scale, order, known, known_number = point.scale, point.spend_order, before.stored, before.number
+    scale, order, known, known_number = point.scale, point.spend_order, before.elements, before.number
     if known_number < 0 or before.scale != scale or before.order != order:
         return None
-    if stored == known:
-        return before
-    header_bytes = packed_lots.header_bytes(stored)
-    elements, known_elements = stored[header_bytes:], known[before.header_bytes :]
-    number = packed_lots.count(stored)
-    if number <= known_number or not elements.startswith(known_elements):
+    header_bytes, number = packed_lots.header_bytes(stored), packed_lots.count(stored)
+    if number < known_number or not stored.startswith(known, header_bytes):
         return None
+    if number == known_number:
+        return before
     last, text = before.last, before.text
     texts = [text] if text else []
-    for shown, lot in enumerate(
-        unpack_lots(packed_lots.listed(number - known_number, elements[len(known_elements) :])), known_number
-    ):
+    added = unpack_lots(packed_lots.listed(number - known_number, stored[header_bytes + len(known) :]))
+    for shown, lot in enumerate(added, known_number):
         place = _place_of(lot, order)
         if place < last:
             return None
@@ -133,4 +129,4 @@ def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
         if shown < SHOWN_MAX:
             texts.append(encode(lot_balance(lot, scale)))
     text = text if known_number >= SHOWN_MAX else b",".join(texts)
-    return _Shown(number, header_bytes, stored, text, scale, order, last, max(number - SHOWN_MAX, 0))
+    return _Shown(number, stored[header_bytes:], text, scale, order, last, max(number - SHOWN_MAX, 0))
