@@ -30,7 +30,7 @@ BENCHMARKS: Final[dict[str, Callable[[bool], list[Row]]]] = {
     "engine": lambda quick: stack_rates([ENGINE], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
     "ledger": lambda quick: stack_rates([LEDGER], 1 if quick else 3, say, QUICK_SHARE if quick else 1.0),
     "restore": lambda quick: restore_rates(160_000 if quick else 480_000, 1 if quick else 3, say),
-    "latency": lambda quick: latencies(8.0 if quick else 30.0, 1 if quick else 3, say, 60_000 if quick else 150_000),
+    "latency": lambda quick: latencies(*((8.0, 1, say, 60_000, 0) if quick else (30.0, 3, say))),
     "profiles": lambda quick: profile_rates(*((400_000, 60_000, 6.0, 1) if quick else (2_000_000, 150_000, 10.0, 3)), say),
     "birthdays": lambda quick: birthdays(*((100_000, 5) if quick else (1_000_000, 10)), say),
     "midnight": lambda quick: midnight(100_000 if quick else 1_000_000, say),

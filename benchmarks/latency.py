@@ -1,7 +1,8 @@
 """How long a record waits for the commit of all that it caused, at half of the rate that the worker can do; and a redemption for its decision.
 
 One `pointstream worker` of as many processes as there are cores, one real Kafka, several rounds. First it is given a backlog, and how fast it works that off is its top rate. Then receipts come
-at half of that, evenly, with a redemption among every fifty records; what comes in the first five seconds of it is not counted. Arrival is the broker's own timestamp of the input (LogAppendTime); a
+at half of that, evenly, with a redemption among every fifty records; what comes in the first five seconds of it is not counted. The first rounds are not counted either: a broker that
+was started a moment ago is being compiled for some minutes, on the same cores. Arrival is the broker's own timestamp of the input (LogAppendTime); a
 record counts as committed when a `read_committed` consumer beside has been given the record of `cycles` that tells of it, which is in the same
 transaction as all that the record caused; a decision when that consumer has it. Broker, worker, feeder and consumer share the machine
 and its clock, and the consumer's own waiting is part of every figure.
@@ -26,13 +27,14 @@ from benchmarks.targets import Target, at_most, percentile
 from schemas.topics import CYCLES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS, TOPICS
 from streams.worker.position import Records, decode_cycle
 
-BACKLOG: Final = 150_000
+BACKLOG: Final = 300_000
 SECONDS: Final = 30.0
 WARM_SECONDS: Final = 5.0
 ROUNDS: Final = 3
+WARM_ROUNDS: Final = 3
 CYCLE_MS: Final = 200
 _TO_A_REDEMPTION: Final = 50
-_MOST: Final = 15_000  # receipts a second that are made ready
+_MOST: Final = 18_000  # receipts a second that are made ready
 _STEP_SECONDS: Final = 0.01
 _LAST_SECONDS: Final = 30.0
 _CLOSED_AT: Final = b'"closed_at":"'
@@ -48,14 +50,16 @@ class Round(NamedTuple):
     decisions: list[float]
 
 
-def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, backlog: int = BACKLOG) -> list[Row]:
+def latencies(
+    seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, backlog: int = BACKLOG, warm_rounds: int = WARM_ROUNDS
+) -> list[Row]:
     """The rows of the table."""
     build, processes = builds(tell)[-1], as_many_as_cores()
     tell("making receipts ready")
     ready = [*receipts(backlog + int(_MOST * (seconds + WARM_SECONDS)))]
     found: list[Round] = []
-    with real_kafka(tell) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-") as name:
-        for number in range(rounds):
+    with real_kafka(tell, long_lived=True) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-") as name:
+        for number in range(-warm_rounds, rounds):
             create_topics(address)
             folder = Path(name)
             app_id = f"latency-{number}"
@@ -64,12 +68,14 @@ def latencies(seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, b
             command = pointstream("worker", *given, "--state", str(folder / app_id), build=build)
             found.append(_round(address, command, folder / f"{app_id}.log", ready, backlog, seconds))
             commits = found[-1].commits
+            which = f"{number + 1} of {rounds}" if number >= 0 else "is warming up"
             tell(
-                f"latency {number + 1} of {rounds}: fed {found[-1].fed:,.0f}/s of {found[-1].top:,.0f}/s, "
+                f"latency {which}: fed {found[-1].fed:,.0f}/s of {found[-1].top:,.0f}/s, "
                 f"p50 {percentile(commits, 0.5) * 1000:.0f} ms, p99 {percentile(commits, 0.99) * 1000:.0f} ms, most {commits[-1] * 1000:.0f} ms"
             )
             delete(address, [topic.name for topic in TOPICS])
-    note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {processes} processes, {len(found[0].commits):,} records in the first round"
+    del found[:warm_rounds]
+    note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {processes} processes, {warm_rounds} rounds not counted, {len(found[0].commits):,} records in the next"
     return [
         Row(f"top rate, a backlog of {backlog:,} receipts ({build.name})", [it.top for it in found], "receipts/s"),
         Row("fed: half of that", [it.fed for it in found], "records/s", note),

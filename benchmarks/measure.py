@@ -108,14 +108,14 @@ def _peak_bytes(usage: resource.struct_rusage) -> int:
 
 
 @contextmanager
-def real_kafka(say: Say) -> Iterator[str]:
-    """A real Apache Kafka with a data directory of its own; gives host:port."""
+def real_kafka(say: Say, *, long_lived: bool = False) -> Iterator[str]:
+    """A real Apache Kafka with a data directory of its own; gives host:port. `long_lived`: with both of Java's compilers, as servers run."""
     kafka = ROOT / "deploy" / "kafka" / "kafka"
     port, controller = free_ports()
     with tempfile.TemporaryDirectory(prefix="pointstream-bench-kafka-") as data:
         say("starting Apache Kafka")
-        ports = ["--port", str(port), "--controller-port", str(controller)]
-        subprocess.run([sys.executable, kafka, "start", "--data", data, *ports], check=True, stdout=subprocess.DEVNULL)
+        told = ["--port", str(port), "--controller-port", str(controller), *(["--long-lived"] if long_lived else [])]
+        subprocess.run([sys.executable, kafka, "start", "--data", data, *told], check=True, stdout=subprocess.DEVNULL)
         try:
             yield f"127.0.0.1:{port}"
         finally:
