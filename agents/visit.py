@@ -146,7 +146,7 @@ class Visit:
         for program, membership in self.profile.programs.items():
             for key, ledger in membership.ledgers.items():
                 if ledger.lots_count > head_lots:
-                    for ref, page in pages.seal(ledger, head_lots):
+                    for ref, page in pages.seal(ledger, self.fetch(program, key), head_lots):
                         self.remember(page_key(self.profile_id, program, key, ref.number), page)
 
     def settle_to(self, at: Instant) -> None:

@@ -16,8 +16,10 @@ from msgspec import structs
 from schemas.instants import Instant
 from tables.state import Ledger, Lot, LotPage, PageRef
 
-HEAD_MAX: Final = 96
-"""More open lots than so many in a ledger's own record are put into pages, two thirds of so many each."""
+HEAD_MAX: Final = 40
+"""More open lots than so many in a ledger's own record are put into pages of half as many."""
+SMALL_PAGES_MAX: Final = 24
+"""Where there are so many of these, they are put together into pages of three times as many: a page costs each record some 50 bytes to know of."""
 NAMED_MAX: Final = 100
 """Of a move of more lots than so many at once the entry says by a rule which they are."""
 _NEVER: Final = 1 << 62
@@ -121,19 +123,23 @@ def _bound(page: PageRef, key: Callable[[Lot], Key]) -> Key:
     return key(Lot("", 1, 1, True, page.earned_from, None, expires_at))
 
 
-def seal(ledger: Ledger, head_max: int = HEAD_MAX) -> list[tuple[PageRef, LotPage]]:
+def seal(ledger: Ledger, fetch: Fetch, head_max: int = HEAD_MAX) -> list[tuple[PageRef, LotPage]]:
     """Put what is asked for last into pages, where the ledger's own record has grown too large. Returns the new pages, to be stored."""
     if ledger.lots_count <= head_max:
         return []
-    size = max(head_max * 2 // 3, 1)
+    size = max(head_max // 2, 1)
+    full = size * 3
+    if len([page for page in ledger.pages if page.count < full]) >= SMALL_PAGES_MAX:
+        open_where(ledger, lambda page: page.count < full, fetch)
     held = [lot for lot in ledger.lots if lot.reserved]
     free = sorted([lot for lot in ledger.lots if not lot.reserved], key=_expiry_order)
-    kept = len(free) - max(len(free) - (head_max - size), 0) // size * size
+    start = kept = len(free) - max(len(free) - (head_max - size), 0) // size * size
     made: list[tuple[PageRef, LotPage]] = []
-    for start in range(kept, len(free), size):
-        lots = free[start : start + size]
+    while start < len(free):
+        lots = free[start : start + (full if start + full <= len(free) else size)]
         made.append((_ref(ledger.pages_made, lots), LotPage(tuple(lots))))
         ledger.pages_made += 1
+        start += len(lots)
     ledger.lots[:] = held + free[:kept]
     ledger.pages = (*ledger.pages, *[ref for ref, _ in made])
     return made

@@ -87,6 +87,18 @@ def test_the_five_thousandth_receipt_writes_no_more_than_twice_what_the_fiftieth
     assert late <= 2 * early
 
 
+def test_a_ledger_puts_small_pages_together_before_it_knows_of_many() -> None:
+    shop = Shop(head_lots=4)
+    for n in range(600):
+        shop.sale(n)
+    profile = shop.table.profile("p1")
+    assert profile is not None
+    known = profile.programs["club"].ledgers["pts"].pages
+    assert {page.count for page in known} == {2, 6}
+    assert sum([page.count for page in known]) >= 600 - 4
+    assert len(known) <= 600 / 6 + pages.SMALL_PAGES_MAX
+
+
 def _life(shop: Shop) -> None:
     """Sales on the way, late ones among them, receipts that go back, and a tick or two."""
     for n in range(400):
