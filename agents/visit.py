@@ -23,7 +23,6 @@ from tables import pages
 from tables.engagement import Engagement
 from tables.ledger_keys import ledger_key
 from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot
-from tables.store import DamagedError
 from tables.table import Kept, Table, lot_key, page_key
 
 Settle = Callable[["Visit", Instant], bool]
@@ -131,9 +130,7 @@ class Visit:
             stored_at = page_key(self.profile_id, program, key, page.number)
             found = self.find(LotPage, stored_at)
             if found is None:
-                raise DamagedError(
-                    f"a page of lots is not there ({program} {key} {page.number}): rebuild the state from the changelog"
-                )
+                raise pages.missing(program, key, page)
             self.forget(stored_at)
             self.grown = True
             return found.lots

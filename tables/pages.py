@@ -15,6 +15,7 @@ from msgspec import structs
 
 from schemas.instants import Instant
 from tables.state import Ledger, Lot, LotPage, PageRef
+from tables.store import DamagedError
 
 HEAD_MAX: Final = 40
 """More open lots than so many in a ledger's own record are put into pages of half as many."""
@@ -40,6 +41,13 @@ def open_where(ledger: Ledger, wanted: Callable[[PageRef], bool], fetch: Fetch) 
 def as_renewed(page: PageRef, lots: Sequence[Lot]) -> Sequence[Lot]:
     """The lots of a page as they are: with the date to which they have been moved while they lay there."""
     return [structs.replace(lot, expires_at=page.first_expiry) for lot in lots] if page.renewed else lots
+
+
+def missing(program: str, ledger_key: str, page: PageRef) -> DamagedError:
+    """To be raised where a page that a ledger knows of is not there."""
+    return DamagedError(
+        f"a page of lots is not there ({program} {ledger_key} {page.number}): rebuild the state from the changelog"
+    )
 
 
 def open_all(ledger: Ledger, fetch: Fetch) -> None:

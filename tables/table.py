@@ -23,7 +23,7 @@ from tables.counted import Count, Given
 from tables.drafts import close
 from tables.due_keys import due_keys
 from tables.dues import Dues
-from tables.pages import as_renewed
+from tables.pages import as_renewed, missing
 from tables.state import (
     Claim,
     Ledger,
@@ -239,11 +239,13 @@ class Table:
             self._sweep.saw(state.last_at)
 
     def lots_of(self, profile_id: str, program: str, ledger_key: str, ledger: Ledger) -> list[Lot]:
-        """All open lots of a ledger, those in pages too."""
+        """All open lots of a ledger, those in pages too. Raises `DamagedError` where one of these is not there."""
         lots = ledger.look()
         for page in ledger.pages:
             found = self.find(LotPage, page_key(profile_id, program, ledger_key, page.number))
-            lots += as_renewed(page, found.lots) if found is not None else ()
+            if found is None:
+                raise missing(program, ledger_key, page)
+            lots += as_renewed(page, found.lots)
         return lots
 
     def keys_of(self, profile_id: str) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +20,7 @@ from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
 from tables.ledger_keys import split_ledger_key
 from tables.state import Ledger, Lot, Profile
+from tables.store import DamagedError
 from tables.table import Table
 
 PROFILES_A_LOOK: Final = 100
@@ -152,7 +154,8 @@ class _Walk:
         for program, membership in profile.programs.items():
             for key, ledger in membership.ledgers.items():
                 if ledger.active or ledger.pending or ledger.reserved:
-                    self._add_lots(program, key, ledger, self._table.lots_of(profile_id, program, key, ledger))
+                    with suppress(DamagedError):  # whoever comes to these lots next is told, and has the state rebuilt
+                        self._add_lots(program, key, ledger, self._table.lots_of(profile_id, program, key, ledger))
                 if ledger.debt:
                     sums.debt[self._name(program, key)] += ledger.debt
 

@@ -40,6 +40,7 @@ from streams.worker.position import (
 )
 from tables.fingerprint import fingerprint
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.state import Profile
 from tables.table import Table
 
 _BATCH_RECORDS: Final = 1_000
@@ -296,14 +297,17 @@ class RecordedRun:
         return _Running(Partition(number, reactions, position, backfill=False), reactions, table, store)
 
     def _balances(self, opened: list[_Running]) -> Iterator[bytes]:
-        merged = heapq.merge(
-            *[((name.encode(), profile, running) for name, profile in running.table.profiles()) for running in opened],
-            key=lambda found: found[0],
-        )
+        merged = heapq.merge(*[_profiles(running) for running in opened], key=lambda found: found[0])
         for name, profile, running in merged:
             self.summary.profiles += 1
             for row in balance_rows(running.reactions.core.programs, name.decode(), profile, running.table):
                 yield encode(row)
+
+
+def _profiles(running: _Running) -> Iterator[tuple[bytes, Profile, _Running]]:
+    """All profiles of a partition, sorted by the bytes of their ids, each with whose it is: its lots may lie in pages there."""
+    for name, profile in running.table.profiles():
+        yield name.encode(), profile, running
 
 
 def _check_programs(table: Table, catalog: Catalog) -> None:
