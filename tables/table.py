@@ -48,9 +48,7 @@ _PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
 _SLOTS_A_KEY: Final = 32  # then one lookup in sixty is needless; more slots would lie farther from the processor
 _ENTRY_BYTES: Final = 2_560  # what a decoded profile takes at least, and
-_DECODED_PER_STORED: Final = (
-    3  # so many for a stored byte: measured over profiles of 0 to 80 lots, which lie in it as they are stored
-)
+_DECODED_PER_STORED: Final = 3  # so many for a stored byte: measured over profiles of 0 to 80 lots
 
 
 def profile_key(profile_id: str) -> bytes:
