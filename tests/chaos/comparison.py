@@ -228,9 +228,10 @@ def in_a_segment_is_who_entered_and_has_not_left(found: Evidence) -> str:
     for _, path in in_directory(found.again):
         with opened(path) as store:
             position = position_of(store)
-            waiting.update(
-                name for name, profile in Table(store).profiles() if (profile.due_at or _NEVER) <= (position.tick or 0)
-            )
+            reached = (
+                preview.settled_at(store, position) or 0
+            )  # what it judges by; a partition that is always behind has had no tick
+            waiting.update(name for name, profile in Table(store).profiles() if (profile.due_at or _NEVER) <= reached)
             for one in previews:
                 for name, member in preview.members(store, one, position, lambda _looked, _total: None):
                     judged[one.program, name][member.profile_id] = member.since
