@@ -34,7 +34,7 @@ def balances_record(programs: Programs, profile_id: str, profile: Profile, shown
 
 
 def profile_balances(programs: Programs, profile_id: str, profile: Profile) -> ProfileBalances:
-    """The same as a type: of a ledger with many open lots those that are next to be spent, and how many more there are."""
+    """The same as a type: of a ledger with many open lots those that come first, and how many more there are."""
     return _profile_balances(programs, profile_id, profile, ShownLots(), None)
 
 

@@ -202,8 +202,8 @@ class LotBalance(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True
 class BalanceRow(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """One ledger of one profile, as `replay` writes it to balances.jsonl.
 
-    In the topic `balances` a ledger shows up to 20 lots, those that are next to be spent, then those that activate next; `lots_omitted`
-    counts the rest. The figures of the tier stand in the rows of the point type that the tiers measure.
+    In the topic `balances` a ledger shows up to 20 lots: the next to be spent, and of very many, where few of these are at hand, the newest;
+    `lots_omitted` counts the rest. The figures of the tier stand in the rows of the point type that the tiers measure.
     """
 
     profile_id: str
