@@ -15,10 +15,10 @@ from schemas.program import PointType
 from schemas.records import Adjustment, fingerprint
 from schemas.schedules import parse_schedule
 from tables import ledger, pages
+from tables.keys import identity_key
 from tables.ledger_keys import ledger_key
 from tables.lots import spending_key
 from tables.state import Ledger, Seen
-from tables.table import identity_key
 
 
 def on_adjustment(visit: Visit, record: Adjustment, version: Version) -> str:

@@ -19,8 +19,9 @@ from schemas.messages import Answer, Reply, Request
 from schemas.outcomes import DUPLICATE, PARKED, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from schemas.topics import REPLIES, REQUESTS
+from tables.keys import claim_key, identity_key
 from tables.state import Claim, Seen
-from tables.table import Table, claim_key, identity_key
+from tables.table import Table
 
 _CLAIM: Final = "claim"
 

@@ -21,8 +21,8 @@ from schemas.messages import Granted
 from schemas.outcomes import DUPLICATE, PARKED, Refused
 from schemas.records import Sale, fingerprint
 from tables.basis import basis_of
+from tables.keys import identity_key, receipt_key
 from tables.state import Receipt, Seen
-from tables.table import identity_key, receipt_key
 
 SUBJECT: Final = "code/"
 _KIND: Final = "codes"

@@ -26,7 +26,8 @@ from schemas.messages import Carried, Grant, Granted
 from schemas.topics import REPLIES
 from tables.counted import Count, Given
 from tables.engagement import Engagement
-from tables.table import Table, count_key, given_key
+from tables.keys import count_key, given_key
+from tables.table import Table
 
 SUBJECTS: Final = ("limit", "budget", "code")
 GRANTS: Final = ("granted", "truncated", "refused")

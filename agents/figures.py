@@ -29,10 +29,10 @@ from schemas.records import Pixel, Record
 from tables import figures
 from tables.engagement import Figures
 from tables.expiry_groups import window_opens
+from tables.keys import page_key
 from tables.ledger_keys import split_ledger_key
 from tables.pages import as_renewed
 from tables.state import Ledger, Lot, LotPage, Profile
-from tables.table import page_key
 from tables.timelines import value_at
 
 _PIXEL_BYTES_MAX: Final = 2_048

@@ -15,10 +15,10 @@ from agents.visit import Visit
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant
 from tables import ledger
+from tables.keys import redemption_key
 from tables.ledger import GivenBack
 from tables.ledger_keys import ledger_key
 from tables.state import Profile, Redemption
-from tables.table import redemption_key
 
 
 def begin(visit: Visit, program: str, redemption_id: str, until: Instant) -> None:

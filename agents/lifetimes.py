@@ -16,10 +16,10 @@ from schemas.instants import Instant, format_instant
 from schemas.program import PointType
 from schemas.schedules import Schedule, parse_schedule
 from tables import ledger, pages
+from tables.keys import identity_key
 from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import by_age
 from tables.state import Ledger, Lot, PageRef, Seen
-from tables.table import identity_key
 from tables.timelines import Joined, Runs, last_renewal, renewed
 
 _EVENTS_MAX: Final = 256

@@ -15,10 +15,10 @@ from schemas.program import PointType
 from schemas.records import Pixel, fingerprint
 from tables import ledger, pages
 from tables.facts import within
+from tables.keys import identity_key
 from tables.ledger_keys import split_ledger_key
 from tables.lots import by_age
 from tables.state import Seen
-from tables.table import identity_key
 
 
 def on_pixel(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Version]) -> str:

@@ -16,10 +16,10 @@ from schemas.outcomes import APPLIED, DUPLICATE, Refused
 from schemas.program import PointType
 from schemas.records import ProfileRecord, fingerprint
 from tables import ledger
+from tables.keys import identity_key, redemption_key
 from tables.ledger_keys import split_ledger_key
 from tables.lots import age
 from tables.state import Lot, Membership, Redemption, Seen
-from tables.table import identity_key, redemption_key
 from tables.timelines import BYTES_MAX, size_of, with_value
 
 FIELDS_MAX: Final = 200

@@ -18,9 +18,9 @@ from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
 from tables.basis import Basis, basis_of, rest_of
+from tables.keys import receipt_key
 from tables.returning import left_of
 from tables.state import SALE, Earned, Receipt, Saw
-from tables.table import receipt_key
 
 
 def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str:

@@ -22,9 +22,9 @@ from schemas.instants import format_instant
 from schemas.outcomes import APPLIED, DUPLICATE, Refused
 from schemas.program import PointType
 from schemas.topics import REDEMPTION_DECISIONS
+from tables.keys import redemption_key
 from tables.spending import Declined, worth
 from tables.state import Decision, Redemption
-from tables.table import redemption_key
 
 REQUESTS_MAX: Final = 1_000
 """Of one redemption, parts of its rollback above all: their decisions stand in its record, which must stay small."""

@@ -27,9 +27,10 @@ from schemas.outcomes import APPLIED
 from schemas.records import Record, Sale, event_time
 from schemas.topics import REPLIES
 from tables.engagement import Referring, Reward
+from tables.keys import claim_key, identity_key, receipt_key
 from tables.returning import Reckoning
 from tables.state import Claim, Profile, Receipt, Saw, Seen
-from tables.table import Table, claim_key, identity_key, receipt_key
+from tables.table import Table
 from tables.timelines import field_at
 
 REFERRALS: Final = "referral"

@@ -13,8 +13,9 @@ from agents import reminders
 from agents.asked import NO_PLAN
 from agents.programs import Programs
 from schemas.instants import Instant
+from tables.keys import planned_key
 from tables.state import Planned, Profile
-from tables.table import Table, planned_key
+from tables.table import Table
 
 _PIECE: Final = 1_000
 

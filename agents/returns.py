@@ -19,9 +19,9 @@ from schemas import records
 from schemas.instants import Instant
 from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
+from tables.keys import identity_key, receipt_key
 from tables.returning import Reckoning, come_back
 from tables.state import SALE, Earned, Receipt, Saw, Seen
-from tables.table import identity_key, receipt_key
 
 Place = tuple[str, str, str]  # program, point, subledger
 

@@ -3,8 +3,9 @@
 It tells those that come first and how many more there are: a lot takes some 190 bytes of text and is told with every change of its
 profile, so with all of them whoever buys often would make up most of what the broker stores.
 
-Most records add one lot behind those that were told before; then only that one is put into words, if it is told at all. It is a cache and
-nothing else: what comes out is the same without it. Bounded by the bytes of what it keeps.
+Most records add one lot behind those that were told before; then only that one is put into words, if it is told at all. Where the last ones
+were put into a page (`tables/pages.py`), those that are told stay as they were. It is a cache and nothing else: what comes out is the same
+without it. Bounded by the bytes of what it keeps.
 """
 
 from typing import Final
@@ -31,7 +32,7 @@ _ENTRY_BYTES: Final = 400  # what an entry takes beside its bytes
 
 class _Shown(Struct, gc=False, frozen=True):
     """The lots that were told last: how many (-1: nothing to go on from), each as it is stored, one behind the other, and the first of them as
-    text, in which order and scale, and where the last of all stands. `omitted`: how many are not in the text.
+    text, in which order and scale; none of all stands behind `last`. `in_order`: they are stored so. `omitted`: how many are not in the text.
     """
 
     number: int
@@ -40,6 +41,7 @@ class _Shown(Struct, gc=False, frozen=True):
     scale: int
     order: SpendOrder
     last: Order
+    in_order: bool
     omitted: int
 
     @property
@@ -58,7 +60,7 @@ class ShownLots:
         """The open lots that come first of those in the ledger's own record, in JSON already: the elements of a list. And how many more there are."""
         young = self._young.get(place)
         before = self._old.get(place) if young is None else young
-        after = None if before is None or ledger.opened is not None else _added(before, bytes(ledger.packed), point)
+        after = None if before is None or ledger.opened is not None else _from(before, bytes(ledger.packed), point)
         if after is None:
             after = _afresh(ledger, point)
         if after is not young:
@@ -98,29 +100,42 @@ def _place_of(lot: Lot, order: SpendOrder) -> Order:
 
 def _afresh(ledger: Ledger, point: PointType) -> _Shown:
     order, scale = point.spend_order, point.scale
-    lots = open_lots(ledger.look(), order)
+    stored_lots = ledger.look()
+    lots = open_lots(stored_lots, order)
     last = _place_of(lots[-1], order) if lots else _NONE
     text = encode_list([lot_balance(lot, scale) for lot in lots[:SHOWN_MAX]])[1:-1]
     omitted = max(len(lots) - SHOWN_MAX, 0)
     if ledger.opened is not None:  # somebody is at work on them
-        return _Shown(-1, b"", text, scale, order, last, omitted)
+        return _Shown(-1, b"", text, scale, order, last, False, omitted)
     stored = bytes(ledger.packed)
-    return _Shown(len(lots), stored[packed_lots.header_bytes(stored) :], text, scale, order, last, omitted)
+    return _Shown(len(lots), stored[packed_lots.header_bytes(stored) :], text, scale, order, last, lots == stored_lots, omitted)
 
 
-def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
-    """What was told before and the lots behind it; None where something else has changed, or a new one belongs in between."""
-    scale, order, known, known_number = point.scale, point.spend_order, before.elements, before.number
-    if known_number < 0 or before.scale != scale or before.order != order:
+def _from(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
+    """What is to be told now, by what was told before; None where something else has changed than lots at the end."""
+    if before.number < 0 or before.scale != point.scale or before.order != point.spend_order:
         return None
     header_bytes, number = packed_lots.header_bytes(stored), packed_lots.count(stored)
-    if number < known_number or not stored.startswith(known, header_bytes):
+    if number < before.number:
+        return _fewer(before, number, stored[header_bytes:])
+    if not stored.startswith(before.elements, header_bytes):
         return None
-    if number == known_number:
-        return before
+    return before if number == before.number else _added(before, number, stored[header_bytes:])
+
+
+def _fewer(before: _Shown, number: int, elements: bytes) -> _Shown | None:
+    """Without the last ones, none of which was told; None where others are gone."""
+    if not before.in_order or number < SHOWN_MAX or not before.elements.startswith(elements):
+        return None
+    return _Shown(number, elements, before.text, before.scale, before.order, before.last, True, number - SHOWN_MAX)
+
+
+def _added(before: _Shown, number: int, elements: bytes) -> _Shown | None:
+    """With the lots behind it; None where a new one belongs in between."""
+    scale, order, known_number = before.scale, before.order, before.number
     last, text = before.last, before.text
     texts = [text] if text else []
-    added = unpack_lots(packed_lots.listed(number - known_number, stored[header_bytes + len(known) :]))
+    added = unpack_lots(packed_lots.listed(number - known_number, elements[len(before.elements) :]))
     for shown, lot in enumerate(added, known_number):
         place = _place_of(lot, order)
         if place < last:
@@ -129,4 +144,4 @@ def _added(before: _Shown, stored: bytes, point: PointType) -> _Shown | None:
         if shown < SHOWN_MAX:
             texts.append(encode(lot_balance(lot, scale)))
     text = text if known_number >= SHOWN_MAX else b",".join(texts)
-    return _Shown(number, stored[header_bytes:], text, scale, order, last, max(number - SHOWN_MAX, 0))
+    return _Shown(number, elements, text, scale, order, last, before.in_order, max(number - SHOWN_MAX, 0))

@@ -15,8 +15,8 @@ from agents.visit import Visit
 from schemas.campaigns import OnAbandoned, OnDate, OnIdle, OnSchedule, Scenario
 from schemas.instants import Instant, format_instant
 from tables.figures import day_of
+from tables.keys import receipt_key
 from tables.state import Receipt
-from tables.table import receipt_key
 
 RECEIPT: Final = "receipt."
 

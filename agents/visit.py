@@ -21,9 +21,10 @@ from schemas.messages import Grant, Request
 from schemas.topics import REQUESTS
 from tables import pages
 from tables.engagement import Engagement
+from tables.keys import lot_key, page_key
 from tables.ledger_keys import ledger_key
 from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Remembered, UsedLot
-from tables.table import Kept, Table, lot_key, page_key
+from tables.table import Kept, Table
 
 Settle = Callable[["Visit", Instant], bool]
 

@@ -30,10 +30,11 @@ from schemas.program import Catalog
 from schemas.program_file import load_catalog
 from schemas.topics import PROFILES, PURCHASES
 from streams.replay.run import ReplaySettings, replay
+from tables.keys import profile_key
 from tables.memory import MemoryStore
 from tables.rocks import RocksShared, RocksStore
 from tables.stored import due_of
-from tables.table import Table, profile_key
+from tables.table import Table
 
 PROFILES_MANY: Final = 1_000_000
 FIRST_DAY: Final = date(2024, 2, 1)

@@ -37,6 +37,7 @@ _TO_A_REDEMPTION: Final = 50
 _MOST: Final = 18_000  # receipts a second that are made ready
 _STEP_SECONDS: Final = 0.01
 _LAST_SECONDS: Final = 30.0
+_CONFIRMED_SECONDS: Final = 5.0
 _CLOSED_AT: Final = b'"closed_at":"'
 _CLOSED_BYTES: Final = len("2024-01-01T08:00:00Z")
 
@@ -111,18 +112,27 @@ def _round(address: str, command: list[str], log: Path, ready: Sequence[Sent], b
     finally:
         meter.close()
         reader.end()
-    return Round(top, fed, sorted(reader.commits(feeder.arrivals)), sorted(reader.decisions(feeder.redemptions)))
+    arrived = feeder.arrived()
+    return Round(top, fed, sorted(reader.commits(arrived.records)), sorted(reader.decisions(arrived.redemptions)))
+
+
+class Arrived(NamedTuple):
+    """The broker's timestamps (ms) of what was fed: by topic and partition, and there by offset; of the redemptions by their id, too."""
+
+    records: dict[tuple[str, int], dict[int, int]]
+    redemptions: dict[str, int]
 
 
 class Feeder:
-    """`arrivals`: the broker's timestamp (ms) of each record that was fed live, by topic, partition and offset; `redemptions`: by id."""
+    """Feeds many records in a call, and asks the broker afterwards when they arrived: what it does meanwhile is taken from the worker's cores."""
 
     def __init__(self, address: str, ready: Iterable[Sent]) -> None:
         self.sent = 0
-        self.arrivals: dict[tuple[str, int], dict[int, int]] = {}
-        self.redemptions: dict[str, int] = {}
+        self._address = address
         self._ready = iter(ready)
         self._number = 0
+        self._counted_from = 0  # of what was sent, and of each partition of an input, the first that is to be counted
+        self._from: list[TopicPartition] = []
         self._producer = Producer(
             {
                 "bootstrap.servers": address,
@@ -143,19 +153,23 @@ class Feeder:
 
     def feed(self, rate: float, seconds: float) -> float:
         """So many records a second for so long, evenly; how many a second that came to."""
-        producer, first, number = self._producer, self._number, self._number
+        producer, ready, first = self._producer, self._ready, self._number
+        number = first
         began = time.monotonic()
         for due in _evenly(rate, seconds):
             now = _now()
+            sales: list[dict[str, Any]] = []
             while number < first + due:
-                sent = next(self._ready)
+                sent = next(ready)
                 if number % _TO_A_REDEMPTION == 0:
                     wanted = {"redemption_id": f"D-{number:09d}", "profile_id": sent.key.decode(), "program": "bench"}
                     wanted |= {"requested_at": now.decode(), "points": "1"}
-                    producer.produce(REDEMPTIONS, json.dumps(wanted).encode(), sent.key, on_delivery=self._asked)
+                    producer.produce(REDEMPTIONS, json.dumps(wanted).encode(), sent.key)
                 else:
-                    producer.produce(PURCHASES, _at(sent.value, now), sent.key, on_delivery=self._delivered)
+                    sales.append({"value": _at(sent.value, now), "key": sent.key})
                 number += 1
+            if sales and producer.produce_batch(PURCHASES, sales) != len(sales):
+                raise RuntimeError("the feeder's queue is full")
             producer.poll(0)
         took = time.monotonic() - began
         if producer.flush(60):
@@ -166,17 +180,34 @@ class Feeder:
 
     def forget(self) -> None:
         """What was fed so far is not to be counted."""
-        self.arrivals.clear()
-        self.redemptions.clear()
+        self._counted_from, self._from = self.sent, self._ends()
 
-    def _delivered(self, error: Any, message: Any) -> None:
-        if error is not None:
-            raise RuntimeError(error.str())
-        self.arrivals.setdefault((message.topic(), message.partition()), {})[message.offset()] = message.timestamp()[1]
+    def arrived(self) -> Arrived:
+        """Of everything that is to be counted. Raises where the broker does not have it all."""
+        found = Arrived({}, {})
+        left = self.sent - self._counted_from
+        consumer = Consumer({"bootstrap.servers": self._address, "group.id": "latency-feeder", "enable.auto.commit": False})
+        consumer.assign(self._from)
+        while left and (messages := consumer.consume(10_000, _CONFIRMED_SECONDS)):
+            left -= len(messages)
+            message: Any
+            for message in messages:
+                at = message.timestamp()[1]
+                found.records.setdefault((message.topic(), message.partition()), {})[message.offset()] = at
+                if message.topic() == REDEMPTIONS:
+                    found.redemptions[json.loads(message.value())["redemption_id"]] = at
+        consumer.close()
+        if left:
+            raise RuntimeError(f"{left:,} records that were fed did not arrive")
+        return found
 
-    def _asked(self, error: Any, message: Any) -> None:
-        self._delivered(error, message)
-        self.redemptions[json.loads(message.value())["redemption_id"]] = message.timestamp()[1]
+    def _ends(self) -> list[TopicPartition]:
+        reader = Consumer({"bootstrap.servers": self._address, "group.id": "latency-feeder", "enable.auto.commit": False})
+        places = [TopicPartition(topic, number) for topic in (PURCHASES, REDEMPTIONS) for number in range(PARTITIONS)]
+        for place in places:
+            place.offset = reader.get_watermark_offsets(place, timeout=10.0)[1]
+        reader.close()
+        return places
 
 
 def _evenly(rate: float, seconds: float) -> Iterator[int]:

@@ -88,7 +88,7 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
         finally:
             watch.end()
             reader.end()
-        commits = sorted(reader.commits(feeder.arrivals))
+        commits = sorted(reader.commits(feeder.arrived().records))
     note = f"{LIVE_A_SECOND:,} receipts/s beside it, --cycle-ms 200, {processes} processes ({build.name})"
     return [
         Row(f"{lots:,} lots that expire at one instant: until all have", [took], "s", note, at_most(180)),

@@ -24,7 +24,7 @@ from schemas.partitioner import partition_of
 from schemas.topics import TOPICS
 from streams.worker.position import folder_of
 from streams.worker.settings import WorkerSettings
-from tables.table import profile_key
+from tables.keys import profile_key
 
 FEW: Final = 20_000
 MANY: Final = 2_000_000

@@ -30,7 +30,7 @@ from schemas.topics import CHANGELOG, INPUTS
 from streams.worker.position import POSITION_KEY, Position
 from streams.worker.run import _collect_garbage_rarely
 from streams.worker.settings import WorkerSettings
-from tables.table import profile_key
+from tables.keys import profile_key
 
 STATES: Final = 480_000
 ROUNDS: Final = 3

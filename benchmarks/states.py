@@ -12,8 +12,9 @@ from benchmarks.measure import PROGRAM
 from benchmarks.receipts import receipts
 from schemas.program_file import load_catalog
 from schemas.topics import PURCHASES
+from tables.keys import profile_key
 from tables.memory import MemoryStore
-from tables.table import Table, profile_key
+from tables.table import Table
 
 _MADE: Final = 400
 

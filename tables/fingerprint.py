@@ -17,11 +17,11 @@ import msgspec
 from schemas.instants import Instant
 from tables.counted import Count
 from tables.drafts import close_ledger, draft_of
+from tables.keys import KINDS, page_key
 from tables.pages import open_all
 from tables.state import Lot, LotPage, PageRef, Profile
 from tables.store import Store
 from tables.stored import decode, known_from
-from tables.table import KINDS, page_key
 
 _MODULUS: Final = 1 << 256
 _PROFILE: Final = b"p"

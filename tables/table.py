@@ -8,9 +8,6 @@ The store never holds what has not been committed, so the changes of a cycle go 
     settle     they are in the store, and what has been read of the store meanwhile is looked at again
 
 or `drop_changes`, which forgets what is frozen and all that was built on it, and goes on from the store. `flush` is all of it at once.
-
-Keys: `p` profile, `r` receipt, `l` a lot that is used up, `q` a page of open lots, `d` a redemption, `c` a claim, `g` what was granted, `n`
-how much was granted altogether, `i` the identity of any other record. A profile id holds no control character, so 0 ends it.
 """
 
 from collections import deque
@@ -23,6 +20,7 @@ from tables.counted import Count, Given
 from tables.drafts import close
 from tables.due_keys import due_keys
 from tables.dues import Dues
+from tables.keys import KINDS, PROFILE, page_key, profile_key
 from tables.pages import as_renewed, missing
 from tables.state import (
     Claim,
@@ -44,65 +42,13 @@ from tables.unseen import Unseen
 
 Change = tuple[bytes, bytes | None]
 
-_PROFILE: Final = b"p"
 _DUE_PAGE: Final = 1_000
 _SLOTS_A_KEY: Final = 32  # then one lookup in sixty is needless; more slots would lie farther from the processor
 _ENTRY_BYTES: Final = 2_560  # what a decoded profile takes at least, and
 _DECODED_PER_STORED: Final = 3  # so many for a stored byte: measured over profiles of 0 to 80 lots
 
 
-def profile_key(profile_id: str) -> bytes:
-    return _PROFILE + profile_id.encode()
-
-
-def receipt_key(profile_id: str, application: str, receipt_id: str) -> bytes:
-    return b"r%b\x00%b\x00%b" % (profile_id.encode(), application.encode(), receipt_id.encode())
-
-
-def lot_key(profile_id: str, lot_id: str) -> bytes:
-    return b"l%b\x00%b" % (profile_id.encode(), lot_id.encode())
-
-
-def redemption_key(profile_id: str, redemption_id: str) -> bytes:
-    return b"d%b\x00%b" % (profile_id.encode(), redemption_id.encode())
-
-
-def identity_key(profile_id: str, kind: str, application: str, business_key: str) -> bytes:
-    """Of a return, a pixel, an adjustment or a profile record."""
-    return b"i%b\x00%b\x00%b\x00%b" % (profile_id.encode(), kind.encode(), application.encode(), business_key.encode())
-
-
-def claim_key(application: str, receipt_id: str) -> bytes:
-    return b"c%b\x00%b" % (application.encode(), receipt_id.encode())
-
-
-def given_key(identity: str) -> bytes:
-    """Of one grant. `identity`: a digest of the subject, the profile and what it asked for, so that no key names a person."""
-    return b"g%b" % identity.encode()
-
-
-def count_key(subject: str, person: str = "") -> bytes:
-    """Of all that was granted of a subject, or of what one profile was (`person`: a digest)."""
-    return b"n%b\x00%b" % (subject.encode(), person.encode())
-
-
-def planned_key(program: str) -> bytes:
-    return b"v%b" % program.encode()
-
-
-def page_key(profile_id: str, program: str, ledger_key: str, number: int) -> bytes:
-    return b"q%b\x00%b\x00%b\x00%d" % (profile_id.encode(), program.encode(), ledger_key.encode(), number)
-
-
 Kept = TypeVar("Kept", Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count, Planned)
-KINDS: Final[tuple[tuple[bytes, type[Remembered]], ...]] = (
-    (b"c", Claim),
-    (b"d", Redemption),
-    (b"g", Given),
-    (b"i", Seen),
-    (b"l", UsedLot),
-    (b"r", Receipt),
-)
 
 
 class Table:
@@ -180,7 +126,7 @@ class Table:
 
     def profiles(self) -> Iterator[tuple[str, Profile]]:
         """Every profile that was flushed, sorted by the bytes of its id, read past the cache."""
-        for key, stored in self._store.states(_PROFILE):
+        for key, stored in self._store.states(PROFILE):
             yield key[1:].decode(), decode(Profile, stored)
 
     def meta(self, name: bytes) -> bytes | None:
@@ -190,8 +136,8 @@ class Table:
 
     def profile_ids(self, after: str | None, at_most: int) -> list[str]:
         """So many profiles that were flushed, sorted by the bytes of their ids, behind one of them."""
-        start = _PROFILE if after is None else profile_key(after) + b"\x00"
-        return [key[1:].decode() for key in islice(self._store.keys(start, _PROFILE + b"\xff"), at_most)]
+        start = PROFILE if after is None else profile_key(after) + b"\x00"
+        return [key[1:].decode() for key in islice(self._store.keys(start, PROFILE + b"\xff"), at_most)]
 
     def next_profiles(self, after: str | None, at_most: int) -> list[str]:
         """So many profiles behind one of them as they stand, sorted by the bytes of their ids; those not flushed yet are among them."""
@@ -368,7 +314,7 @@ class Table:
 
         `at_most`: how many the whole restore can bring, where that is known.
         """
-        profiles = [key for key in newest if key.startswith(_PROFILE)]  # as they came: so they lie in memory, and are near
+        profiles = [key for key in newest if key.startswith(PROFILE)]  # as they came: so they lie in memory, and are near
         if self._unseen is None and not self.profile_ids(None, 1):
             slots = self._cache_bytes // 4
             self._unseen = Unseen(slots if at_most is None else min(slots, at_most * _SLOTS_A_KEY))

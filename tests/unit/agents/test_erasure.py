@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tables.keys import profile_key
 from tables.memory import MemoryStore
 from tables.rocks import RocksStore
 from tables.store import Store
-from tables.table import profile_key
 from tests.unit.agents.scene import Scene
 
 SECRETS = ("Ada", "R-secret", "E-secret", "D-secret", "sku-secret")

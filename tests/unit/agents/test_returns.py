@@ -6,8 +6,8 @@ import pytest
 
 from schemas.instants import parse_instant
 from schemas.outcomes import APPLIED, DEAD_LETTER, DUPLICATE, PARKED, STALE_REVISION
+from tables.keys import identity_key, receipt_key
 from tables.state import Receipt, Seen
-from tables.table import identity_key, receipt_key
 from tests.unit.agents.scene import Scene, moment
 
 HALF = [{"sku": "A", "quantity": 1}]

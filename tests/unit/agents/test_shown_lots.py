@@ -41,7 +41,7 @@ LOTS = st.builds(
     st.sampled_from([None, "R1", 'R"\u00e9\\']),
 )
 CHANGES = st.lists(
-    st.tuples(st.sampled_from(["add", "add", "add", "drop", "use", "nothing"]), LOTS, st.integers(0, 1)), max_size=30
+    st.tuples(st.sampled_from(["add", "add", "add", "drop", "use", "cut", "nothing"]), LOTS, st.integers(0, 1)), max_size=30
 )
 MANY = [Lot(f"m{number:03d}", 25, 25, True, 0, None, number * 17_280_000_000) for number in range(SHOWN_MAX + 5)]
 
@@ -57,6 +57,8 @@ def test_it_is_told_as_if_afresh(before: int, changes: list[tuple[str, Lot, int]
             add(ledger, lot)
         elif what == "drop" and ledger.lots:
             ledger.lots.pop(0)
+        elif what == "cut":  # as lots that are put into a page
+            del ledger.lots[SHOWN_MAX - 1 + int(lot.lot_id) % 4 :]
         elif what == "use" and ledger.lots:
             ledger.lots[-1] = msgspec.structs.replace(ledger.lots[-1], remaining=5)
         close_ledger(ledger)

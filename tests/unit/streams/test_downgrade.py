@@ -8,9 +8,9 @@ import pytest
 from streams.errors import WRONG_USAGE, WrongUsage
 from streams.worker.position import META_CHANGELOG, META_POSITION, POSITION_KEY, Position, decode_position
 from streams.worker.recovery import restore
+from tables.keys import profile_key
 from tables.state import Profile
 from tables.stored import FORMAT, NewerFormatError, encode
-from tables.table import profile_key
 from tests.unit.streams.recovering import Quiet, opened, recover
 
 WAY_OUT = "run that version again, or a newer one"

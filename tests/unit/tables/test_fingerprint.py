@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tables.drafts import add
 from tables.fingerprint import Fingerprint, fingerprint, together
+from tables.keys import claim_key, identity_key
 from tables.memory import MemoryStore
 from tables.rocks import RocksStore
 from tables.state import Claim, Ledger, Lot, Membership, Profile, Seen
 from tables.stored import FORMAT, encode
-from tables.table import Table, claim_key, identity_key
+from tables.table import Table
 from tests.unit.agents.test_lots_in_pages import Shop
 
 STATES = {

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tables.keys import identity_key
 from tables.memory import MemoryStore
 from tables.state import Profile, Seen
-from tables.table import Table, identity_key
+from tables.table import Table
 
 NAMES = ("a", "b", "c")
 WHEN = st.none() | st.integers(0, 5)

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from schemas.instants import Instant
 from tables.due_keys import due_key, due_keys, split_due_key
+from tables.keys import profile_key
 from tables.memory import MemoryStore
 from tables.rocks import RocksStore
 from tables.state import Profile
 from tables.store import Store
 from tables.stored import FORMAT, StateFormatError, decode, due_of, encode
-from tables.table import Table, profile_key
+from tables.table import Table
 from tables.unseen import Unseen
 from tests.conftest import ROOT
 
@@ -88,7 +89,8 @@ from pathlib import Path
 from tables.rocks import RocksShared, RocksStore
 from tables.state import Profile
 from tables.stored import encode
-from tables.table import Table, profile_key
+from tables.keys import profile_key
+from tables.table import Table
 
 table = Table(RocksStore(Path(sys.argv[1]), RocksShared(1 << 20, 1 << 20), logged=False))
 for number in range(40):

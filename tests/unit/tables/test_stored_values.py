@@ -7,10 +7,11 @@ from agents.core import FATAL, Core
 from agents.programs import MissingProgramError
 from schemas.events import encode as encode_record
 from schemas.instants import parse_instant
+from tables.keys import profile_key
 from tables.memory import MemoryStore
 from tables.state import Lot, Profile, UsedLot
 from tables.stored import FORMAT, StateFormatError, decode, encode
-from tables.table import Table, profile_key
+from tables.table import Table
 from tests.unit.agents.scene import Scene, moment
 
 LOT = Lot("a.0", 10, 0, True, 1_000, 1_000, 2_000)
