@@ -1,8 +1,10 @@
 """How long a record waits for the commit of all that it caused, at half of the rate that the worker can do; and a redemption for its decision.
 
-One `pointstream worker` of as many processes as there are cores, one real Kafka, several rounds. First it is given a backlog, and how fast it works that off is its top rate. Then receipts come
-at half of that, evenly, with a redemption among every fifty records; what comes in the first five seconds of it is not counted. The first rounds are not counted either: a broker that
-was started a moment ago is being compiled for some minutes, on the same cores. Arrival is the broker's own timestamp of the input (LogAppendTime); a
+One `pointstream worker` of as many processes as there are cores, one real Kafka, several rounds, for many members and again for few. First it is given
+a backlog, and how fast it works that off is its top rate: with few members one of long cycles, in which who comes eight times is written once, so that
+half of it is more than half of what the worker can do in short ones. Then receipts come at half of that, evenly, with a redemption among every
+fifty records; what comes in the first five seconds of it is not counted. The first rounds are not counted either: a broker that was started a
+moment ago is being compiled for some minutes, on the same cores. Arrival is the broker's own timestamp of the input (LogAppendTime); a
 record counts as committed when a `read_committed` consumer beside has been given the record of `cycles` that tells of it, which is in the same
 transaction as all that the record caused; a decision when that consumer has it. Broker, worker, feeder and consumer share the machine
 and its clock, and the consumer's own waiting is part of every figure.
@@ -31,6 +33,7 @@ BACKLOG: Final = 300_000
 SECONDS: Final = 30.0
 WARM_SECONDS: Final = 5.0
 ROUNDS: Final = 3
+POPULATIONS: Final = (100_000, 10_000)
 WARM_ROUNDS: Final = 3
 CYCLE_MS: Final = 200
 _TO_A_REDEMPTION: Final = 50
@@ -52,37 +55,50 @@ class Round(NamedTuple):
 
 
 def latencies(
-    seconds: float = SECONDS, rounds: int = ROUNDS, tell: Say = say, backlog: int = BACKLOG, warm_rounds: int = WARM_ROUNDS
+    seconds: float = SECONDS,
+    rounds: int = ROUNDS,
+    tell: Say = say,
+    backlog: int = BACKLOG,
+    warm_rounds: int = WARM_ROUNDS,
+    populations: Sequence[int] = POPULATIONS,
 ) -> list[Row]:
     """The rows of the table."""
     build, processes = builds(tell)[-1], as_many_as_cores()
-    tell("making receipts ready")
-    ready = [*receipts(backlog + int(_MOST * (seconds + WARM_SECONDS)))]
-    found: list[Round] = []
+    rows: list[Row] = []
     with real_kafka(tell, long_lived=True) as address, tempfile.TemporaryDirectory(prefix="pointstream-bench-") as name:
-        for number in range(-warm_rounds, rounds):
-            create_topics(address)
-            folder = Path(name)
-            app_id = f"latency-{number}"
-            given = ["--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", app_id]
-            given += ["--cycle-ms", str(CYCLE_MS), "--processes", str(processes), "--memory", f"{processes}GiB"]
-            command = pointstream("worker", *given, "--state", str(folder / app_id), build=build)
-            found.append(_round(address, command, folder / f"{app_id}.log", ready, backlog, seconds))
-            commits = found[-1].commits
-            which = f"{number + 1} of {rounds}" if number >= 0 else "is warming up"
-            tell(
-                f"latency {which}: fed {found[-1].fed:,.0f}/s of {found[-1].top:,.0f}/s, "
-                f"p50 {percentile(commits, 0.5) * 1000:.0f} ms, p99 {percentile(commits, 0.99) * 1000:.0f} ms, most {commits[-1] * 1000:.0f} ms"
-            )
-            delete(address, [topic.name for topic in TOPICS])
-    del found[:warm_rounds]
-    note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {processes} processes, {warm_rounds} rounds not counted, {len(found[0].commits):,} records in the next"
-    return [
-        Row(f"top rate, a backlog of {backlog:,} receipts ({build.name})", [it.top for it in found], "receipts/s"),
-        Row("fed: half of that", [it.fed for it in found], "records/s", note),
-        *_rows("arrival to commit", [it.commits for it in found], at_most(500)),
-        *_rows("a redemption's arrival to its decision", [it.decisions for it in found], at_most(1_000)),
-    ]
+        for members in populations:
+            tell(f"making receipts of {members:,} members ready")
+            ready = [*receipts(backlog + int(_MOST * (seconds + WARM_SECONDS)), members)]
+            found: list[Round] = []
+            for number in range(-warm_rounds, rounds):
+                create_topics(address)
+                folder = Path(name)
+                app_id = f"latency-{members}-{number}"
+                given = ["--broker", f"kafka://{address}", "--program", str(PROGRAM), "--app-id", app_id]
+                given += ["--cycle-ms", str(CYCLE_MS), "--processes", str(processes), "--memory", f"{processes}GiB"]
+                command = pointstream("worker", *given, "--state", str(folder / app_id), build=build)
+                it = _round(address, command, folder / f"{app_id}.log", ready, backlog, seconds)
+                which = f"{number + 1} of {rounds}" if number >= 0 else "is warming up"
+                tell(
+                    f"latency, {members:,} members, {which}: fed {it.fed:,.0f}/s of {it.top:,.0f}/s, p50 {percentile(it.commits, 0.5) * 1000:.0f} ms, "
+                    f"p99 {percentile(it.commits, 0.99) * 1000:.0f} ms, most {it.commits[-1] * 1000:.0f} ms"
+                )
+                if number >= 0:
+                    found.append(it)
+                delete(address, [topic.name for topic in TOPICS])
+            note = f"{seconds:.0f} s after {WARM_SECONDS:.0f} s to warm up, --cycle-ms {CYCLE_MS}, {processes} processes, {warm_rounds} rounds not counted, {len(found[0].commits):,} records in the next"
+            rows += [
+                Row(
+                    f"{members:,} members: top rate, a backlog of {backlog:,} receipts ({build.name})",
+                    [it.top for it in found],
+                    "receipts/s",
+                ),
+                Row("fed: half of that", [it.fed for it in found], "records/s", note),
+                *_rows("arrival to commit", [it.commits for it in found], at_most(500)),
+                *_rows("a redemption's arrival to its decision", [it.decisions for it in found], at_most(1_000)),
+            ]
+            warm_rounds = 0  # the broker stays
+    return rows
 
 
 def _rows(what: str, found: Sequence[list[float]], target: Target) -> list[Row]:
