@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     show_default="kept in the state directory",
     help="The name that this worker has in its group and keeps over a restart (static membership). No two at a time may have one.",
 )
-@setting("--cycle-ms", default=200, type=click.IntRange(10, 10_000), help="How often what was done is committed.")
+@setting("--cycle-ms", default=150, type=click.IntRange(10, 10_000), help="How often what was done is committed.")
 @setting(
     "--cycle-records",
     default=50_000,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-LONGEST: Final = 20
+LONGEST: Final = 27  # periods: about four seconds
 _LEAST_SECONDS: Final = 0.005  # for everything else
 _LOOKS: Final = 4  # a period
 _BUSY_PERCENT: Final = 65

@@ -28,7 +28,7 @@ class WorkerSettings:
     without: tuple[str, ...] = ()
     app_id: str = "pointstream"
     backfill: bool = False
-    cycle_ms: int = 200
+    cycle_ms: int = 150
     # A bound; the period is what ends a cycle. Committed faster than every 100 ms, a transaction would wait for its
     # predecessor's markers (KAFKA-5477): 5,000 records at 24 partitions halved the rate.
     cycle_records: int = 50_000
@@ -36,7 +36,7 @@ class WorkerSettings:
     poll_records: int = 2_000
     tick_ms: int = 1_000
     tick_piece: int = 100
-    tick_records: int = 1_000  # of a cycle: so many things that are due take about a period
+    tick_records: int = 750  # of a cycle: so many things that are due take about a period
     session_timeout_ms: int = 10_000
     transaction_timeout_ms: int = 12_000
     stuck_ms: int = 60_000

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tables.pages import HEAD_MAX
 from tests.properties.harness import Json, Product, Told
 from tests.properties.naive.model import Model
 from tests.properties.naive.people import Name, Scene
@@ -27,7 +28,7 @@ class Pair:
     """`arrival` of a record and the instant of a tick only move forward; whoever drives a pair sees to that."""
 
     def __init__(
-        self, programs: Sequence[Mapping[str, Any]], cache: int = 1_000, head_lots: int = 96, named_lots: int = 100
+        self, programs: Sequence[Mapping[str, Any]], cache: int = 1_000, head_lots: int = HEAD_MAX, named_lots: int = 100
     ) -> None:
         self.programs = programs
         self.history: list[str] = []

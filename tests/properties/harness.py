@@ -17,6 +17,7 @@ from schemas.document import read_document
 from schemas.events import encode
 from schemas.program_file import build_catalog
 from tables.memory import MemoryStore
+from tables.pages import HEAD_MAX
 from tables.table import Table
 
 Json = dict[str, Any]
@@ -44,7 +45,9 @@ class Product:
     those that a renewal moves.
     """
 
-    def __init__(self, *programs: Mapping[str, Any], cache: int = 1_000, head_lots: int = 96, named_lots: int = 100) -> None:
+    def __init__(
+        self, *programs: Mapping[str, Any], cache: int = 1_000, head_lots: int = HEAD_MAX, named_lots: int = 100
+    ) -> None:
         documents = [read_document(json.dumps(program), f"program-{n}.json") for n, program in enumerate(programs)]
         self._catalog = build_catalog(documents)
         self._store = MemoryStore()

@@ -11,6 +11,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from tables.pages import HEAD_MAX
 from tests.properties.comparison import Pair
 from tests.properties.harness import Json
 from tests.properties.moves import PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelMoves, Records, means, other_content
@@ -87,7 +88,7 @@ class LedgerMachine(PixelMoves, ErasureMoves, ClaimMoves, RuleBasedStateMachine)
         self.pair = Pair(
             self.programs,
             cache=data.draw(st.sampled_from((1, 1_000))),
-            head_lots=data.draw(st.sampled_from((3, 96))),
+            head_lots=data.draw(st.sampled_from((3, HEAD_MAX))),
             named_lots=data.draw(st.sampled_from((1, 100))) if self.flavour == "events" else 100,
         )
         self.versions = sorted({datetime.fromisoformat(program["effective_from"]) for program in self.programs})

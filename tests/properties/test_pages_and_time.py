@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tables.pages import HEAD_MAX
 from tests.properties.harness import Product
 
 START = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -47,7 +48,7 @@ def told(head_lots: int) -> list[tuple[str, str]]:
 
 def test_every_day_of_points_that_lie_in_pages_is_told_of_as_it_comes_near() -> None:
     days = [(START + timedelta(days=60 + 3 * day)).date().isoformat() for day in range(12)]
-    assert [text for _, text in told(head_lots=96) if "until" in text] == [
+    assert [text for _, text in told(head_lots=HEAD_MAX) if "until" in text] == [
         f"{day % 4 + 1} until {days[day]}" for day in range(12)
     ]
-    assert told(head_lots=6) == told(head_lots=96)
+    assert told(head_lots=6) == told(head_lots=HEAD_MAX)

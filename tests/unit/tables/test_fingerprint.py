@@ -12,6 +12,7 @@ from tables.drafts import add
 from tables.fingerprint import Fingerprint, fingerprint, together
 from tables.keys import claim_key, identity_key
 from tables.memory import MemoryStore
+from tables.pages import HEAD_MAX
 from tables.rocks import RocksStore
 from tables.state import Claim, Ledger, Lot, Membership, Profile, Seen
 from tables.stored import FORMAT, encode
@@ -97,7 +98,7 @@ def test_a_table_that_was_swept_sooner_is_equal() -> None:
 )
 def test_how_lots_lie_in_pages_is_not_seen(point: dict[str, Any]) -> None:
     found = []
-    for head_lots in (3, 10, 96):
+    for head_lots in (3, 10, HEAD_MAX):
         shop = Shop(head_lots, **point)
         for n in range(60):
             shop.sale(n)
