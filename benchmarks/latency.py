@@ -205,9 +205,11 @@ class Feeder:
         consumer = Consumer({"bootstrap.servers": self._address, "group.id": "latency-feeder", "enable.auto.commit": False})
         consumer.assign(self._from)
         while left and (messages := consumer.consume(10_000, _CONFIRMED_SECONDS)):
-            left -= len(messages)
             message: Any
             for message in messages:
+                if message.error() is not None:
+                    raise RuntimeError(message.error().str())
+                left -= 1
                 at = message.timestamp()[1]
                 found.records.setdefault((message.topic(), message.partition()), {})[message.offset()] = at
                 if message.topic() == REDEMPTIONS:

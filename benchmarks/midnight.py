@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from benchmarks.latency import Feeder, Reader
+from benchmarks.latency import CYCLE_MS, Feeder, Reader
 from benchmarks.measure import Row, Say, builds, free_ports, pointstream, real_kafka, say
 from benchmarks.receipts import Sent, produce, receipts_of
 from benchmarks.running import PARTITIONS, as_many_as_cores, create_topics, running
@@ -62,7 +62,7 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
         produce(address, _closed(receipts_of(f"member-{number:07d}" for number in range(lots)), closed))
         processes = as_many_as_cores()
         ports = _ports(processes)
-        given = ["--broker", f"kafka://{address}", "--program", str(program), "--app-id", "midnight", "--cycle-ms", "150"]
+        given = ["--broker", f"kafka://{address}", "--program", str(program), "--app-id", "midnight", "--cycle-ms", str(CYCLE_MS)]
         given += ["--processes", str(processes), "--memory", f"{processes}GiB", "--metrics-port", str(ports[0])]
         command = pointstream("worker", *given, "--state", str(folder / "state"), build=build)
         watch, reader = Watch(address, lots), Reader(address)
@@ -89,7 +89,7 @@ def midnight(lots: int = LOTS, tell: Say = say) -> list[Row]:
             watch.end()
             reader.end()
         commits = sorted(reader.commits(feeder.arrived().records))
-    note = f"{LIVE_A_SECOND:,} receipts/s beside it, --cycle-ms 150, {processes} processes ({build.name})"
+    note = f"{LIVE_A_SECOND:,} receipts/s beside it, --cycle-ms {CYCLE_MS}, {processes} processes ({build.name})"
     return [
         Row(f"{lots:,} lots that expire at one instant: until all have", [took], "s", note, at_most(180)),
         Row("cycles that a piece of that tick was in, all partitions", [float(watch.pieces)], "cycles"),
