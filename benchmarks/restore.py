@@ -126,7 +126,7 @@ def _round(address: str, folder: Path, how: str, build: Build) -> Read:
 
 def consume(settings: WorkerSettings) -> Callable[[], int]:
     """Read the changelog to its end and keep nothing. Gives what tells how many states that were."""
-    from streams.worker.recovery import _POLL_RECORDS, _POLL_SECONDS, reading_consumer
+    from streams.worker.changelog import POLL_RECORDS, POLL_SECONDS, reading_consumer
 
     consumer = reading_consumer(settings, "earliest")
     consumer.assign([TopicPartition(CHANGELOG, number, 0) for number in range(PARTITIONS)])
@@ -134,7 +134,7 @@ def consume(settings: WorkerSettings) -> Callable[[], int]:
     states = 0
     message: Any
     while len(ended) < PARTITIONS:
-        for message in consumer.consume(_POLL_RECORDS, _POLL_SECONDS):
+        for message in consumer.consume(POLL_RECORDS, POLL_SECONDS):
             error = message.error()
             if error is None:
                 states += message.value() is not None and message.key() != POSITION_KEY

@@ -15,9 +15,7 @@ points; it decides when to keep, when to let go, and when to end.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -27,6 +25,7 @@ from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker, Place
 from streams.worker.cycle import CycleFailedError, FencedError, Publish
+from streams.worker.held import Held
 from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
@@ -36,6 +35,7 @@ from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Fetched, Reader
 from streams.worker.recovery import Recovery
+from streams.worker.redo import Redo
 from streams.worker.settings import WorkerSettings
 from streams.worker.standby import Standby
 from streams.worker.taking_over import Assigned, TakingOver
@@ -81,14 +81,18 @@ class Engine:
             self._standby = Standby(settings, logic, broker, partitions, self._reader.member, self._watch)
         self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
         self._taking_over = TakingOver(
-            self, self._recovery, publish, self._outage, self._standby, programs, embedded=settings.embedded
+            self,
+            self._recovery,
+            publish,
+            self._outage,
+            self._standby,
+            programs,
+            Redo(settings, broker) if settings.embedded else None,
         )
         self._app, self._channels = build_app(
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )
-        self._partitions: dict[int, Partition] = {}
-        self._assignment = 0
-        self._group: Any = None
+        self._held = Held(settings)
         self._failures = 0
         self._tick_goes_on = False
         self._ticked = 0
@@ -152,7 +156,7 @@ class Engine:
                     if self._programs is not None and self._programs.newer:
                         await self._keeping.settled()
                         if self.said is None:
-                            self._programs.bring_up(self._partitions.values())
+                            self._programs.bring_up(self._held)
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
             for pause_seconds in pace.pauses(self._is_behind_in_reading):
@@ -169,7 +173,7 @@ class Engine:
         while True:
             goes_on = False
             try:
-                for number in [*self._partitions]:
+                for number in [*self._held.partitions]:
                     async with self._turn:
                         goes_on |= await self._tick_a_piece(number)
                     await asyncio.sleep(0)
@@ -184,35 +188,30 @@ class Engine:
         period = self._settings.tick_ms / 1000
         while True:
             await asyncio.sleep(period)
-            assignment = self._assignment
-            instants = self._ticks.wanted(self._partitions.values())
+            assignment = self._held.assignment
+            instants = self._ticks.wanted(self._held)
             ends: dict[Place, int] = {}
-            if self._partitions:
+            if self._held.partitions:
                 try:
-                    ends = await self._in_thread(input_ends, self._broker, list(self._partitions))
+                    ends = await self._in_thread(input_ends, self._broker, list(self._held.partitions))
                 except KafkaException:
                     continue  # the broker is away; the tick comes when it is back
-                if assignment != self._assignment:
+                if assignment != self._held.assignment:
                     ends = {}
                 else:
                     self._ticks.note(instants, ends)
             waiting_seconds = self._ticks.waiting_seconds()
             self._watch.clock(ends, self.applied, waiting_seconds)
             at_rest = not self._keeping.busy and not self._turn.locked()
-            if at_rest and self._pulse.watch(self.applied, behind=self._is_behind(ends)):
+            if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):
                 say("stands-still", "records wait and none comes: reading by a new client", "warning")
                 self._reader.renew()
-
-    def _is_behind(self, ends: Mapping[Place, int]) -> bool:
-        """Whether there is something before these ends that was not applied."""
-        found = self._partitions
-        return any(number in found and found[number].reached.get(topic, 0) < end for (topic, number), end in ends.items())
 
     async def _looks(self) -> None:
         """Lets whoever watches look at the tables, a piece at a time, while nothing changes them."""
         while True:
             async with self._turn:
-                pause_seconds = self._watch.look(self._partitions)
+                pause_seconds = self._watch.look(self._held.partitions)
             await asyncio.sleep(pause_seconds)
 
     async def _in_thread(self, call: Any, *arguments: Any) -> Any:
@@ -241,7 +240,7 @@ class Engine:
                     partition.weigh(messages)
                     self._worked_seconds += time.monotonic() - began
                     self.applied += len(messages)
-                    if self._is_full:
+                    if self._held.is_full:
                         await self._keep()
                 await asyncio.sleep(0)
             for number, end in fetched.ends.items():
@@ -253,13 +252,11 @@ class Engine:
 
     def _owned(self, fetched: Fetched, number: int) -> Partition | None:
         """None: the batch was fetched under an assignment that is over, or the worker is ending on a fault."""
-        if fetched.assignment != self._assignment or self.said is not None:
-            return None
-        return self._partitions.get(number)
+        return self._held.of(fetched, number) if self.said is None else None
 
     async def _tick_a_piece(self, number: int) -> bool:
         """Whether the tick of that partition goes on after this."""
-        partition = self._partitions.get(number)
+        partition = self._held.partitions.get(number)
         at = None if partition is None or self._ticked_enough or self.said is not None else self._ticks.ready(partition)
         if partition is None or at is None:
             return self._tick_goes_on and self._ticked_enough
@@ -277,15 +274,7 @@ class Engine:
     @property
     def _ticked_enough(self) -> bool:
         """Whether this cycle has had its share of a long tick: with more of it, records would wait longer for their commit."""
-        return self._ticked >= self._settings.tick_records or self._is_full
-
-    @property
-    def _is_full(self) -> bool:
-        """Whether the cycle weighs as much as it may."""
-        open_now = self._partitions.values()
-        if sum([partition.weight for partition in open_now]) >= self._settings.cycle_weight:
-            return True
-        return sum([partition.work.applied for partition in open_now]) >= self._settings.cycle_records
+        return self._ticked >= self._settings.tick_records or self._held.is_full
 
     async def _distrust(self, number: int, error: Exception) -> None:
         """What lies here of a partition cannot be read: nothing of the running cycle counts, and recovery sees to it. Under `_turn`."""
@@ -299,7 +288,7 @@ class Engine:
     async def _keep(self) -> None:
         """Have what was applied committed: when this returns it is with the client, and what was before it is kept. Under `_turn`."""
         await self._keeping.settled()
-        dirty = [partition for partition in self._partitions.values() if partition.dirty]
+        dirty = self._held.dirty
         if not dirty or self.said is not None:
             return
         self._pulse.check()
@@ -308,7 +297,7 @@ class Engine:
                 _log.error("partition %d: applying a record failed and its profile is stopped", partition.number, exc_info=error)
         self._ticked = 0
         began = time.monotonic()
-        await self._keeping.begin(dirty, self._group, self._kept)
+        await self._keeping.begin(dirty, self._held.group, self._kept)
         self._worked_seconds += time.monotonic() - began
 
     def _kept(self, failed: Exception | None) -> None:
@@ -336,15 +325,9 @@ class Engine:
             self.end(told(failed))
 
     def _drop_partitions(self) -> None:
-        """Forget what was not kept, and close every table."""
-        self._assignment = -1
+        self._held.drop()
         self._ticked = 0
         self._ticks.clear()
-        for partition in self._partitions.values():
-            partition.table.drop_changes()
-            with suppress(OSError):  # a disk that takes no more: that has been told, or will be when it is opened again
-                partition.table.close()
-        self._partitions = {}
         self._watch.dropped()
 
     # the group
@@ -366,7 +349,7 @@ class Engine:
         async with self._turn:
             if self._programs is not None:
                 self._programs.bring_up(found.values())
-            self._partitions, self._assignment, self._group = found, assigned.assignment, assigned.group
+            self._held.hold(assigned.assignment, found, assigned.group)
             self._watch.recovered(found)
         self._reader.start_at(
             assigned.assignment,

@@ -29,10 +29,10 @@ from streams.errors import BrokerAway, WrongUsage
 from streams.published.topic import PARTITION, Reader
 from streams.published.versions import Identity, Versions
 from streams.worker.broker import Broker
+from streams.worker.changelog import CancelledError
 from streams.worker.logic import LedgerLogic, LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import Programs
-from streams.worker.recovery import CancelledError
 from streams.worker.watch import Unwatched, Watch
 
 _READ_SECONDS: Final = 60.0

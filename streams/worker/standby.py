@@ -20,9 +20,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from schemas.topics import CHANGELOG
 from streams.errors import Stop
 from streams.worker.broker import Broker
+from streams.worker.changelog import reading_consumer, restore
 from streams.worker.logic import Logic, Reactions
 from streams.worker.position import META_CHANGELOG, POSITION_KEY, folder_of
-from streams.worker.recovery import reading_consumer, restore
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch
 from tables.rocks import StoreLockedError

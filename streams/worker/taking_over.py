@@ -19,13 +19,15 @@ from confluent_kafka import KafkaException
 
 from streams.errors import Stop
 from streams.logs import told
+from streams.worker.changelog import CancelledError, StuckError
 from streams.worker.cycle import Publish, keep
 from streams.worker.outage import Outage, is_passing
 from streams.worker.partition import Partition
 from streams.worker.position import Programs
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN
-from streams.worker.recovery import CancelledError, Recovery, StuckError
+from streams.worker.recovery import Recovery
+from streams.worker.redo import Redo
 from streams.worker.standby import Standby
 from tables.rocks import StoreLockedError
 
@@ -62,9 +64,9 @@ class TakingOver:
         outage: Outage,
         standby: Standby | None,
         programs: FollowedPrograms | None,
-        *,
-        embedded: bool,
+        redo: Redo | None,
     ) -> None:
+        """`redo`: where there are no transactions."""
         self.pause_seconds = 0.0  # before the next one recovers anything
         self._owner = owner
         self._recovery = recovery
@@ -72,7 +74,7 @@ class TakingOver:
         self._outage = outage
         self._standby = standby
         self._programs = programs
-        self._embedded = embedded
+        self._redo = redo
         self._task: asyncio.Task[None] | None = None
         self._cancelled = threading.Event()
 
@@ -120,7 +122,7 @@ class TakingOver:
                     self._catch_up(found, assigned.group, cancelled)
                 return found
             except KafkaException as error:
-                if self._embedded or not is_passing(error.args[0]):
+                if self._redo is not None or not is_passing(error.args[0]):
                     raise
                 pause_seconds = self._outage.because(error.args[0].str())
         raise CancelledError
@@ -128,17 +130,16 @@ class TakingOver:
     def _catch_up(self, found: dict[int, Partition], group: Any, cancelled: threading.Event) -> None:
         if self._programs is not None:
             self._programs.wait_for(found.values(), cancelled)
-        if self._embedded:
-            self._redo(found, group)
+        if self._redo is not None:
+            self._finish(self._redo, found, group)
 
-    def _redo(self, found: dict[int, Partition], group: Any) -> None:
-        """Without transactions: the cycle that was under way is done again, exactly as planned."""
+    def _finish(self, redo: Redo, found: dict[int, Partition], group: Any) -> None:
         for partition in found.values():
-            record = self._recovery.unfinished(partition)
+            record = redo.unfinished(partition)
             if record is not None:
                 if self._programs is not None:
                     self._programs.run_as_before(partition)
-                self._recovery.redo(partition, record, self._run_by)
+                redo.again(partition, record, self._run_by)
                 keep([partition], self._publish, group, planned=True)
 
     def _run_by(self, partition: Partition, step: Programs) -> None:

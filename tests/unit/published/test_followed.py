@@ -20,11 +20,11 @@ from streams.published.rules import plan
 from streams.published.run import read
 from streams.published.topic import send
 from streams.worker.broker import Broker
+from streams.worker.changelog import CancelledError
 from streams.worker.logic import LedgerLogic, LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import Position, Programs, Step
 from streams.worker.programs import FollowedPrograms
-from streams.worker.recovery import CancelledError
 from streams.worker.settings import WorkerSettings
 from tests.unit.published.fleet import day, text
 

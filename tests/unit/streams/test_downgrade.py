@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from streams.errors import WRONG_USAGE, WrongUsage
+from streams.worker.changelog import restore
 from streams.worker.position import META_CHANGELOG, META_POSITION, POSITION_KEY, Position, decode_position
-from streams.worker.recovery import restore
 from tables.keys import profile_key
 from tables.state import Profile
 from tables.stored import FORMAT, NewerFormatError, encode

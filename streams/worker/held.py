@@ -1,0 +1,60 @@
+"""The partitions that a worker has open: under which assignment, and how much was applied to them that is not on its way yet.
+
+They come together and go together: what a cycle could not keep was applied to none of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from streams.worker.broker import Place
+from streams.worker.partition import Partition
+from streams.worker.reader import Fetched
+from streams.worker.settings import WorkerSettings
+
+_NONE: Final = -1
+
+
+class Held:
+    """`assignment` counts the rebalances, and is none of them while nothing is held; `group` is the consumer's group metadata then."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.partitions: dict[int, Partition] = {}
+        self.assignment = 0
+        self.group: Any = None
+        self._cycle_weight = settings.cycle_weight
+        self._cycle_records = settings.cycle_records
+
+    def __iter__(self) -> Iterator[Partition]:
+        return iter(self.partitions.values())
+
+    def hold(self, assignment: int, partitions: dict[int, Partition], group: Any) -> None:
+        self.assignment, self.partitions, self.group = assignment, partitions, group
+
+    def of(self, fetched: Fetched, number: int) -> Partition | None:
+        """None: the batch was fetched under an assignment that is over."""
+        return self.partitions.get(number) if fetched.assignment == self.assignment else None
+
+    @property
+    def dirty(self) -> list[Partition]:
+        return [partition for partition in self if partition.dirty]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the cycle weighs as much as it may."""
+        if sum([partition.weight for partition in self]) >= self._cycle_weight:
+            return True
+        return sum([partition.work.applied for partition in self]) >= self._cycle_records
+
+    def is_behind(self, ends: Mapping[Place, int]) -> bool:
+        """Whether there is something before these ends that was not applied."""
+        found = self.partitions
+        return any(number in found and found[number].reached.get(topic, 0) < end for (topic, number), end in ends.items())
+
+    def drop(self) -> None:
+        """Forget what was not kept, and close every table."""
+        for partition in self:
+            partition.table.drop_changes()
+            with suppress(OSError):  # a disk that takes no more: that has been told, or will be when it is opened again
+                partition.table.close()
+        self.hold(_NONE, {}, None)
