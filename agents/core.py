@@ -5,6 +5,9 @@ order and the ticks, and on nothing else: not on batches, cycles, workers or res
 
 A record that cannot be used is a dead letter, and the stream goes on. An exception inside a rule concerns one record: its
 changes are dropped, it is a dead letter `internal-error`, and its profile is stopped until it is released; the worker never is.
+
+One file, for its ways in lead to each other in a circle: a record or a tick asks another key, an answer lets parked records go on, and these
+are records as any other.
 """
 
 from collections.abc import Iterable
