@@ -21,7 +21,7 @@ from agents.outbox import Outbox
 from agents.programs import MissingProgramError, Programs, Version
 from agents.reactions import REACTIONS
 from agents.routes import Routes
-from agents.settle import OneByOneError, reckon, settle, settle_unless_asked, settle_unless_released
+from agents.settle import OneByOneError, reckon, settle, settle_unless_asked, settle_unless_released, settled_by
 from agents.visit import Settle, Visit
 from schemas import records
 from schemas.events import Cause
@@ -240,7 +240,7 @@ class Core:
             self._apply_parked(table, visit.profile_id, visit.arrived, visit.arrived_at, outbox)
             self._carry_messages(table, visit.arrived_at, outbox)
             if until is not None:
-                _pass_on(table, visit.profile_id, until)
+                settled_by(table, visit.profile_id, until)
 
     def _settle_first(
         self, table: Table, profile_id: str, at: Instant, cause: Cause, arrived_at: Instant, outbox: Outbox
@@ -386,16 +386,3 @@ class Core:
         table.put_profile(order.profile_id, draft)
         outbox.counts[("profile-released",)] += 1
         self._go_on(table, order.profile_id, map(parking.incoming_of, waiting), arrived_at, outbox)
-
-
-def _pass_on(table: Table, profile_id: str, until: Instant) -> None:
-    """A profile is settled by an instant, if nothing more is due by then."""
-    profile = table.profile(profile_id)
-    if profile is None or profile.stopped is not None or profile.settled_at >= until:
-        return
-    draft = draft_of(profile)
-    if draft.due_at is not None and draft.due_at <= until:
-        reckon(draft)  # what has come may have moved it to a later instant
-    if draft.due_at is None or draft.due_at > until:
-        draft.settled_at = until
-        table.put_profile(profile_id, draft)

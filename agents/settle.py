@@ -15,7 +15,9 @@ from agents.due import ACTIVATION, EXPIRY, HOLD, PARKED, REFERRAL, REMINDER, REV
 from agents.visit import Visit
 from schemas.instants import Instant
 from tables import pages
+from tables.drafts import draft_of
 from tables.state import Profile
+from tables.table import Table
 
 
 class Timers(NamedTuple):
@@ -113,6 +115,19 @@ def _due_by(profile: Profile, until: Instant) -> list[Due]:
     waiting = [due for due in _all_due(profile) if due.at <= until]
     heapify(waiting)
     return waiting
+
+
+def settled_by(table: Table, profile_id: str, until: Instant) -> None:
+    """A profile is settled by an instant, if nothing more is due by then."""
+    profile = table.profile(profile_id)
+    if profile is None or profile.stopped is not None or profile.settled_at >= until:
+        return
+    draft = draft_of(profile)
+    if draft.due_at is not None and draft.due_at <= until:
+        reckon(draft)  # what has come may have moved it to a later instant
+    if draft.due_at is None or draft.due_at > until:
+        draft.settled_at = until
+        table.put_profile(profile_id, draft)
 
 
 def reckon(profile: Profile) -> None:
