@@ -8,8 +8,8 @@ off anywhere leaves a table of one moment, and the next goes on from there.
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -19,7 +19,8 @@ from streams.reading import reading_settings
 from streams.worker.broker import Broker
 from streams.worker.logic import Reactions
 from streams.worker.newest import Newest
-from streams.worker.position import META_CHANGELOG, META_POSITION, POSITION_KEY, decode_position
+from streams.worker.opening import in_step, midway
+from streams.worker.position import META_CHANGELOG, META_IN_STEP, META_POSITION, POSITION_KEY, decode_position
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch
 
@@ -46,8 +47,10 @@ class Span(NamedTuple):
     end: int
 
 
-Write = Callable[[int, dict[bytes, bytes | None], int], None]
-"""Takes a partition's newest values up to an offset, the position there among them."""
+class Write(Protocol):
+    """Takes a partition's newest values up to an offset, the position there among them; `last`: that is all of its span."""
+
+    def __call__(self, number: int, newest: dict[bytes, bytes | None], end: int, *, last: bool) -> None: ...
 
 
 def read_back(
@@ -87,10 +90,10 @@ def read_back(
                     left[number] = max(spans[number].end - end, 0)
                     if len(newest) >= _RESTORE_KEYS:
                         progress.read += newest.read
-                        write(number, newest.whole(), end)
+                        write(number, newest.whole(), end, last=False)
                 if read_out is not None and number in waiting and read_out >= spans[number].end:
                     progress.read += newest.read
-                    write(number, newest.whole(), read_out)
+                    write(number, newest.whole(), read_out, last=True)
                     waiting.remove(number)
                     left[number] = 0
             progress.tell()
@@ -111,22 +114,25 @@ def reading_consumer(settings: WorkerSettings, reset: str) -> Consumer:
     )
 
 
-def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int) -> None:
+def restore(reactions: Reactions, records: list[tuple[bytes, bytes | None]], end: int, *, last: bool) -> None:
     """Up to the last position: without transactions a log can end in a part of a cycle, which the restart does again.
 
-    Raises `WrongUsage` where a newer version has written them; nothing is written then.
+    `last`: that is all of the log, as far as is known. Raises `WrongUsage` where a newer version has written them; nothing is written then.
     """
-    last = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
-    restore_newest(reactions, dict(records[: last + 1]), end)
+    cut = next((index for index in range(len(records) - 1, -1, -1) if records[index][0] == POSITION_KEY), -1)
+    restore_newest(reactions, dict(records[: cut + 1]), end, last=last)
     records.clear()
 
 
-def restore_newest(reactions: Reactions, newest: dict[bytes, bytes | None], end: int, at_most: int | None = None) -> None:
+def restore_newest(
+    reactions: Reactions, newest: dict[bytes, bytes | None], end: int, at_most: int | None = None, *, last: bool
+) -> None:
     """As `restore`, of the newest values up to the last position, that position among them.
 
     `at_most`: how many keys the whole of it can bring, where that is known.
     """
-    meta = {META_CHANGELOG: b"%d" % end}
+    now = time.time()
+    meta = {META_CHANGELOG: b"%d" % end, **(in_step(now) if last else midway(reactions.table.meta(META_IN_STEP), now))}
     position = newest.pop(POSITION_KEY, None)
     check_readable(position)
     if position is not None:

@@ -21,6 +21,7 @@ import msgspec
 
 from agents.outbox import Effect, Outbox
 from schemas.instants import format_instant
+from streams.worker.opening import in_step
 from streams.worker.partition import Partition, Work
 from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
 
@@ -148,6 +149,7 @@ def carry_out(
         meta = {META_POSITION: parcel.position}
         if parcel.changelog_end is not None:
             meta[META_CHANGELOG] = b"%d" % parcel.changelog_end
+            meta |= in_step(time.time())
         parcel.partition.table.write(meta, parcel.changes)
     if told is not None:
         told(parcels, time.monotonic() - began)

@@ -17,6 +17,7 @@ FORMAT: Final = 1
 POSITION_KEY: Final = b"__position__"
 META_POSITION: Final = b"position"
 META_CHANGELOG: Final = b"changelog"
+META_IN_STEP: Final = b"in-step"
 
 
 class Position(msgspec.Struct):

@@ -24,6 +24,7 @@ from streams.worker.broker import Broker, Place
 from streams.worker.changelog import CancelledError, Span, check_readable, read_back, restore_newest
 from streams.worker.distrust import Distrust, PoisonedError
 from streams.worker.logic import Logic, Reactions
+from streams.worker.opening import Opening
 from streams.worker.outage import Say
 from streams.worker.partition import Partition
 from streams.worker.position import (
@@ -51,7 +52,7 @@ class Recovery:
     ) -> None:
         self.distrust = Distrust(self._path, tell)
         self._settings = settings
-        self._logic = logic
+        self._opening = Opening(settings, logic, partitions, tell)
         self._broker = broker
         self._partitions = partitions
         self._watch = watch or Unwatched()
@@ -106,7 +107,7 @@ class Recovery:
     def _open(self, number: int, opened: dict[int, Reactions]) -> None:
         self.distrust.clear_away(number)
         try:
-            opened[number] = self._logic.open(self._path(number), self._partitions)
+            opened[number] = self._opening.open(number)
             check_readable(opened[number].table.meta(META_POSITION))
         except msgspec.MsgspecError as error:
             raise DamagedError(f"{self._path(number)} cannot be read ({error})") from None
@@ -152,9 +153,9 @@ class Recovery:
         if poisoned:
             raise PoisonedError(poisoned)
 
-        def write(number: int, newest: dict[bytes, bytes | None], end: int) -> None:
+        def write(number: int, newest: dict[bytes, bytes | None], end: int, *, last: bool) -> None:
             with self._told_of(number):
-                restore_newest(opened[number], newest, end, spans[number].end - spans[number].start)
+                restore_newest(opened[number], newest, end, spans[number].end - spans[number].start, last=last)
 
         read_back(self._settings, self._broker, self._watch, spans, write, cancelled)
 

@@ -19,10 +19,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CHANGELOG
 from streams.errors import Stop
+from streams.logs import say
 from streams.worker.broker import Broker
 from streams.worker.changelog import reading_consumer, restore
 from streams.worker.logic import Logic, Reactions
-from streams.worker.position import META_CHANGELOG, POSITION_KEY, folder_of
+from streams.worker.opening import Opening
+from streams.worker.position import META_CHANGELOG, POSITION_KEY
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch
 from tables.rocks import StoreLockedError
@@ -63,9 +65,8 @@ class Standby(threading.Thread):
     ) -> None:
         super().__init__(name="standby", daemon=True)
         self._settings = settings
-        self._logic = logic
+        self._opening = Opening(settings, logic, partitions, say)
         self._broker = broker
-        self._partitions = partitions
         self._member = member
         self._watch = watch
         self._orders: SimpleQueue[tuple[frozenset[int], Future[None]]] = SimpleQueue()
@@ -73,6 +74,7 @@ class Standby(threading.Thread):
         self._copies: dict[int, Reactions] = {}
         self._pending: dict[int, list[tuple[bytes, bytes | None]]] = {}
         self._reached: dict[int, int] = {}  # the offset up to which nothing of the log is missing in the copy
+        self._caught_up: set[int] = set()  # these have been at the end of their logs, and have followed them since
         self._unreadable: set[int] = set()
         self._consumer: Consumer | None = None
         self._ending = threading.Event()
@@ -132,9 +134,7 @@ class Standby(threading.Thread):
         before = frozenset(self._copies)
         for number in sorted(wanted - before):
             try:
-                self._copies[number] = self._logic.open(
-                    folder_of(self._settings.state, number, self._partitions), self._partitions
-                )
+                self._copies[number] = self._opening.open(number)
             except (StoreLockedError, Stop, OSError) as error:
                 _log.warning("no copy of partition %d can be kept: %s", number, error)
         if frozenset(self._copies) == before:
@@ -157,6 +157,7 @@ class Standby(threading.Thread):
         if not self._copies:
             return
         self._pending = {number: [] for number in self._copies}
+        self._caught_up.clear()
         self._consumer = reading_consumer(self._settings, "earliest")
         self._reached = {number: int(copy.table.meta(META_CHANGELOG) or 0) for number, copy in self._copies.items()}
         self._consumer.assign([TopicPartition(CHANGELOG, number, start) for number, start in self._reached.items()])
@@ -185,6 +186,7 @@ class Standby(threading.Thread):
             if error is not None:
                 if error.code() == _EOF:
                     read_out[number] = message.offset()  # past what is no record: the transactions' markers
+                    self._caught_up.add(number)
                 continue  # all else librdkafka gets over by itself
             self._pending[number].append((message.key(), message.value()))
             if message.key() == POSITION_KEY:
@@ -206,7 +208,7 @@ class Standby(threading.Thread):
         if number in self._unreadable:
             return
         try:
-            restore(self._copies[number], records, end)
+            restore(self._copies[number], records, end, last=number in self._caught_up)
         except (Stop, StateFormatError, DamagedError, msgspec.MsgspecError) as error:
             _log.warning("no copy of partition %d can be kept: %s", number, error)
             self._unreadable.add(number)

@@ -38,7 +38,7 @@ class Quiet:
 
 def opened(folder: Path, number: int = 1) -> Reactions:
     """One partition's table."""
-    return _logic().open(folder_of(folder, number, PARTITIONS), PARTITIONS)
+    return logic().open(folder_of(folder, number, PARTITIONS), PARTITIONS)
 
 
 class Said(list[str]):
@@ -49,12 +49,12 @@ class Said(list[str]):
 
 
 def recovery(folder: Path, broker: Any, said: Said) -> Recovery:
-    return Recovery(WorkerSettings(broker="kafka://127.0.0.1:1", state=folder), _logic(), broker, PARTITIONS, tell=said)
+    return Recovery(WorkerSettings(broker="kafka://127.0.0.1:1", state=folder), logic(), broker, PARTITIONS, tell=said)
 
 
 def recover(folder: Path, broker: Any, numbers: list[int], said: Said | None = None) -> dict[int, Partition]:
     return recovery(folder, broker, Said() if said is None else said).recover(numbers, threading.Event())
 
 
-def _logic() -> LedgerLogic:
+def logic() -> LedgerLogic:
     return LedgerLogic(build_catalog([read_document(PROGRAM, "club.yaml")]), 64 * 1024 * 1024)

@@ -53,7 +53,7 @@ def test_a_changelog_of_a_newer_version_is_refused_before_any_of_it_is_written(
     reactions = opened(tmp_path)
     before = (profile_key("p0"), encode(Profile(1)))
     with pytest.raises(told, match=WAY_OUT):
-        restore(reactions, [before, *states, (POSITION_KEY, position(FORMAT + 1))], 9)
+        restore(reactions, [before, *states, (POSITION_KEY, position(FORMAT + 1))], 9, last=True)
     assert reactions.table.meta(META_POSITION) is None
     assert list(reactions.table.profiles()) == []  # type: ignore[attr-defined]  # a real table
     reactions.table.close()
@@ -63,7 +63,7 @@ def test_a_single_state_of_a_newer_version_is_refused_too(tmp_path: Path) -> Non
     reactions = opened(tmp_path)
     states: list[tuple[bytes, bytes | None]] = [(profile_key("p1"), bytes([FORMAT + 1]) + b"?"), (POSITION_KEY, position(FORMAT))]
     with pytest.raises(NewerFormatError, match="or a newer one"):
-        restore(reactions, states, 9)
+        restore(reactions, states, 9, last=True)
     reactions.table.close()
 
 

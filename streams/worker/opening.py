@@ -1,0 +1,64 @@
+"""Opening what lies here of a partition, unless it has been away for so long that its log does not tell any more what was forgotten since.
+
+The changelog keeps a deletion for `delete.retention.ms`. A state that goes on from an older offset never learns of it, and an erased
+profile, or a receipt that `remember` has let go, would be there again. So beside the offset up to which a state is the log stands when that
+was so, by the wall clock (`in_step`, `midway`), and who has been away for longer is made anew.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from typing import Final
+
+from streams.topics import COMPACTION_LAG_MS, DELETE_RETENTION_MS
+from streams.worker.logic import Logic, Reactions
+from streams.worker.outage import Say
+from streams.worker.position import META_IN_STEP, folder_of
+from streams.worker.settings import WorkerSettings
+
+_DAY_SECONDS: Final = 86_400
+_MARGIN_SECONDS: Final = _DAY_SECONDS  # clocks differ
+_AWAY_SECONDS: Final = DELETE_RETENTION_MS // 1000 - _MARGIN_SECONDS
+_LAG_SECONDS: Final = COMPACTION_LAG_MS // 1000
+
+
+def in_step(now: float) -> dict[bytes, bytes]:
+    """Beside a state that is all of its log, now: every later deletion stays there for `delete.retention.ms`."""
+    return {META_IN_STEP: b"%d" % now}
+
+
+def midway(before: bytes | None, now: float) -> dict[bytes, bytes]:
+    """Beside a state that is a part of its log: what is deleted further on may have been so for as long as compaction may take. `before`: what stood there."""
+    at = int(now) - _LAG_SECONDS
+    return in_step(at if before is None else min(int(before), at))
+
+
+class Opening:
+    def __init__(
+        self, settings: WorkerSettings, logic: Logic, partitions: int, say: Say, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._logic = logic
+        self._partitions = partitions
+        self._say = say
+        self._clock = clock
+
+    def open(self, number: int) -> Reactions:
+        """One partition's table, empty where nothing was here or it is too old. Raises as `Logic.open`, and `OSError`."""
+        path = folder_of(self._settings.state, number, self._partitions)
+        reactions = self._logic.open(path, self._partitions)
+        away_seconds = 0.0
+        if not self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
+            try:
+                noted = reactions.table.meta(META_IN_STEP)
+                away_seconds = 0.0 if noted is None else self._clock() - int(noted)
+            except BaseException:
+                reactions.table.close()
+                raise
+        if away_seconds < _AWAY_SECONDS:
+            return reactions
+        reactions.table.close()
+        why = f"what lies here was in step with its log {away_seconds / _DAY_SECONDS:.0f} days ago, and may hold what was erased since"
+        self._say("rebuilds", f"partition {number}: {why}; it is deleted and rebuilt from the changelog", "warning")
+        shutil.rmtree(path)
+        return self._logic.open(path, self._partitions)

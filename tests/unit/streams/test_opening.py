@@ -1,0 +1,72 @@
+"""State that was away for longer than its log keeps deletions is made anew: it would bring back who was erased meanwhile."""
+
+from pathlib import Path
+
+import pytest
+
+from streams.worker.logic import LedgerLogic
+from streams.worker.opening import Opening, in_step, midway
+from streams.worker.position import META_CHANGELOG, META_IN_STEP
+from streams.worker.settings import WorkerSettings
+from tests.unit.streams.recovering import PARTITIONS, Said, logic, opened
+
+NOW = 1_800_000_000
+DAY = 86_400
+KAFKA = "kafka://127.0.0.1:1"
+
+
+def state(folder: Path, noted: dict[bytes, bytes]) -> None:
+    reactions = opened(folder)
+    reactions.table.restore({b"pp1": None}, {META_CHANGELOG: b"7", **noted})
+    reactions.table.close()
+
+
+def kept(folder: Path, said: Said, broker: str = KAFKA, of: LedgerLogic | None = None) -> bool:
+    """Whether what lay there is still there once it is opened."""
+    settings = WorkerSettings(broker=broker, state=folder)
+    reactions = Opening(settings, of or logic(), PARTITIONS, said, clock=lambda: NOW).open(1)
+    found = reactions.table.meta(META_CHANGELOG) is not None
+    reactions.table.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("days", "is_kept"),
+    [
+        pytest.param(0, True, id="a restart"),
+        pytest.param(12, True, id="away for a holiday: the log still says what was deleted"),
+        pytest.param(13, False, id="a day before the log forgets deletions: clocks differ"),
+        pytest.param(21, False, id="away for three weeks"),
+        pytest.param(-1, True, id="a clock that went back"),
+    ],
+)
+def test_state_goes_on_only_where_its_log_still_tells_what_was_deleted_since(tmp_path: Path, days: int, *, is_kept: bool) -> None:
+    state(tmp_path, in_step(NOW - days * DAY))
+    said = Said()
+    assert kept(tmp_path, said) is is_kept
+    why = f"what lies here was in step with its log {days} days ago, and may hold what was erased since"
+    told = f"rebuilds: partition 1: {why}; it is deleted and rebuilt from the changelog"
+    assert said == ([] if is_kept else [told])
+
+
+def test_state_of_a_version_that_did_not_note_it_goes_on(tmp_path: Path) -> None:
+    state(tmp_path, {})
+    assert kept(tmp_path, Said())
+
+
+def test_state_beside_an_embedded_broker_goes_on_for_nothing_else_has_it(tmp_path: Path) -> None:
+    state(tmp_path, in_step(NOW - 100 * DAY))
+    assert kept(tmp_path, Said(), "embedded://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("before", "noted_days_ago"),
+    [
+        pytest.param(None, 7, id="begun from nothing: what is deleted further on may be so for as long as compaction takes"),
+        pytest.param(3, 7, id="and so where it was in step lately"),
+        pytest.param(10, 10, id="or as long as it was not in step"),
+    ],
+)
+def test_a_restore_that_is_cut_off_counts_as_so_long_away(before: int | None, noted_days_ago: int) -> None:
+    stood = None if before is None else b"%d" % (NOW - before * DAY)
+    assert midway(stood, NOW) == {META_IN_STEP: b"%d" % (NOW - noted_days_ago * DAY)}
