@@ -5,18 +5,21 @@ Only partition 0 is used, so that there is one order of all versions. Who reads 
 
 import time
 from typing import Any, Final
+from uuid import uuid4
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from msgspec import structs
 
 from schemas.topics import LARGE, PROGRAMS
 from streams.brokers import REACH_SECONDS, Broker, client_settings, reason
 from streams.errors import BrokerAway, WrongUsage
 from streams.published.rules import Offer
-from streams.published.versions import Found
+from streams.published.versions import Found, record_key
 from streams.reading import reading_settings
 
 PARTITION: Final = 0
+_BATCH: Final = 12  # hex digits
 _POLL_RECORDS: Final = 500
 _WAIT_SECONDS: Final = 30.0
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
@@ -41,7 +44,7 @@ class Reader:
         self._consumer.assign([TopicPartition(PROGRAMS, PARTITION, 0)])
 
     def read(self, seconds: float) -> list[Found]:
-        """What has come, when its end has come, too: what was written together is read together.
+        """What has come, when its end has come, too: who asks once knows all that is there.
 
         Raises `WrongUsage` where the topic is not there; a broker that is away is waited for.
         """
@@ -64,7 +67,8 @@ class Reader:
 
 
 def send(broker: Broker, offers: list[Offer]) -> None:
-    """Write all of them, as one batch, and wait for the broker's word. Raises `WrongUsage`."""
+    """Write all of them, to count together, and wait for the broker's word. Raises `WrongUsage`."""
+    batch = uuid4().hex[:_BATCH]
     failed: list[str] = []
 
     def delivered(error: Any, _message: Any) -> None:
@@ -75,7 +79,9 @@ def send(broker: Broker, offers: list[Offer]) -> None:
     try:
         producer = Producer({**client_settings(broker), **settings, "compression.type": "lz4", "delivery.timeout.ms": 25_000})
         for offer in offers:
-            producer.produce(PROGRAMS, msgspec.json.encode(offer.published), offer.key, PARTITION, on_delivery=delivered)
+            published = structs.replace(offer.published, batch=batch, of=len(offers))
+            key = record_key(offer.key, batch)
+            producer.produce(PROGRAMS, msgspec.json.encode(published), key, PARTITION, on_delivery=delivered)
         left = producer.flush(_WAIT_SECONDS)
     except (KafkaException, BufferError) as error:
         raise WrongUsage(f"the topic {PROGRAMS} cannot be written: {reason(error)}") from None

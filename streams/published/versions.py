@@ -1,9 +1,10 @@
 """What the topic `programs` comes to: its records in, one catalog out, as every worker sees it.
 
-A record is a program file as it was written. Its key names the version and a digest of the text, so compaction only ever drops equal
-texts: whatever a worker has run stays in the topic, also where another text has replaced it since. Of one version the newest text counts.
-Records that are read together count together, where that is a right catalog; else one by one, and one that is not right beside those
-before it is passed over, with a sentence: it can take nothing out of force.
+A record is a program file as it was written. Its key names the version, a digest of the text and the command that published it, so
+compaction drops nothing: whatever a worker has run stays in the topic, also where another text has replaced it since, and who reads it
+next year comes to the same. Of one version the newest text counts. What one command has published counts together, from its last record
+on, or not at all where that is no right catalog beside what is in force: it is passed over, with a sentence, and takes nothing out of force.
+So what counts follows from the records and their order, and not from which of them somebody has read at once.
 
 Knows no broker. Whether something may be published is decided before it is written (`rules`); here it only counts or does not.
 """
@@ -24,12 +25,17 @@ _DIGEST: Final = 12  # hex digits: texts of one version are told apart, not seal
 
 
 class Published(msgspec.Struct, frozen=True):
-    """The value of a record. `late`: the version may lie before what the workers have settled; `without`: run it without these parts."""
+    """The value of a record. `late`: the version may lie before what the workers have settled; `without`: run it without these parts.
+
+    `batch` names the command that published it, with so many records `of` it; without one a record stands alone.
+    """
 
     file: str
     text: str
     late: bool = False
     without: tuple[str, ...] = ()
+    batch: str = ""
+    of: int = 1
 
 
 class Found(NamedTuple):
@@ -59,6 +65,11 @@ def key_of(identity: Identity, text: str) -> str:
     return f"{identity.program}/{format_instant(identity.effective_from)}/{sha256(text.encode()).hexdigest()[:_DIGEST]}"
 
 
+def record_key(key: str, batch: str) -> str:
+    """As it is in the topic: `PROGRAM/EFFECTIVE_FROM/DIGEST/BATCH`. No two records have the same."""
+    return f"{key}/{batch}"
+
+
 def identity_of_key(key: str) -> Identity:
     """Raises `ValueError`."""
     program, effective_from, _ = key.split("/")
@@ -77,39 +88,39 @@ class Versions:
         self.catalog = Catalog([])
         self.offset = self.end = 0
         self._read: list[tuple[int, str]] = []
+        self._incomplete: dict[str, list[str]] = {}  # by batch: the keys of those of its records that have come
 
     def take(self, records: Iterable[Found]) -> list[str]:
         """Records that come next in the topic. What is wrong with those that do not count, in sentences."""
         wrong: list[str] = []
-        came: list[tuple[int, str]] = []
         for offset, key, value in records:
             self.end = max(self.end, offset + 1)
             try:
-                name = (key or b"").decode()
+                published = _decode(value or b"")
+                name = (key or b"").decode().removesuffix(f"/{published.batch}")
                 identity_of_key(name)
-                self.texts[name] = _decode(value or b"")
-                came.append((offset, name))
             except (ValueError, msgspec.MsgspecError) as error:
                 wrong.append(f"the record at offset {offset} of `programs` is no program file ({error}), and is passed over")
-        if came and (why := self._count(came)) is not None:
-            wrong += [why] if len(came) == 1 else [why for one in came if (why := self._count([one])) is not None]
+                continue
+            self.texts[name] = published
+            together = [*self._incomplete.pop(published.batch, []), name] if published.batch else [name]
+            if len(together) < published.of:
+                self._incomplete[published.batch] = together
+            elif (why := self._count(offset, together)) is not None:
+                wrong.append(why)
         return wrong
 
-    def _count(self, came: Sequence[tuple[int, str]]) -> str | None:
-        """Have all of these count, or none: why not."""
-        current, changed_at = dict(self.current), -1
-        for at, key in came:
-            identity = identity_of_key(key)
-            if current.get(identity) != key:  # the same text again, of two that published at once, is no change
-                current[identity], changed_at = key, at
-        if changed_at >= 0:
+    def _count(self, at: int, keys: Sequence[str]) -> str | None:
+        """Have all of these count from an offset on, or none: why not."""
+        current = self.current | {identity_of_key(key): key for key in keys}
+        if current != self.current:  # the same text again, of two that published at once, is no change
             try:
                 catalog = catalog_of(self.sources(current.values()))
             except ProgramFileError as error:
-                names = ", ".join(sorted({key for _, key in came}))
+                names = ", ".join(sorted(keys))
                 return f"what was published ({names}) is not right beside what is in force, and is passed over: {error.faults[0]}"
-            self.current, self.catalog, self.offset = current, catalog, changed_at + 1
-        self._read += came
+            self.current, self.catalog, self.offset = current, catalog, at + 1
+        self._read += [(at, key) for key in keys]
         return None
 
     @property

@@ -1,11 +1,12 @@
 """The topic `programs` in memory, and program files to put into it."""
 
 import msgspec
+from msgspec import structs
 
 from schemas.instants import Instant, parse_instant
 from schemas.program_file import Source
 from streams.published.rules import Offer, Plan, plan
-from streams.published.versions import Found, Published, Versions, identity_of_key, key_of
+from streams.published.versions import Found, Published, Versions, identity_of_key, key_of, record_key
 
 TEXT = """\
 program: club
@@ -47,7 +48,8 @@ class Fleet:
         return plan(self.versions, given, self.settled, late=late, without=without, may_replace=may_replace)
 
     def write(self, planned: Plan) -> list[str]:
-        return self.take(*[record(offer) for offer in planned.new])
+        batch = f"batch-{self._offset}"
+        return self.take(*[record(offer, batch, len(planned.new)) for offer in planned.new])
 
     def take(self, *records: tuple[str, Published | bytes]) -> list[str]:
         found = []
@@ -57,8 +59,9 @@ class Fleet:
         return self.versions.take(found)
 
 
-def record(offer: Offer) -> tuple[str, Published]:
-    return offer.key, offer.published
+def record(offer: Offer, batch: str, of: int) -> tuple[str, Published]:
+    """As it is written, one of so many of a command."""
+    return record_key(offer.key, batch), structs.replace(offer.published, batch=batch, of=of)
 
 
 def raw(name: str, content: str) -> tuple[str, Published]:

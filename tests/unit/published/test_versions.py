@@ -1,6 +1,12 @@
 """What the topic comes to: whatever is in it, every reader comes to the same, and no record can take what is right out of force."""
 
+import itertools
+from random import Random
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 
 from schemas.instants import parse_instant
 from streams.published.versions import Published
@@ -69,3 +75,65 @@ def test_files_that_are_right_only_together_count_together() -> None:
     changed = [text("2024-05-01", timezone="Europe/Paris"), text("2024-06-01", timezone="Europe/Paris")]
     assert fleet.write(fleet.plan(*changed)) == []
     assert [version.timezone.key for version in fleet.versions.catalog.programs["club"]] == ["Europe/Paris"] * 2
+
+
+def test_what_was_passed_over_does_not_come_into_force_with_what_comes_later() -> None:
+    """Neither for who reads both at once: two workers would go by different programs from the same offset on."""
+    records = [
+        raw("club/2024-01-01", FIRST),
+        raw("club/2024-06-01", text("2024-06-01", timezone="Europe/Paris")),  # not right beside the first
+        raw("club/2024-01-01", text(timezone="Europe/Paris")),  # in the place of the first: now it would be
+    ]
+    at_once, one_by_one = Fleet(), Fleet()
+    said = [at_once.take(*records), [why for record in records for why in one_by_one.take(record)]]
+    assert said[0] == said[1]
+    assert len(said[0]) == 1
+    assert at_once.versions.current == one_by_one.versions.current
+    assert [identity.effective_from for identity in at_once.versions.current] == [day("2024-01-01")]
+
+
+def test_what_a_command_publishes_counts_with_its_last_record_or_not_at_all() -> None:
+    fleet = Fleet(FIRST)
+    (first, a), (second, b) = raw("club/2024-05-01", text("2024-05-01")), raw("club/2024-06-01", SECOND)
+    both = [(f"{key}/x", structs.replace(one, batch="x", of=2)) for key, one in ((first, a), (second, b))]
+    assert fleet.take(both[0]) == []
+    assert (len(fleet.versions.current), fleet.versions.offset) == (1, 1), "whoever wrote it may be cut off here"
+    fleet.take(raw("club/2024-08-01", text("2024-08-01")))  # somebody else's comes between
+    assert len(fleet.versions.current) == 2
+    assert fleet.take(both[1]) == []
+    assert (len(fleet.versions.current), fleet.versions.offset) == (4, 4)
+    assert (len(fleet.versions.keys_at(2)), len(fleet.versions.keys_at(4))) == (1, 4)
+
+
+_DATES = ("2024-01-01", "2024-05-01", "2024-06-01")
+_ZONES = ("UTC", "Europe/Paris")
+
+
+@given(
+    written=st.lists(
+        st.lists(
+            st.tuples(st.sampled_from(_DATES), st.sampled_from(_ZONES)), min_size=1, max_size=3, unique_by=lambda one: one[0]
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    order=st.randoms(use_true_random=False),
+    cuts=st.sets(st.integers(0, 15)),
+)
+def test_what_counts_follows_from_the_records_and_not_from_which_are_read_together(
+    written: list[list[tuple[str, str]]], order: Random, cuts: set[int]
+) -> None:
+    records = []
+    for number, command in enumerate(written):
+        for date, zone in command:
+            key, published = raw(f"club/{date}", text(date, timezone=zone))
+            records.append((f"{key}/{number}", structs.replace(published, batch=f"{number}", of=len(command))))
+    order.shuffle(records)  # commands that publish at the same time
+    at_once, in_pieces = Fleet(), Fleet()
+    at_once.take(*records)
+    edges = [0, *sorted(cut for cut in cuts if cut < len(records)), len(records)]
+    for start, end in itertools.pairwise(edges):
+        in_pieces.take(*records[start:end])
+    found = [(fleet.versions.current, fleet.versions.offset, fleet.versions.end) for fleet in (at_once, in_pieces)]
+    assert found[0] == found[1]
+    assert all(at_once.versions.keys_at(offset) == in_pieces.versions.keys_at(offset) for offset in range(len(records) + 1))
