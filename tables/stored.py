@@ -94,6 +94,8 @@ def due_of(stored: bytes | None) -> Instant | None:
 
 
 def _checked(kind: type[Any], stored: bytes) -> Any:
+    if not stored:
+        raise StateFormatError(f"a stored {kind.__name__} is empty: rebuild the state from the changelog")
     if stored[0] not in _READABLE:
         raise (NewerFormatError if stored[0] > FORMAT else StateFormatError)(
             f"a stored value has format {stored[0]}, and this version of pointstream reads formats {FORMAT - 1} and {FORMAT}: "

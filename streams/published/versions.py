@@ -99,7 +99,7 @@ class Versions:
                 published = _decode(value or b"")
                 name = (key or b"").decode().removesuffix(f"/{published.batch}")
                 identity_of_key(name)
-            except (ValueError, msgspec.MsgspecError) as error:
+            except (ValueError, RecursionError, msgspec.MsgspecError) as error:
                 wrong.append(f"the record at offset {offset} of `programs` is no program file ({error}), and is passed over")
                 continue
             self.texts[name] = published

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Event
 from typing import Any, Final
 
@@ -160,7 +161,8 @@ class Broker:
         except KafkaException:
             # What it knows of leaders it keeps, and is refused for ever after a leader has changed (librdkafka 2.16): ask by a new one.
             if self._admin is admin:
-                self._admin = self._client()
+                with suppress(WrongUsage):  # a file with a password that is just being replaced: the old one asks on
+                    self._admin = self._client()
             raise
 
 

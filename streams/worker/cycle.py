@@ -95,8 +95,7 @@ Told = Callable[[list[Parcel], float], None]
 
 def pack(partition: Partition) -> Parcel:
     """Set a cycle's work apart; the one before has to be settled. The position moves to the next cycle here, and nowhere else."""
-    position = partition.position
-    position.cycle += 1
+    position = partition.move_on()
     partition.table.freeze()
     work, outbox = partition.begin_cycle()
     ticks = [step.at for step in work.steps if isinstance(step, Tick)]

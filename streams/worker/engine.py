@@ -21,6 +21,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
+from streams.errors import Stop
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker, Place
@@ -188,24 +189,30 @@ class Engine:
         period = self._settings.tick_ms / 1000
         while True:
             await asyncio.sleep(period)
-            assignment = self._held.assignment
-            instants = self._ticks.wanted(self._held)
-            ends: dict[Place, int] = {}
-            if self._held.partitions:
-                try:
-                    ends = await self._in_thread(input_ends, self._broker, list(self._held.partitions))
-                except KafkaException:
-                    continue  # the broker is away; the tick comes when it is back
-                if assignment != self._held.assignment:
-                    ends = {}
-                else:
-                    self._ticks.note(instants, ends)
-            waiting_seconds = self._ticks.waiting_seconds()
-            self._watch.clock(ends, self.applied, waiting_seconds)
-            at_rest = not self._keeping.busy and not self._turn.locked()
-            if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):
-                say("stands-still", "records wait and none comes: reading by a new client", "warning")
-                self._reader.renew()
+            try:
+                await self._look_at_ends()
+            except KafkaException as error:
+                self._outage.because(error.args[0].str())  # the tick comes when it is back
+            except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
+                self.end(told(error))
+
+    async def _look_at_ends(self) -> None:
+        assignment = self._held.assignment
+        instants = self._ticks.wanted(self._held)
+        ends: dict[Place, int] = {}
+        if self._held.partitions:
+            ends = await self._in_thread(input_ends, self._broker, list(self._held.partitions))
+            self._outage.answered()
+            if assignment != self._held.assignment:
+                ends = {}
+            else:
+                self._ticks.note(instants, ends)
+                self._held.note_ends()
+        self._watch.clock(ends, self.applied, self._ticks.waiting_seconds())
+        at_rest = not self._keeping.busy and not self._turn.locked()
+        if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):
+            say("stands-still", "records wait and none comes: reading by a new client", "warning")
+            self._reader.renew()
 
     async def _looks(self) -> None:
         """Lets whoever watches look at the tables, a piece at a time, while nothing changes them."""
@@ -311,7 +318,7 @@ class Engine:
             _log.warning("a cycle was not kept and is done again: %s", failed)
             self._failures += not failed.away
             if failed.away:
-                self._taking_over.pause_seconds = self._outage.because(str(failed))
+                self._taking_over.pause_seconds = self._outage.because(str(failed), cycle=True)
                 self._reader.assign_again()
             elif self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
@@ -350,6 +357,7 @@ class Engine:
             if self._programs is not None:
                 self._programs.bring_up(found.values())
             self._held.hold(assigned.assignment, found, assigned.group)
+            self._outage.answered()
             self._watch.recovered(found)
         self._reader.start_at(
             assigned.assignment,
@@ -369,12 +377,16 @@ class Engine:
 
     def failed(self, error: BaseException) -> None:
         """Reader's thread: it has ended."""
-        self._loop.call_soon_threadsafe(self.end, f"reading failed: {told(error)}")
+        if isinstance(error, Stop):
+            self._loop.call_soon_threadsafe(self.end, error.message, error.exit_code, "refused")
+        else:
+            self._loop.call_soon_threadsafe(self.end, f"reading failed: {told(error)}")
 
     async def let_go(self, *, lost: bool) -> None:
         await self._taking_over.cancel()
         async with self._turn:
             if not lost:
+                self._held.note_ends(at_once=True)
                 await self._keep()
             await self._keeping.settled()  # who waits here still beats, and does not stand still
             if self._ended.is_set():

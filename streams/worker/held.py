@@ -3,7 +3,8 @@
 They come together and go together: what a cycle could not keep was applied to none of them.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -13,15 +14,18 @@ from streams.worker.reader import Fetched
 from streams.worker.settings import WorkerSettings
 
 _NONE: Final = -1
+_NOTE_SECONDS: Final = 600.0
 
 
 class Held:
     """`assignment` counts the rebalances, and is none of them while nothing is held; `group` is the consumer's group metadata then."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self.partitions: dict[int, Partition] = {}
         self.assignment = 0
         self.group: Any = None
+        self._clock = clock
+        self._noted_at = clock()
         self._cycle_weight = settings.cycle_weight
         self._cycle_records = settings.cycle_records
 
@@ -50,6 +54,13 @@ class Held:
         """Whether there is something before these ends that was not applied."""
         found = self.partitions
         return any(number in found and found[number].reached.get(topic, 0) < end for (topic, number), end in ends.items())
+
+    def note_ends(self, *, at_once: bool = False) -> None:
+        """Have it kept, now and then or at once, that a log was read past its last record, where nothing else is to be kept."""
+        if at_once or self._clock() - self._noted_at >= _NOTE_SECONDS:
+            self._noted_at = self._clock()
+            for partition in self:
+                partition.note_end()
 
     def drop(self) -> None:
         """Forget what was not kept, and close every table."""

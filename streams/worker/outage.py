@@ -1,5 +1,8 @@
 """An outage: the broker is away, or does not take what it is given. The worker waits, says so once, and says when it goes on.
 
+What is over before a second try is not worth a word. A broker that answers questions may still take nothing: where a cycle has failed, only
+one that is kept ends the outage.
+
 Only words and pauses: what is done again, and from where, is the engine's affair. Waiting costs nothing but time, for whatever was not
 committed does not count; ending the process would only have a supervisor wait instead, with less to say.
 """
@@ -12,6 +15,7 @@ from confluent_kafka import KafkaError
 
 _FIRST_SECONDS: Final = 0.5
 _LONGEST_SECONDS: Final = 10.0
+_SAY_AFTER_SECONDS: Final = 2.0
 _SAID_EVERY_SECONDS: Final = 60.0
 
 
@@ -44,7 +48,8 @@ class Outage:
         self._say = say
         self._clock = clock
         self._since: float | None = None
-        self._said_at = 0.0
+        self._said_at: float | None = None
+        self._takes_nothing = False
         self._pause = _FIRST_SECONDS
 
     @property
@@ -52,23 +57,33 @@ class Outage:
         """For how long it has lasted; 0 where there is none."""
         return 0.0 if self._since is None else self._clock() - self._since
 
-    def because(self, why: str) -> float:
-        """Something failed again; seconds to wait before the next try."""
+    def because(self, why: str, *, cycle: bool = False) -> float:
+        """Something failed again, a `cycle` or a question; seconds to wait before the next try."""
         now = self._clock()
+        self._takes_nothing |= cycle
         if self._since is None:
-            self._since = self._said_at = now
+            self._since = now
+        lasted_seconds = now - self._since
+        if self._said_at is None and lasted_seconds >= _SAY_AFTER_SECONDS:
+            self._said_at = now
             sentence = f"{self._address} does not do what it is asked ({why}); nothing is lost, trying again until it does"
             self._say("broker-away", sentence, "warning")
-        elif now - self._said_at >= _SAID_EVERY_SECONDS:
+        elif self._said_at is not None and now - self._said_at >= _SAID_EVERY_SECONDS:
             self._said_at = now
-            sentence = f"{self._address} has not done what it is asked for {now - self._since:.0f} s ({why}); still trying"
+            sentence = f"{self._address} has not done what it is asked for {lasted_seconds:.0f} s ({why}); still trying"
             self._say("broker-away", sentence, "warning")
         pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_SECONDS)
         return pause
+
+    def answered(self) -> None:
+        """A question was answered. Where a cycle has failed, that says nothing yet."""
+        if not self._takes_nothing:
+            self.over()
 
     def over(self) -> None:
         """A cycle was kept."""
         if self._since is None:
             return
-        self._say("broker-back", f"{self._address} does what it is asked again, after {self.seconds:.0f} s: going on")
-        self._since, self._pause = None, _FIRST_SECONDS
+        if self._said_at is not None:
+            self._say("broker-back", f"{self._address} does what it is asked again, after {self.seconds:.0f} s: going on")
+        self._since, self._said_at, self._takes_nothing, self._pause = None, None, False, _FIRST_SECONDS

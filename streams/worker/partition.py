@@ -31,6 +31,7 @@ class Work:
         self.steps: list[Step] = []
         self.handled: dict[str, Counter[str]] = {}
         self.slices: list[Slice] = []
+        self.noted = False  # a position is to be kept, whatever else is
         self.applied = 0
         self.weight = 0  # of its records, in small ones
 
@@ -50,7 +51,8 @@ class Partition:
         self.reactions = reactions
         self.position = position
         self.backfill = backfill
-        self.reached = dict(position.inputs)  # as `position.inputs`, and past what is no record (transaction markers) at the end
+        self.reached = dict(position.inputs)
+        """As `position.inputs`, and past what is no record (transactions' markers, what was never committed) at the end of a log."""
         self.work = Work()
 
     @property
@@ -59,7 +61,7 @@ class Partition:
 
     @property
     def dirty(self) -> bool:
-        return bool(self.work.steps)
+        return bool(self.work.steps) or self.work.noted
 
     @property
     def weight(self) -> int:
@@ -69,6 +71,20 @@ class Partition:
     def weigh(self, messages: Sequence[Any]) -> None:
         """These have been applied, and are kept in one form or another until they are committed: a large one several times over."""
         self.work.weight += sum([1 + len(message) // _SMALL_BYTES for message in messages])
+
+    def note_end(self) -> None:
+        """Have the position kept if a log was read past its last record. Retention may leave it empty, beginning behind a marker that the
+        position stood before: then it would look as if records were gone.
+        """
+        self.work.noted |= any(end > self.position.inputs.get(topic, 0) for topic, end in self.reached.items())
+
+    def move_on(self) -> Position:
+        """The position of the cycle that ends here."""
+        position = self.position
+        position.cycle += 1
+        for topic, end in self.reached.items():
+            position.inputs[topic] = max(end, position.inputs.get(topic, 0))
+        return position
 
     def apply(self, topic: str, messages: Sequence[Any]) -> None:
         """Apply consecutive records of one input. Messages are `confluent_kafka.Message`."""

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
+from streams.errors import WrongUsage
 from streams.logs import CLIENT, say
 from streams.worker.cycle import FencedError
 from streams.worker.settings import WorkerSettings
@@ -30,6 +31,7 @@ _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
 _ASK_SECONDS: Final = 1.0
+_POLL_INTERVAL_MS: Final = 300_000  # the client's own; it may not be shorter than a session
 DECIDES: Final = CONSUMED[0]
 """Every version reads it. Who has a partition of it has that partition of all inputs."""
 
@@ -99,6 +101,7 @@ class Reader(threading.Thread):
                 "enable.partition.eof": True,
                 "auto.offset.reset": "error",
                 "session.timeout.ms": settings.session_ms,
+                "max.poll.interval.ms": max(_POLL_INTERVAL_MS, settings.session_ms),
                 "heartbeat.interval.ms": max(settings.session_ms // 6, 300),
                 "fetch.wait.max.ms": 40,
                 "fetch.min.bytes": 256 * 1024,
@@ -251,6 +254,8 @@ class Reader(threading.Thread):
             raise FencedError(
                 f"another worker has this worker's name, {self._settings.instance_id}: is a copy of its state directory, or its --instance-id, in use?"
             )
+        if (why := _REFUSED.get(error.code())) is not None:
+            raise WrongUsage(f"the group {self._settings.app_id} does not let this worker in: {why} ({error.str()})")
         if error.fatal() or error.code() in _OURS or error.code() in _FATAL:
             raise KafkaException(error)
 
@@ -305,6 +310,13 @@ class Reader(threading.Thread):
 
 _FENCED_BY_NAME: Final = "group.instance.id"  # librdkafka's fatal error names its cause in words alone
 _FATAL: Final = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})  # noqa: SLF001  # its public name
+_REFUSED: Final = {
+    KafkaError.INVALID_SESSION_TIMEOUT: "--session-timeout-ms is outside what the broker allows (its group.min.session.timeout.ms, 6,000 by default, and "
+    "group.max.session.timeout.ms)",
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: "its members share partitions out in another way, so they are no workers: another --app-id",
+    KafkaError.GROUP_MAX_SIZE_REACHED: "it has as many members as the broker allows (group.max.size)",
+    KafkaError.INVALID_GROUP_ID: "the broker takes no such name: another --app-id",
+}
 _NOT_THERE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001  # its public name
 _OURS: Final = frozenset(
     {

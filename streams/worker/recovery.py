@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 
@@ -62,6 +63,11 @@ class Recovery:
 
         Raises `CancelledError`, `WrongUsage`, `StoreLockedError`, `StuckError`, `OSError` or `KafkaException`; nothing stays open then.
         """
+        if numbers and max(numbers) >= self._partitions:
+            raise WrongUsage(
+                f"the group gave this worker partition {max(numbers)}, and the topics had {self._partitions} partitions when it started: somebody has "
+                "added some, and a profile's records would go to another partition than its ledger. `pointstream topics --verify-only` says what there is"
+            )
         poisoned = {number: why for number, why in self.distrust.poisoned.items() if number in numbers}
         found: dict[int, Partition] = {}
         while healthy := [number for number in numbers if number not in poisoned]:
@@ -113,19 +119,29 @@ class Recovery:
             raise DamagedError(f"{self._path(number)} cannot be read ({error})") from None
 
     @contextmanager
-    def _told_of(self, number: int) -> Iterator[None]:
-        """Whatever is wrong with a partition says with which; and it is known what is to be done about it."""
+    def _told_of(self, number: int, *, in_log: bool = False) -> Iterator[None]:
+        """Whatever is wrong with a partition says with which; and it is known what is to be done about it.
+
+        `in_log`: of the log the position has said already that no state is of a newer version; what looks like one is none of ours.
+        """
         try:
             yield
-        except (WrongUsage, NewerFormatError) as error:
+        except WrongUsage as error:
             raise WrongUsage(f"partition {number}: {error}") from None
+        except NewerFormatError as error:
+            if not in_log:
+                raise WrongUsage(f"partition {number}: {error}") from None
+            self._damaged(number, error)
         except (DamagedError, StateFormatError) as error:
-            self.distrust.damaged(number, str(error))
-            why = self.distrust.poisoned.get(number)
-            raise PoisonedError({} if why is None else {number: why}) from None
+            self._damaged(number, error)
         except msgspec.MsgspecError as error:
             why = f"the newest position in its {CHANGELOG} cannot be read ({error}): restore the topic, then start again"
             raise PoisonedError({number: why}) from None
+
+    def _damaged(self, number: int, error: Exception) -> NoReturn:
+        self.distrust.damaged(number, str(error))
+        why = self.distrust.poisoned.get(number)
+        raise PoisonedError({} if why is None else {number: why}) from None
 
     def _fence(self, inputs: list[Place], cancelled: threading.Event) -> set[int]:
         """Wait until no transaction of an earlier owner can commit any more. Gives the partitions that have group offsets."""
@@ -154,12 +170,21 @@ class Recovery:
             raise PoisonedError(poisoned)
 
         def write(number: int, newest: dict[bytes, bytes | None], end: int, *, last: bool) -> None:
-            with self._told_of(number):
+            with self._told_of(number, in_log=True):
                 restore_newest(opened[number], newest, end, spans[number].end - spans[number].start, last=last)
 
         read_back(self._settings, self._broker, self._watch, spans, write, cancelled)
 
     # where to go on
+
+    def _check_partitions(self, made_with: int) -> None:
+        """Raises `WrongUsage` where a profile's records would go to another partition than its ledger lies in."""
+        if made_with != self._partitions:
+            raise WrongUsage(
+                f"the ledgers were made with {made_with} partitions, and the topics have {self._partitions} now: whose records go to another partition "
+                f"would begin anew there. A topic cannot be made smaller: make topics of {made_with} partitions again and copy into them what came since, "
+                "or begin anew with new topics and another --app-id"
+            )
 
     def _position(
         self, number: int, reactions: Reactions, grouped: set[int], starts: dict[Place, int], stops: dict[Place, int]
@@ -174,6 +199,8 @@ class Recovery:
                 }
             )
         position = Position() if stored is None else decode_position(stored)
+        self._check_partitions(position.partitions or self._partitions)
+        position.partitions = self._partitions
         for topic in CONSUMED:
             start, stop = starts[topic, number], stops[topic, number]
             offset = position.inputs.setdefault(topic, start)

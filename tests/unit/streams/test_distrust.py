@@ -129,3 +129,17 @@ def test_a_disk_that_errs_again_much_later_is_no_poison(tmp_path: Path) -> None:
         assert not (tmp_path / "1").exists()
         now += 4_000.0
     assert distrust.poisoned == {}
+
+
+def test_partitions_that_came_while_it_ran_end_the_worker_for_a_profile_would_have_two_ledgers(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match=f"the group gave this worker partition {PARTITIONS}, and the topics had {PARTITIONS}"):
+        recover(tmp_path, Quiet(), [0, PARTITIONS])
+
+
+def test_ledgers_of_another_number_of_partitions_are_refused(tmp_path: Path) -> None:
+    made = Position(cycle=2, inputs=dict.fromkeys(CONSUMED, 5), partitions=PARTITIONS * 2)
+    state(tmp_path, 1, msgspec.json.encode(made))
+    with pytest.raises(
+        WrongUsage, match=f"the ledgers were made with {PARTITIONS * 2} partitions, and the topics have {PARTITIONS} now"
+    ):
+        recover(tmp_path, Quiet(), [1])

@@ -31,6 +31,37 @@ def test_it_is_said_once_and_again_after_a_minute_and_when_it_is_over() -> None:
     assert told.said[2][1] == "kafka://b:9092 does what it is asked again, after 65 s: going on"
 
 
+def test_what_is_over_at_the_next_try_is_not_worth_a_word() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    outage.because("a leader has moved")
+    told.now = 0.5
+    outage.over()
+    told.now = 60.0
+    outage.because("a leader has moved")
+    assert told.said == []
+
+
+def test_a_broker_that_answers_but_takes_nothing_is_not_back() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in (0, 2, 4):
+        outage.because("too few copies", cycle=True)
+        outage.answered()
+    assert [event for event, _ in told.said] == ["broker-away"]
+    outage.over()
+    assert [event for event, _ in told.said] == ["broker-away", "broker-back"]
+
+
+def test_one_that_did_not_answer_is_back_when_it_does_though_nothing_is_to_be_kept() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in (0, 2, 4):
+        outage.because("timed out")
+    outage.answered()
+    assert [event for event, _ in told.said] == ["broker-away", "broker-back"]
+
+
 def test_pauses_grow_to_ten_seconds_and_begin_anew_with_the_next_outage() -> None:
     told = Told()
     outage = Outage("kafka://b:9092", told.say, told.clock)

@@ -1,0 +1,95 @@
+"""Topics that are not as a worker left them: logs that ended in a marker and are empty, strangers in the changelog, more partitions."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions
+
+from schemas.topics import CHANGELOG, PURCHASES, TOPICS
+from tests.kafka.help import new_topics, processes
+from tests.kafka.receipts import records, send
+from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+
+
+def _send_in_a_transaction(servers: str, sent: list[tuple[str, bytes]]) -> None:
+    producer = Producer({"bootstrap.servers": servers, "transactional.id": "till", "partitioner": "murmur2"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for key, value in sent:
+        producer.produce(PURCHASES, value, key)
+    producer.commit_transaction(30)
+
+
+def _delete_all_records(servers: str) -> None:
+    admin: Any = AdminClient({"bootstrap.servers": servers})
+    everything = [TopicPartition(PURCHASES, number, -1) for number in range(PARTITIONS)]
+    for done in admin.delete_records(everything).values():
+        done.result()
+
+
+def test_a_log_that_was_read_to_its_end_may_be_emptied_whatever_its_last_records_were(kafka: str, tmp_path: Path) -> None:
+    """Behind the last record of a transaction lies its marker; retention takes both, and the log begins behind what was applied."""
+    new_topics(kafka, PARTITIONS)
+    sent = records(600, seed=94)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        _send_in_a_transaction(kafka, sent[:300])
+        wait_until(kafka, 300, one)
+        assert one.end() == 0, one.said()
+        _delete_all_records(kafka)
+        everybody.append(again := worker(kafka, tmp_path))
+        send(kafka, sent[300:])
+        wait_until(kafka, 600, again)
+        assert_books(kafka, tmp_path, sent)
+        assert "left alone" not in again.said()
+        assert again.end() == 0, again.said()
+
+
+@pytest.mark.parametrize("value", [b"", b"hello"], ids=["empty", "as if of a much newer format"])
+def test_a_stranger_in_the_changelog_stops_its_own_partition_alone(kafka: str, tmp_path: Path, value: bytes) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(600, seed=95)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        send(kafka, sent[:300])
+        wait_until(kafka, 300, one)
+        producer = Producer({"bootstrap.servers": kafka})
+        producer.produce(CHANGELOG, value, b"pzz", 0)
+        assert producer.flush(10) == 0
+        send(kafka, sent[300:])
+        wait_until(kafka, 600, one)
+        assert one.end() == 0, one.said()
+        shutil.rmtree(tmp_path / "one")
+        everybody.append(again := worker(kafka, tmp_path))
+        again.hear("partition 0 is left alone, and the others go on", 60)
+        assert again.ended() is None
+        assert again.end() == 0, again.said()
+
+
+def test_partitions_that_were_added_are_refused_for_a_profile_would_have_two_ledgers(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        send(kafka, records(300, seed=96))
+        wait_until(kafka, 300, one)
+        assert one.end() == 0, one.said()
+        admin = AdminClient({"bootstrap.servers": kafka})
+        more = [NewPartitions(topic.name, PARTITIONS * 2) for topic in TOPICS]
+        for done in admin.create_partitions(more).values():
+            done.result()
+        everybody.append(again := worker(kafka, tmp_path))
+        assert again.wait(60) == 2, again.said()
+        assert f"the ledgers were made with {PARTITIONS} partitions, and the topics have {PARTITIONS * 2} now" in again.said()
+
+
+def test_a_session_that_the_broker_does_not_allow_is_refused_and_not_waited_for(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path, "one", "--session-timeout-ms", "1000"))
+        assert one.wait(60) == 2, one.said()
+        assert "--session-timeout-ms is outside what the broker allows" in one.said()
