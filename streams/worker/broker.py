@@ -13,6 +13,7 @@ from confluent_kafka import (
     IsolationLevel,
     KafkaError,
     KafkaException,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
@@ -103,6 +104,11 @@ class Broker:
 
     def starts(self, places: Iterable[Place]) -> dict[Place, int]:
         return self._offsets(places, _EARLIEST, committed=False)
+
+    def incarnation(self, topic: str) -> str:
+        """The id that the broker gave a topic when it was made: one that is deleted and made again has another."""
+        told = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_SECONDS)[topic].result()
+        return str(told.topic_id)
 
     def committed(self, group: str, places: Iterable[Place], cancelled: Event) -> dict[Place, int | None] | None:
         """The group's offsets, None where it has none; None for all where it was cancelled.

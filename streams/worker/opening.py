@@ -1,5 +1,7 @@
-"""Opening what lies here of a partition, unless it has been away for so long that its log does not tell any more what was forgotten since.
+"""Opening what lies here of a partition, if it is of this very log, and has not been away for so long that the log does not tell any more
+what was forgotten since.
 
+A topic that was deleted and made again is another one, whatever its offsets; what was made of the old one says nothing of it.
 The changelog keeps a deletion for `delete.retention.ms`. A state that goes on from an older offset never learns of it, and an erased
 profile, or a receipt that `remember` has let go, would be there again. So beside the offset up to which a state is the log stands when that
 was so, by the wall clock (`in_step`, `midway`), and who has been away for longer is made anew.
@@ -8,12 +10,16 @@ was so, by the wall clock (`in_step`, `midway`), and who has been away for longe
 import shutil
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
+from schemas.topics import CHANGELOG
 from streams.topics import COMPACTION_LAG_MS, DELETE_RETENTION_MS
+from streams.worker.broker import Broker
+from streams.worker.distrust import PoisonedError
 from streams.worker.logic import Logic, Reactions
 from streams.worker.outage import Say
-from streams.worker.position import META_IN_STEP, folder_of
+from streams.worker.position import META_IN_STEP, META_LOG, folder_of
 from streams.worker.settings import WorkerSettings
 
 _DAY_SECONDS: Final = 86_400
@@ -35,30 +41,50 @@ def midway(before: bytes | None, now: float) -> dict[bytes, bytes]:
 
 class Opening:
     def __init__(
-        self, settings: WorkerSettings, logic: Logic, partitions: int, say: Say, clock: Callable[[], float] = time.time
+        self,
+        settings: WorkerSettings,
+        logic: Logic,
+        broker: Broker,
+        partitions: int,
+        say: Say,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
         self._logic = logic
+        self._broker = broker
         self._partitions = partitions
         self._say = say
         self._clock = clock
 
     def open(self, number: int) -> Reactions:
-        """One partition's table, empty where nothing was here or it is too old. Raises as `Logic.open`, and `OSError`."""
+        """One partition's table, empty where nothing was here or it is too old.
+
+        Raises as `Logic.open`, `OSError`, `KafkaException`, or `PoisonedError` where it is of another log.
+        """
         path = folder_of(self._settings.state, number, self._partitions)
         reactions = self._logic.open(path, self._partitions)
-        away_seconds = 0.0
-        if not self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
-            try:
-                noted = reactions.table.meta(META_IN_STEP)
-                away_seconds = 0.0 if noted is None else self._clock() - int(noted)
-            except BaseException:
-                reactions.table.close()
-                raise
+        if self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
+            return reactions
+        try:
+            self._check_log(number, path, reactions)
+            noted = reactions.table.meta(META_IN_STEP)
+            away_seconds = 0.0 if noted is None else self._clock() - int(noted)
+        except BaseException:
+            reactions.table.close()
+            raise
         if away_seconds < _AWAY_SECONDS:
             return reactions
         reactions.table.close()
         why = f"what lies here was in step with its log {away_seconds / _DAY_SECONDS:.0f} days ago, and may hold what was erased since"
         self._say("rebuilds", f"partition {number}: {why}; it is deleted and rebuilt from the changelog", "warning")
         shutil.rmtree(path)
-        return self._logic.open(path, self._partitions)
+        return self.open(number)
+
+    def _check_log(self, number: int, path: Path, reactions: Reactions) -> None:
+        """Whether it is of the changelog that is there now. What does not say so yet says it from here on."""
+        log, noted = self._broker.incarnation(CHANGELOG).encode(), reactions.table.meta(META_LOG)
+        if noted is None:
+            reactions.table.write({META_LOG: log}, [])
+        elif noted != log:
+            why = f"{path} was made of another {CHANGELOG}: the topic was made anew; delete this directory to rebuild it from the log"
+            raise PoisonedError({number: why})

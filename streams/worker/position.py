@@ -18,6 +18,7 @@ POSITION_KEY: Final = b"__position__"
 META_POSITION: Final = b"position"
 META_CHANGELOG: Final = b"changelog"
 META_IN_STEP: Final = b"in-step"
+META_LOG: Final = b"log"  # which changelog it was made of: a topic that is made anew has another id
 
 
 class Position(msgspec.Struct):

@@ -53,7 +53,7 @@ class Recovery:
     ) -> None:
         self.distrust = Distrust(self._path, tell)
         self._settings = settings
-        self._opening = Opening(settings, logic, partitions, tell)
+        self._opening = Opening(settings, logic, broker, partitions, tell)
         self._broker = broker
         self._partitions = partitions
         self._watch = watch or Unwatched()

@@ -22,6 +22,7 @@ from streams.errors import Stop
 from streams.logs import say
 from streams.worker.broker import Broker
 from streams.worker.changelog import reading_consumer, restore
+from streams.worker.distrust import PoisonedError
 from streams.worker.logic import Logic, Reactions
 from streams.worker.opening import Opening
 from streams.worker.position import META_CHANGELOG, POSITION_KEY
@@ -65,7 +66,7 @@ class Standby(threading.Thread):
     ) -> None:
         super().__init__(name="standby", daemon=True)
         self._settings = settings
-        self._opening = Opening(settings, logic, partitions, say)
+        self._opening = Opening(settings, logic, broker, partitions, say)
         self._broker = broker
         self._member = member
         self._watch = watch
@@ -135,7 +136,7 @@ class Standby(threading.Thread):
         for number in sorted(wanted - before):
             try:
                 self._copies[number] = self._opening.open(number)
-            except (StoreLockedError, Stop, OSError) as error:
+            except (StoreLockedError, PoisonedError, Stop, OSError, KafkaException) as error:
                 _log.warning("no copy of partition %d can be kept: %s", number, error)
         if frozenset(self._copies) == before:
             return

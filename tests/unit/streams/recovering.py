@@ -26,6 +26,9 @@ class Quiet:
     def __init__(self, ends: dict[int, int] | None = None) -> None:
         self._ends = ends or {}
 
+    def incarnation(self, topic: str) -> str:
+        return "the-only-one"
+
     def committed(self, group: str, places: Iterable[Place], cancelled: threading.Event) -> dict[Place, int | None]:
         return dict.fromkeys(places, 5)
 

@@ -1,14 +1,16 @@
 """State that was away for longer than its log keeps deletions is made anew: it would bring back who was erased meanwhile."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from streams.worker.logic import LedgerLogic
+from streams.worker.broker import Broker
+from streams.worker.distrust import PoisonedError
 from streams.worker.opening import Opening, in_step, midway
-from streams.worker.position import META_CHANGELOG, META_IN_STEP
+from streams.worker.position import META_CHANGELOG, META_IN_STEP, META_LOG
 from streams.worker.settings import WorkerSettings
-from tests.unit.streams.recovering import PARTITIONS, Said, logic, opened
+from tests.unit.streams.recovering import PARTITIONS, Quiet, Said, logic, opened
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -21,10 +23,10 @@ def state(folder: Path, noted: dict[bytes, bytes]) -> None:
     reactions.table.close()
 
 
-def kept(folder: Path, said: Said, broker: str = KAFKA, of: LedgerLogic | None = None) -> bool:
+def kept(folder: Path, said: Said, broker: str = KAFKA) -> bool:
     """Whether what lay there is still there once it is opened."""
     settings = WorkerSettings(broker=broker, state=folder)
-    reactions = Opening(settings, of or logic(), PARTITIONS, said, clock=lambda: NOW).open(1)
+    reactions = Opening(settings, logic(), cast(Broker, Quiet()), PARTITIONS, said, clock=lambda: NOW).open(1)
     found = reactions.table.meta(META_CHANGELOG) is not None
     reactions.table.close()
     return found
@@ -70,3 +72,14 @@ def test_state_beside_an_embedded_broker_goes_on_for_nothing_else_has_it(tmp_pat
 def test_a_restore_that_is_cut_off_counts_as_so_long_away(before: int | None, noted_days_ago: int) -> None:
     stood = None if before is None else b"%d" % (NOW - before * DAY)
     assert midway(stood, NOW) == {META_IN_STEP: b"%d" % (NOW - noted_days_ago * DAY)}
+
+
+def test_state_of_a_log_that_was_deleted_and_made_again_is_left_alone_whatever_its_offsets(tmp_path: Path) -> None:
+    state(tmp_path, {META_LOG: b"the-one-before"})
+    with pytest.raises(PoisonedError, match="was made of another changelog: the topic was made anew; delete this directory"):
+        kept(tmp_path, Said())
+    state(tmp_path / "again", {})
+    assert kept(tmp_path / "again", Said()), "it did not say of which log it is, and does from here on"
+    reactions = opened(tmp_path / "again")
+    assert reactions.table.meta(META_LOG) == b"the-only-one"
+    reactions.table.close()
