@@ -139,6 +139,10 @@ class RecordedRun:
                     else "the state goes on from programs that this file does not hold: begin with the first file of the run, and a new state"
                 )
             self._topic = topic
+        if self._batch and record.offset() <= self._batch[-1].offset():
+            raise lines.LineError(
+                f"offset {record.offset()} of {topic} comes after {self._batch[-1].offset()}: the lines were put in another order"
+            )
         self._batch.append(record)
 
     def _other(self, file: str, found: lines.Line) -> None:

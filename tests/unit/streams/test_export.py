@@ -1,6 +1,7 @@
 """A run as one file: its replay says, byte for byte and partition by partition, what the worker said; and says so where it cannot."""
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,18 @@ def _without(content: bytes, word: bytes) -> bytes:
     return b"".join(texts)
 
 
+def _swapped(content: bytes) -> bytes:
+    """Two records of one topic that follow upon each other, the other way round."""
+    texts = content.splitlines(keepends=True)
+    first = next(
+        at
+        for at, (one, other) in enumerate(itertools.pairwise(texts))
+        if all(b'"topic":"purchases"' in text for text in (one, other))
+    )
+    texts[first], texts[first + 1] = texts[first + 1], texts[first]
+    return b"".join(texts)
+
+
 DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "cut off": (lambda run: run.rsplit(b"\n", 2)[0], "the file is cut off"),
     "cut off, and another one": (lambda run: run.rsplit(b"\n", 2)[0] + b"\n" + run, "the file is cut off"),
@@ -181,6 +194,7 @@ DAMAGED: dict[str, tuple[Callable[[bytes], bytes], str]] = {
         lambda run: run.replace(b'{"cycle":{"cycle":1,', b'{"cycle":{"cycle":2,', 1),
         "goes on with cycle 2, and the state stands at cycle 0",
     ),
+    "two records changed places": (_swapped, "the lines were put in another order"),
     "a newer format": (lambda run: run.replace(b'{"export":2', b'{"export":9', 1), "format 9"),
     "no offset": (
         lambda run: run.replace(b'"offset":', b'"offsite":').replace(b"offsite", b"offset", 1),
