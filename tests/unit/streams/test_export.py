@@ -169,11 +169,8 @@ def _without(content: bytes, word: bytes) -> bytes:
 def _swapped(content: bytes) -> bytes:
     """Two records of one topic that follow upon each other, the other way round."""
     texts = content.splitlines(keepends=True)
-    first = next(
-        at
-        for at, (one, other) in enumerate(itertools.pairwise(texts))
-        if all(b'"topic":"purchases"' in text for text in (one, other))
-    )
+    records = [text.startswith(b'{"topic":"purchases"') for text in texts]
+    first = next(at for at, both in enumerate(itertools.pairwise(records)) if all(both))
     texts[first], texts[first + 1] = texts[first + 1], texts[first]
     return b"".join(texts)
 
