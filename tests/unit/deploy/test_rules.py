@@ -38,10 +38,21 @@ def test_every_alert_fires_and_is_silent_as_its_cases_say() -> None:
 @pytest.mark.parametrize("alert", ALERTS)
 def test_every_alert_has_a_case_that_fires_and_one_that_is_silent(alert: str, word: str) -> None:
     cases = [case for case in TESTS if case["name"].startswith(f"{alert} {word}: ")]
-    assert len(cases) == 1
-    expected = [sample for test in cases[0]["promql_expr_test"] for sample in test["exp_samples"]]
-    assert [f'{{alertname="{alert}"}}' in sample["labels"] for sample in expected] == [word == "fires"] * len(expected)
-    assert bool(expected) == (word == "fires")
+    assert cases
+    for case in cases:
+        expected = [sample for test in case["promql_expr_test"] for sample in test["exp_samples"]]
+        assert [f'{{alertname="{alert}"}}' in sample["labels"] for sample in expected] == [word == "fires"] * len(expected)
+        assert bool(expected) == (word == "fires")
+
+
+def test_no_two_cases_have_one_name() -> None:
+    assert len({case["name"] for case in TESTS}) == len(TESTS)
+
+
+@pytest.mark.parametrize("job", ["pointstream", "pointstream-audit"])
+def test_a_job_that_is_not_scraped_at_all_is_an_alert(job: str) -> None:
+    """What is not scraped has no series, and so no other alert either: silence would look like health."""
+    assert any(f'absent(up{{job="{job}"}})' in rule["expr"] for rule in rules("alert"))
 
 
 def test_no_case_is_of_an_alert_that_is_gone() -> None:
