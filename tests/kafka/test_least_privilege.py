@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -24,7 +25,8 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from schemas.topics import LEDGER_ENTRIES
+from schemas.events import DeadLetter, encode
+from schemas.topics import CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, REQUESTS
 from streams.brokers import Cluster, RefusedError, reach
 from tests.conftest import ROOT
 from tests.kafka.help import Process, new_topics, processes, read_all
@@ -124,6 +126,37 @@ def test_each_command_works_with_the_rights_of_its_user_and_no_others(secured: S
     pointstream("export", *operator, "--output", tmp_path / "run.jsonl")
     assert pointstream("dead-letters", "list", *operator)["count"] > 0
     assert pointstream("state-hash", *operator)[0]["states"] > 0
+
+
+def test_an_operator_puts_back_what_was_refused_of_any_topic(secured: Secured) -> None:
+    letters = [
+        DeadLetter(topic=topic, partition=0, offset=0, reason="invalid-field", message="", key="p", value="{}")
+        for topic in CONSUMED
+    ]
+    _send(secured, DEAD_LETTERS, [(b"p", encode(letter)) for letter in letters])
+    done = pointstream("dead-letters", "replay", *flags(secured, "operator"))
+    assert set(done["topics"]) == set(CONSUMED)
+    assert done["failed"] == 0
+
+
+def test_an_auditor_stops_a_profile_with_its_own_rights(secured: Secured, tmp_path: Path) -> None:
+    _send(secured, LEDGER_ENTRIES, [(b"p-unbalanced", b"{}")])
+    told = [*flags(secured, "auditor"), "--follow", "--state", str(tmp_path / "audit"), "--stop-profiles"]
+    with processes() as everybody:
+        everybody.append(auditor := Process(["-c", COMMAND, "audit", *told], tmp_path / "audit.log"))
+        auditor.hear("ledger-entries partition")
+        until = time.monotonic() + 20
+        while not any(message.key() == b"p-unbalanced" for message in read_all(secured.plain, REQUESTS, PARTITIONS)):
+            assert time.monotonic() < until, auditor.said()
+        assert auditor.end() == 1
+
+
+def _send(secured: Secured, topic: str, pairs: list[tuple[bytes, bytes]]) -> None:
+    """By the listener that asks nobody."""
+    producer = Producer({"bootstrap.servers": secured.plain})
+    for key, value in pairs:
+        producer.produce(topic, value, key)
+    assert producer.flush(20) == 0
 
 
 REFUSED = {

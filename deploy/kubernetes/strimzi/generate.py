@@ -66,13 +66,13 @@ RIGHTS: Final[dict[str, tuple[Right, ...]]] = {
     "pointstream-operator": (
         Right("topic", _EVERY, ("Describe", "DescribeConfigs")),
         Right("topic", (*CONSUMED, CHANGELOG, CYCLES, PROGRAMS, DEAD_LETTERS, LEDGER_ENTRIES), ("Read",)),
-        Right("topic", (*INPUTS, REQUESTS, PROGRAMS), ("Write",)),
+        Right("topic", (*CONSUMED, PROGRAMS), ("Write",)),
         Right("group", ("pointstream-reader", "pointstream-reading", "pointstream-orders"), ("Describe",)),
     ),
 }
 """A worker, which also publishes the folder that it is given; a till feed (`produce`); `audit --stop-profiles`; a person who looks, publishes, exports, puts back and releases.
 
-Who reads without joining a group has one all the same, of which the client asks where its coordinator is: hence `Describe` of those.
+Whatever a worker consumes may be refused and be put back, messages between keys as well: so a person may write all of it. Who reads without joining a group has one all the same, of which the client asks where its coordinator is: hence `Describe` of those.
 """
 
 

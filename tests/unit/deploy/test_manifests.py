@@ -12,6 +12,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from schemas.topics import CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, PROGRAMS, REQUESTS
 from streams.cli.worker import command as worker
 from streams.health.checks import Health
 from streams.health.server import application
@@ -236,6 +237,23 @@ def test_no_user_may_everything() -> None:
             assert not {"All", "Alter", "AlterConfigs", "Create", "Delete", "ClusterAction"} & set(rule["operations"])
             assert rule["resource"]["name"] not in {"*", ""}
             assert rule["resource"]["type"] in {"topic", "group", "transactionalId"}
+
+
+def test_who_puts_back_may_send_to_every_topic_that_a_dead_letter_can_be_of() -> None:
+    assert rights("pointstream-operator", "Write") == {*CONSUMED, PROGRAMS}
+    assert rights("pointstream-operator", "Read") >= {DEAD_LETTERS}
+
+
+def test_an_auditor_reads_the_ledger_and_may_order_a_profile_to_stop() -> None:
+    assert rights("pointstream-auditor", "Read") == {LEDGER_ENTRIES}
+    assert rights("pointstream-auditor", "Write") == {REQUESTS}
+
+
+def rights(user: str, operation: str) -> set[str]:
+    """The topics with which a user may do something."""
+    (told,) = [each for each in documents(FOLDER / "strimzi" / "users.yaml") if each["metadata"]["name"] == user]
+    rules = told["spec"]["authorization"]["acls"]
+    return {rule["resource"]["name"] for rule in rules if rule["resource"]["type"] == "topic" and operation in rule["operations"]}
 
 
 def test_the_workers_user_and_its_secret_are_those_of_strimzi(production: dict[Key, dict[str, Any]]) -> None:
