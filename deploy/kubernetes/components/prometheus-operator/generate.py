@@ -40,7 +40,9 @@ def rule() -> dict[str, Any]:
 
 def files() -> dict[Path, str]:
     """What the file must hold."""
-    return {HERE / "prometheusrule.yaml": HEAD + yaml.dump(rule(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=130)}
+    return {
+        HERE / "prometheusrule.yaml": HEAD + yaml.dump(rule(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=130)
+    }
 
 
 if __name__ == "__main__":
