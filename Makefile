@@ -107,8 +107,9 @@ golden-update: $(VENV)/.installed-dev ## write the golden records and published 
 	@$(BIN)/python -m schemas.json_schema > .program.json.new && mv .program.json.new schemas/published/program.json
 	@POINTSTREAM_GOLDEN_UPDATE=1 $(BIN)/python -m pytest -m "not kafka" tests/golden $(ARGS)
 
-manifests: $(VENV)/.installed ## topics and users for Strimzi anew, from the registry of topics
+manifests: $(VENV)/.installed ## what Strimzi and the Prometheus Operator are to have anew, from the registry of topics and the rules
 	@$(BIN)/python deploy/kubernetes/strimzi/generate.py
+	@$(BIN)/python deploy/kubernetes/components/prometheus-operator/generate.py
 
 picture: $(VENV)/.installed ## docs/demo.svg from a real run of the demo
 	@$(BIN)/pointstream demo --svg docs/demo.svg
