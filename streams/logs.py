@@ -3,12 +3,16 @@
 Everything takes one way out: our own words, those of libraries through `logging`, librdkafka's through its logger. None of it holds
 personal data: nobody logs a record, a key or a value, and of an exception the type and the place are told and never the message, for
 that may quote what was being read. Whoever needs the record finds it as a dead letter.
+
+Speaking never raises. Where standard error is on a full disk, or its reader has gone, the line is lost and nothing else: those who speak
+are the pulse and the timers, too, and a worker must end, or go on, whether or not it can say so.
 """
 
 import logging
 import sys
 import time
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal
@@ -59,10 +63,11 @@ def configure(form: Format) -> None:
 
 
 def say(event: str, sentence: str, level: str = "info", **facts: object) -> None:
-    """`event` is a stable name for a machine, `sentence` for a person; `facts` stand beside them in JSON."""
-    if not structlog.is_configured():
-        configure("text")
-    getattr(_logger, level)(event, message=sentence, **facts)
+    """`event` is a stable name for a machine, `sentence` for a person; `facts` stand beside them in JSON. Raises nothing."""
+    with suppress(Exception):
+        if not structlog.is_configured():
+            configure("text")
+        getattr(_logger, level)(event, message=sentence, **facts)
 
 
 def told(error: BaseException) -> str:
@@ -91,6 +96,12 @@ class _Bridge(logging.Handler):
         self._said: dict[tuple[str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._tell(record)
+        except Exception:  # noqa: BLE001  # words and values that do not go together: whoever logs them is not to suffer for it
+            say("log", "a line that could not be put into words", "warning", logger=record.name)
+
+    def _tell(self, record: logging.LogRecord) -> None:
         message = _said_by(record)
         known, now = (record.name, message[:80]), time.monotonic()
         at, left_out = self._said.get(known, (0.0, 0))

@@ -84,15 +84,18 @@ class Pulse:
 
 def start_afresh(why: str) -> None:
     """As `end_now`, and the same process begins anew: same pid, same arguments, nothing of before. For whoever supervises it nothing ended."""
-    say("starts-afresh", why, "error")
-    sys.stderr.flush()
     try:
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # itself, as it was started
-    except OSError:
-        os._exit(TRY_AGAIN)
+        say("starts-afresh", why, "error")
+    finally:
+        try:
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # itself, as it was started
+        except OSError:
+            os._exit(TRY_AGAIN)
 
 
 def end_now(why: str) -> None:
     """End without committing, closing or asking anybody."""
-    say("ended", why, "error")
-    os._exit(TRY_AGAIN)
+    try:
+        say("ended", why, "error")
+    finally:
+        os._exit(TRY_AGAIN)

@@ -1,0 +1,82 @@
+"""A worker whose words cannot be written goes on, and ends, as if they had been: a full disk under its log, or a reader who has gone."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from streams.logs import configure
+from streams.worker.pulse import TRY_AGAIN
+from tests.conftest import ROOT
+
+
+@contextmanager
+def a_full_disk() -> Iterator[int]:
+    with Path("/dev/full").open("w") as full:
+        yield full.fileno()
+
+
+@contextmanager
+def a_reader_who_has_gone() -> Iterator[int]:
+    read, write = os.pipe()
+    os.close(read)
+    yield write
+    os.close(write)
+
+
+nowhere = pytest.mark.parametrize("nowhere", [a_full_disk, a_reader_who_has_gone], ids=lambda made: made.__name__)
+
+
+def told_to(nowhere: object, program: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """The program, run with a standard error that takes nothing."""
+    assert callable(nowhere)
+    with nowhere() as stderr:
+        return subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            check=False,
+            timeout=60,
+            env=os.environ | environment,
+        )
+
+
+@nowhere
+def test_one_that_is_to_end_at_once_ends_at_once(nowhere: object) -> None:
+    done = told_to(nowhere, "from streams.worker.pulse import end_now; end_now('the client is stuck'); print('still here')")
+    assert (done.returncode, done.stdout) == (TRY_AGAIN, "")
+
+
+@nowhere
+def test_one_that_is_to_begin_anew_begins_anew(nowhere: object) -> None:
+    program = (
+        "import os\nfrom streams.worker.pulse import start_afresh\nprint(os.getpid(), flush=True)\n"
+        "if os.environ.pop('FIRST', None): start_afresh('the client is stuck')"
+    )
+    done = told_to(nowhere, program, FIRST="1")
+    first, again = done.stdout.splitlines()
+    assert (first, done.returncode) == (again, 0)
+
+
+@nowhere
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_is_said_and_what_libraries_log_raises_nothing_and_leaves_the_exit_code_alone(nowhere: object, form: str) -> None:
+    program = (
+        f"import logging\nfrom streams.logs import configure, say\nconfigure({form!r})\n"
+        "say('started', 'it begins')\nlogging.getLogger('librdkafka').error('a broker went away')\nprint('goes on')"
+    )
+    done = told_to(nowhere, program)
+    assert (done.returncode, done.stdout) == (0, "goes on\n")
+
+
+def test_a_line_that_cannot_be_put_into_words_is_told_as_such_and_quotes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("text")
+    logging.getLogger("a.library").warning("%d records of %s", "p-12345", "p-67890")
+    assert capsys.readouterr().err == "worker: a line that could not be put into words\n"
