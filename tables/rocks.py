@@ -54,9 +54,9 @@ class RocksStore:
         try:
             self._db = Rdict(str(path), options, column_families=families)
         except Exception as error:
-            if _is_damage(error):  # first: a "block checksum" is no lock
+            if _is_damage(error):
                 raise DamagedError(f"the state directory {path} is damaged: {error}") from error
-            if "lock" in str(error).lower():
+            if _is_lock(error):
                 raise StoreLockedError(
                     f"the state directory {path} is in use by another process: stop that one, or give this one a directory of its own"
                 ) from None
@@ -171,6 +171,15 @@ def _broken(error: Exception) -> OSError:
 
 def _is_damage(error: Exception) -> bool:
     return "Corruption" in str(error) or "No such file or directory" in str(error)
+
+
+def _is_lock(error: Exception) -> bool:
+    """RocksDB's words for a lock that is held, by this process or by another. Much else has "lock" in it: a path, a block, a disk that locks
+    nothing.
+    """
+    text = str(error)
+    another = text.startswith("IO error: While lock file:") and text.endswith("Resource temporarily unavailable")
+    return another or text.startswith("IO error: lock hold by current process")
 
 
 def _options(shared: RocksShared, *, asked_by_key: bool = True) -> Options:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tables.rocks import RocksShared, RocksStore
+from tables.rocks import RocksShared, RocksStore, StoreLockedError
 from tests.conftest import ROOT
 
 WRITES = 400
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tables.rocks import RocksShared, RocksStore
+from tables.rocks import RocksShared, RocksStore, StoreLockedError
 
 store = RocksStore(Path(sys.argv[1]), RocksShared(1 << 20, 1 << 20), logged=sys.argv[2] == "logged")
 for number in range(int(sys.argv[3])):
@@ -82,3 +82,31 @@ def test_what_is_closed_is_all_there(tmp_path: Path, logged: bool) -> None:
     assert again.get(b"p1") is not None
     assert (again.meta(b"position"), [*again.due(9, None)]) == (b"7", [(5, "p1")])
     again.close()
+
+
+OPENED = """
+import sys
+from pathlib import Path
+from tables.rocks import RocksStore, StoreLockedError
+
+try:
+    RocksStore(Path(sys.argv[1]))
+except StoreLockedError as error:
+    print(error)
+"""
+
+
+def test_a_directory_that_is_open_is_in_use_whoever_opens_it_again(tmp_path: Path) -> None:
+    store = RocksStore(tmp_path)
+    done = subprocess.run([sys.executable, "-c", OPENED, tmp_path], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert f"{tmp_path} is in use by another process" in done.stdout
+    with pytest.raises(StoreLockedError, match="is in use by another process"):
+        RocksStore(tmp_path)
+    store.close()
+
+
+def test_what_else_goes_wrong_in_a_directory_with_lock_in_its_name_is_told_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "blocks-and-locks"
+    (folder / "LOCK").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"cannot be opened: IO error: while open a file for lock: .*: Is a directory"):
+        RocksStore(folder)
