@@ -1,9 +1,13 @@
 """One port for whoever runs the worker: /metrics, /livez, /readyz, /startupz. Threads of its own, so it answers where the worker hangs.
 
-It only reads. Nothing here changes a worker, names a person or shows a record.
+It only reads. Nothing here changes a worker, names a person or shows a record. What goes wrong is told the way that everything is told:
+the standard library would write a traceback with the client's address.
 """
 
+import io
+import logging
 import socketserver
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,11 +24,18 @@ from streams.health.checks import Check, Health
 ADDRESS: Final = "0.0.0.0"  # noqa: S104  # whoever scrapes is another machine
 _TEXT: Final = [("Content-Type", "text/plain; charset=utf-8")]
 _JSON: Final = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+_log: Final = logging.getLogger(__name__)
 _PATHS: Final = "/metrics, /livez, /readyz, /startupz\n"
 
 
 class _Threads(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away, or reads no more, is no news."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            _log.warning("a request to the metrics port could not be handled", exc_info=error)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -32,6 +43,10 @@ class _Quiet(WSGIRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name in the standard library
         """A probe a second is no news."""
+
+    def get_stderr(self) -> io.StringIO:
+        """Where wsgiref writes its tracebacks: of clients that do not read. Faults of ours never come so far (`application`)."""
+        return io.StringIO()
 
 
 @contextmanager
@@ -57,13 +72,22 @@ def serve(port: int | None, address: str, registry: CollectorRegistry, health: H
 def application(registry: CollectorRegistry, health: Health) -> Callable[[dict[str, Any], Any], list[bytes]]:
     """All paths as one WSGI application."""
     metrics: Any = make_wsgi_app(registry)
+
+    def shown(environ: dict[str, Any], start: Any) -> list[bytes]:
+        try:
+            found: list[bytes] = metrics(environ, start)
+        except Exception as error:  # noqa: BLE001  # a figure that cannot be collected: whoever scrapes sees that there is none
+            _log.warning("the metrics could not be shown", exc_info=error)
+            start("500 Internal Server Error", [*_TEXT])
+            return [b"the worker's log says why\n"]
+        return found
+
     probes: dict[str, Callable[[], list[Check]]] = {"/livez": health.alive, "/readyz": health.ready, "/startupz": health.started}
 
     def answer(environ: dict[str, Any], start: Any) -> list[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
-            found: list[bytes] = metrics(environ, start)
-            return found
+            return shown(environ, start)
         if path in probes:
             checks = probes[path]()
             start("200 OK" if all([check.ok for check in checks]) else "503 Service Unavailable", [*_JSON])

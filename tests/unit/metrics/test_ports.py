@@ -1,14 +1,21 @@
 """One port answers for a worker, whatever the worker does; each process of a fleet has its own."""
 
 import json
+import socket
+import struct
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from streams.errors import WrongUsage
 from streams.health.server import serve
+from streams.logs import configure
 from streams.worker.fleet import _command
 from streams.worker.settings import WorkerSettings
 from tests.unit.metrics.scene import Scene
@@ -39,6 +46,46 @@ def test_metrics_and_probes_are_served_on_one_port(tmp_path: Path) -> None:
             serve(port, "127.0.0.1", watching.registry, watching.health),
         ):
             pass
+
+
+def reset(port: int | None, path: str = "") -> None:
+    """A client that asks, or does not even ask, and goes away with a reset."""
+    with socket.create_connection(("127.0.0.1", port or 0)) as client:
+        if path:
+            client.sendall(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_a_client_that_goes_away_is_no_news(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json")
+    watching = Scene(tmp_path).watching
+    with serve(0, "127.0.0.1", watching.registry, watching.health) as port:
+        for path in ("", "/livez", "/metrics"):
+            reset(port, path)
+        time.sleep(0.3)
+        assert get(port, "/livez")[0] == 200
+    assert capsys.readouterr().err == ""
+
+
+class Faulty(Collector):
+    """A figure that cannot be collected."""
+
+    def collect(self) -> Iterator[Metric]:
+        raise KeyError("p-12345")
+
+
+def test_a_figure_that_cannot_be_collected_is_told_in_the_log_as_anything_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure("json")
+    watching = Scene(tmp_path).watching
+    with serve(0, "127.0.0.1", watching.registry, watching.health) as port:
+        watching.registry.register(Faulty())
+        assert get(port, "/metrics") == (500, "the worker's log says why\n")
+        assert get(port, "/livez")[0] == 200
+    (line,) = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert line["message"] == "the metrics could not be shown"
+    assert "p-12345" not in str(line)
 
 
 def test_each_process_of_a_fleet_has_a_port_of_its_own() -> None:
