@@ -24,5 +24,7 @@ def ends(state: Path) -> dict[str, int]:
 def note_end(state: Path, why: str) -> None:
     found = ends(state)
     found[why] = found.get(why, 0) + 1
-    with suppress(OSError):
-        (state / _FILE).write_bytes(msgspec.json.encode(found))
+    unfinished = state / f"{_FILE}.unfinished"
+    with suppress(OSError):  # on a full disk the figures of before are left as they are
+        unfinished.write_bytes(msgspec.json.encode(found))
+        unfinished.replace(state / _FILE)

@@ -18,7 +18,7 @@ from confluent_kafka import KafkaException
 
 from schemas.program import Catalog
 from streams.brokers import reason
-from streams.errors import BrokerAway, Stop, WrongFiles
+from streams.errors import BrokerAway, Stop, WrongFiles, WrongUsage
 from streams.health.server import serve
 from streams.logs import configure, say
 from streams.metrics.watching import Watching
@@ -143,6 +143,16 @@ def _collect_garbage_rarely() -> None:
 def _state_id(settings: WorkerSettings) -> str:
     """A name that stays with the state directory: two workers never share one, and a restart finds it again, on another machine too."""
     path = settings.state / "worker-id"
-    if not path.exists():
-        path.write_text(f"worker-{os.urandom(6).hex()}")
-    return path.read_text().strip()
+    with suppress(FileNotFoundError):
+        if name := path.read_text().strip():
+            return name
+    name = f"worker-{os.urandom(6).hex()}"
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        unfinished.write_text(name)
+        unfinished.replace(
+            path
+        )  # there whole or not at all: an empty name would be no member's, and one transactional id for all
+    except OSError as error:
+        raise WrongUsage(f"the state directory {settings.state} takes nothing: {error.strerror or error}") from None
+    return name
