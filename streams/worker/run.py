@@ -19,6 +19,7 @@ from confluent_kafka import KafkaException
 from schemas.program import Catalog
 from streams.brokers import reason
 from streams.errors import BrokerAway, Stop, WrongFiles, WrongUsage
+from streams.health.ends import note_end
 from streams.health.server import serve
 from streams.logs import configure, say
 from streams.metrics.watching import Watching
@@ -52,19 +53,31 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
                 with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
                     said = _work(settings, logic, watching)
     except BrokerAway as away:
+        _count(settings, "other")
         say("ended", away.message, "error")
         return TRY_AGAIN
     except Stop as stop:
+        _count(settings, "refused")
         say("refused", stop.message, "error")
         return stop.exit_code
     except KafkaException as error:  # it answered, and then a broker of it went away, or a coordinator moved
+        _count(settings, "other")
         say("ended", f"{settings.broker} failed while the worker was starting: {reason(error)}", "error")
         return TRY_AGAIN
     except KeyboardInterrupt:
         return 0
+    except Exception:
+        _count(settings, "other")
+        raise
     if said[0] is not None:
         say("ended", said[0], "error")
     return said[1]
+
+
+def _count(settings: WorkerSettings, why: str) -> None:
+    """An end that came before there was an engine to tell it, for `worker_ends_total`: where nobody looks nothing is counted, as ever."""
+    if settings.metrics_port is not None:
+        note_end(settings.state, why)
 
 
 @contextmanager

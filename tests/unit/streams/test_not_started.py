@@ -1,0 +1,38 @@
+"""A worker that ends before it has begun is counted like one that ends later: the next one of its state directory tells it."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from streams.errors import WRONG_USAGE
+from streams.health.ends import ends
+from streams.worker.run import run_worker
+from streams.worker.settings import WorkerSettings
+
+
+def started(state: Path, *, watched: bool) -> int:
+    """Started with a metrics port that another has: refused before anything is asked of a broker."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1] if watched else None
+        broker = "kafka://127.0.0.1:1" if watched else "kafka://no port"
+        settings = WorkerSettings(broker=broker, state=state, metrics_port=port, metrics_address="127.0.0.1")
+        return run_worker(settings)
+
+
+def test_one_that_is_refused_at_its_start_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert started(tmp_path, watched=True) == WRONG_USAGE
+    assert "--metrics-port" in capsys.readouterr().err
+    assert started(tmp_path, watched=True) == WRONG_USAGE
+    assert ends(tmp_path) == {"refused": 2}
+
+
+def test_where_nobody_looks_nothing_is_counted(tmp_path: Path) -> None:
+    assert started(tmp_path, watched=False) == WRONG_USAGE
+    assert ends(tmp_path) == {}
+
+
+def test_one_whose_directory_cannot_be_made_is_not_kept_from_saying_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError):
+        run_worker(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path / "file" / "state", metrics_port=1))
