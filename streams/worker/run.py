@@ -9,6 +9,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -43,6 +44,8 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     configure(settings.log_format)
     try:
         with _sigterm_like_ctrl_c():
+            if MEMBER in os.environ:
+                _end_with_the_fleet(sys.stdin.fileno())
             if settings.programs and logic is None:
                 programs_in_force(settings.programs, settings.without)  # what is wrong with them is said before a broker is asked
             settings.state.mkdir(parents=True, exist_ok=True)
@@ -94,6 +97,19 @@ def _sigterm_like_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _end_with_the_fleet(pipe: int) -> None:
+    """Whoever started this process holds the other end. Where that is closed nobody is left to ask this one to end, and it asks itself: from
+    its first moment on, for while it waits for a broker it has no loop that could look.
+    """
+
+    def wait() -> None:
+        while os.read(pipe, 1):
+            pass  # nothing is ever written there
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="fleet", daemon=True).start()
+
+
 def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) -> tuple[str | None, int]:
     """Why it ended, if not because it was asked to, and the exit code."""
     if not settings.embedded:
@@ -141,8 +157,6 @@ async def _run(engine: Engine) -> tuple[str | None, int]:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.set)
-    if MEMBER in os.environ:
-        loop.add_reader(sys.stdin.fileno(), asked.set)  # nothing is ever written there: it is closed
     await engine.run(asked)
     return engine.said, engine.exit_code
 
