@@ -4,6 +4,9 @@ Each process is a whole worker, as if it had been started by hand: a member of t
 of its own, so nothing that one of them does depends on the others. This file starts them, passes on what it is asked, and ends all where
 one ends: whoever supervises a worker sees one process that runs, or one that has ended with a reason. Each of them holds one end of a
 pipe; where this process is killed, they find the other end closed, commit and leave.
+
+Whoever supervises asks one port, the first one's. So where processes have ports this one asks them all whether they live, and one that
+hangs is killed and is the reason why all end. Without ports nobody looks.
 """
 
 import os
@@ -12,11 +15,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from streams.health.asking import Asked, keep_asking, lives
+from streams.health.ends import note_end
 from streams.logs import say
+from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 
 MEMBER: Final = "POINTSTREAM_MEMBER"
@@ -27,7 +34,9 @@ _LET_GO_SECONDS: Final = 55.0  # a worker ends by itself sooner, whatever its br
 
 
 def run_fleet(settings: WorkerSettings, processes: int) -> int:
-    """Run so many workers until SIGTERM or SIGINT, or until one of them ends. Returns the exit code of the first that ended."""
+    """Run so many workers until SIGTERM or SIGINT, or until one of them ends. Returns the exit code of the first
+    that ended, or 75 where one hung.
+    """
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
@@ -39,11 +48,17 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
         subprocess.Popen(_command(settings, number, processes), stdin=subprocess.PIPE, env=environment)
         for number in range(processes)
     ]
+    answers = _ask(settings, processes)
     try:
-        while not asked and all([worker.poll() is None for worker in fleet]):
+        hung = None
+        while not asked and hung is None and all([worker.poll() is None for worker in fleet]):
             time.sleep(_LOOK_SECONDS)
+            hung = next((number for number, asked_of in enumerate(answers) if asked_of.hangs), None)
         codes = [worker.returncode for worker in fleet if worker.returncode is not None]
-        if codes:
+        if hung is not None and not codes:
+            _kill(fleet[hung], settings, hung, processes)
+            codes = [TRY_AGAIN]
+        elif codes:
             say("process-ended", f"one of {processes} processes ended with {codes[0]}; the others are asked to end, too", "error")
     finally:
         _end(fleet)
@@ -53,11 +68,37 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
     return next((_exit_code(code) for code in codes if code), 0)
 
 
+def _ask(settings: WorkerSettings, processes: int) -> list[Asked]:
+    """What each says of itself from now on; none where they have no ports."""
+    if settings.metrics_port is None:
+        return []
+    answers = [Asked(settings.stuck_ms / 1000) for _ in range(processes)]
+    for number, asked in enumerate(answers):
+        keep_asking(asked, partial(lives, settings.metrics_address, settings.metrics_port + number))
+    return answers
+
+
+def _kill(worker: "subprocess.Popen[bytes]", settings: WorkerSettings, number: int, processes: int) -> None:
+    """It can neither be asked to end nor tell why it did."""
+    say(
+        "process-hangs",
+        f"one of {processes} processes (pid {worker.pid}) no longer says that it lives, and is killed; the others are asked to end, too",
+        "error",
+    )
+    worker.kill()
+    worker.wait()
+    note_end(_state(settings, number), "stuck")
+
+
+def _state(settings: WorkerSettings, number: int) -> Path:
+    return settings.state / f"process-{number}"
+
+
 def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]:
     """One worker: all that is set, as flags, so that the environment decides nothing anew."""
     flags = {
         "broker": settings.broker,
-        "state": settings.state / f"process-{number}",
+        "state": _state(settings, number),
         "app-id": settings.app_id,
         "cycle-ms": settings.cycle_ms,
         "cycle-records": settings.cycle_records,
