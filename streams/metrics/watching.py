@@ -28,6 +28,7 @@ from streams.worker.settings import WorkerSettings
 _log: Final = logging.getLogger(__name__)
 _LOOP_SECONDS: Final = 10.0
 _LOOK_AGAIN_SECONDS: Final = 60.0
+_LOST: Final = "the session is over, for the broker does not answer or took this worker for gone; waiting for the broker to give partitions anew"
 _Told = ParamSpec("_Told")
 
 
@@ -88,7 +89,7 @@ class Watching:
     @_safe
     def revoked(self, *, lost: bool) -> None:
         self.events.rebalanced("lost" if lost else "revoked")
-        self.health.recovered.set(False, "the partitions were taken away; waiting for others")
+        self.health.recovered.set(False, _LOST if lost else "the partitions were taken away; waiting for others")
         self.standing.poisoned = {}
         self._tell_ready()
 

@@ -43,6 +43,11 @@ def revoked(watching: Watching) -> None:
     watching.revoked(lost=False)
 
 
+def lost(watching: Watching) -> None:
+    recovered(watching)
+    watching.revoked(lost=True)
+
+
 def cycle_failed(watching: Watching) -> None:
     recovered(watching)
     watching.not_kept(fenced=False)
@@ -68,6 +73,7 @@ def applying_while_ticks_wait(watching: Watching) -> None:
         (recovered, (True, True, True)),
         (without_partitions, (True, True, True)),
         (revoked, (True, True, False)),
+        (lost, (True, True, False)),
         (cycle_failed, (True, True, False)),
         (ending, (True, True, False)),
         (applying_while_ticks_wait, (True, True, True)),
@@ -81,6 +87,17 @@ def test_what_is_answered(state: object, expected: tuple[bool, bool, bool], tmp_
     state(watching)
     assert answers(watching.health) == expected
     assert watching.standing.ready == expected[2]
+
+
+@pytest.mark.parametrize(
+    ("taken", "says"), [(revoked, "the partitions were taken away"), (lost, "the session is over")], ids=["revoked", "lost"]
+)
+def test_whether_others_take_them_or_the_broker_is_silent_is_told_apart(taken: object, says: str, tmp_path: Path) -> None:
+    watching = Scene(tmp_path).watching
+    assert callable(taken)
+    taken(watching)
+    (check,) = [check for check in watching.health.ready() if check.name == "recovered"]
+    assert check.says.startswith(says)
 
 
 def test_a_loop_that_stands_still_is_not_alive() -> None:
