@@ -54,7 +54,7 @@ _BROKEN_SHOWN_MAX: Final = 10
     type=click.Path(path_type=Path),
     metavar="DIR",
     show_default="a temporary one, removed at the end",
-    help="Keep the state there; a later run with the same directory goes on from it.",
+    help="Keep the state there; a later run with the same directory goes on from it, unless this one was broken off.",
 )
 @setting(
     "--until",

@@ -26,6 +26,7 @@ from streams.export import lines
 from streams.replay.lines import Block
 from streams.replay.output import Output
 from streams.replay.summary import Replayed, Summary
+from streams.replay.unfinished import Mark
 from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import (
@@ -65,13 +66,14 @@ class RecordedRun:
     """Feed it blocks, then `close`. Raises `WrongUsage` for a file that is no whole run, `OSError` for a state that cannot be kept."""
 
     def __init__(
-        self, catalog: Catalog, state: Path, output: Output, memory_bytes: int, flush_records: int, *, kept: bool
+        self, catalog: Catalog, state: Path, mark: Mark, output: Output, memory_bytes: int, flush_records: int, *, kept: bool
     ) -> None:
         self.summary = Summary()
         self._catalog = catalog
         self._in_force: dict[int, _InForce] = {}  # by partition
         self._known: dict[tuple[str, ...], _InForce] = {}
         self._state = state
+        self._mark = mark
         self._output = output
         self._kept = kept
         self._shared = RocksShared(memory_bytes // 8, memory_bytes // 8)
@@ -268,6 +270,7 @@ class RecordedRun:
             self._flush(running)
 
     def _flush(self, running: _Running) -> None:
+        self._mark.set()
         running.table.flush({META_POSITION: msgspec.json.encode(running.partition.position)})
         running.unflushed = 0
 

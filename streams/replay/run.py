@@ -33,7 +33,9 @@ from streams.replay.lines import CHUNK_BYTES, Block, check_readable, read_blocks
 from streams.replay.output import Output
 from streams.replay.recorded import RecordedRun
 from streams.replay.summary import Summary
+from streams.replay.unfinished import Mark
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.stored import StateFormatError
 from tables.table import Table
 
 FLUSH_RECORDS: Final = 10_000
@@ -102,23 +104,29 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
         first = list(islice(blocks, 1))
         exported = bool(first) and is_export(first[0].lines[0])
         _check_kind(folder, settings, exported=exported)
+        mark = Mark(settings.state)
         if not exported and not catalog.programs:
             raise WrongUsage("--program: name the program files, or folders of them; only an exported run brings its own")
         apply = _recorded if exported else _records
-        summary = apply(catalog, settings, folder, output, watch, chain(first, blocks))
+        try:
+            summary = apply(catalog, settings, folder, mark, output, watch, chain(first, blocks))
+        except StateFormatError as error:
+            raise WrongUsage(f"--state {folder}: {error}") from None
         output.finish()
+        mark.clear()
     summary.seconds = time.monotonic() - started
     return summary
 
 
 def _records(
-    catalog: Catalog, settings: ReplaySettings, folder: Path, output: Output, watch: Watch, blocks: Iterator[Block]
+    catalog: Catalog, settings: ReplaySettings, folder: Path, mark: Mark, output: Output, watch: Watch, blocks: Iterator[Block]
 ) -> Summary:
     """Files of records: one table, and what keys ask of each other is answered at once."""
     table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
     try:
+        mark.refuse()  # now that nobody else has it open
         _check_programs(table, catalog)
-        run = _Run(catalog, table, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
+        run = _Run(catalog, table, mark, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
         run.read(blocks)
         run.last_tick(settings.until)
         run.close()
@@ -128,10 +136,13 @@ def _records(
 
 
 def _recorded(
-    catalog: Catalog, settings: ReplaySettings, folder: Path, output: Output, watch: Watch, blocks: Iterator[Block]
+    catalog: Catalog, settings: ReplaySettings, folder: Path, mark: Mark, output: Output, watch: Watch, blocks: Iterator[Block]
 ) -> Summary:
     """Files of `pointstream export`: a table a partition, and nothing that is not in the file."""
-    run = RecordedRun(catalog, folder, output, settings.memory_bytes, settings.flush_records, kept=settings.state is not None)
+    mark.refuse()
+    run = RecordedRun(
+        catalog, folder, mark, output, settings.memory_bytes, settings.flush_records, kept=settings.state is not None
+    )
     try:
         run.read(blocks)
         watch.closing()
@@ -154,11 +165,12 @@ def _check_kind(folder: Path, settings: ReplaySettings, *, exported: bool) -> No
 
 class _Run:
     def __init__(
-        self, catalog: Catalog, table: Table, output: Output, watch: Watch, flush_records: int, changes_bytes: int
+        self, catalog: Catalog, table: Table, mark: Mark, output: Output, watch: Watch, flush_records: int, changes_bytes: int
     ) -> None:
         self.summary = Summary()
         self._core = Core(catalog)
         self._table = table
+        self._mark = mark
         self._output = output
         self._watch = watch
         self._flush_records = self._flush_most = flush_records
@@ -271,6 +283,7 @@ class _Run:
         outbox.clear()
 
     def _flush(self) -> None:
+        self._mark.set()
         position = self._position
         position.forgotten = max([at for at in (position.forgotten, self._table.forgotten) if at is not None], default=None)
         written = self._table.flush({_META: msgspec.json.encode(self._position)})
