@@ -20,7 +20,7 @@ from schemas.program import Catalog
 from streams.brokers import Broker
 from streams.errors import WrongUsage
 from streams.replay.run import stored_event_time
-from streams.states import from_changelog, in_directory, opened, position_of
+from streams.states import from_changelog, in_directory, opened, position_of, readable
 from streams.worker.position import Position
 from tables.drafts import draft_of
 from tables.rocks import RocksStore
@@ -114,8 +114,9 @@ def of_directories(folders: Sequence[Path], one: Wanted, told: Told) -> Iterator
 
 def of_broker(broker: Broker, one: Wanted, told: Told) -> Iterator[tuple[str, Member]]:
     """Over what the changelog says. Raises `WrongUsage`."""
-    for _, position, store in from_changelog(broker, None, told):
-        yield from members(store, one, position, lambda _looked, _total: None)
+    for number, position, store in from_changelog(broker, None, told):
+        with readable(f"the changelog of {broker}, partition {number}"):
+            yield from members(store, one, position, lambda _looked, _total: None)
 
 
 def counted(found: Iterable[tuple[str, Member]], segments: Sequence[str]) -> dict[str, int]:

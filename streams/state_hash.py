@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from streams.brokers import Broker
 from streams.replay.run import stored_forgotten
-from streams.states import from_changelog, in_directory, opened, position_of
+from streams.states import from_changelog, in_directory, opened, position_of, readable
 from tables.fingerprint import Fingerprint, fingerprint
 
 
@@ -33,7 +33,9 @@ def of_directory(folder: Path) -> Iterator[StateHash]:
 def of_changelog(broker: Broker, wanted: Sequence[int] | None, advanced: Callable[[int, int], None]) -> Iterator[StateHash]:
     """`advanced` is told how many offsets have been read since the last call, and how many there are. Raises `WrongUsage`."""
     for number, position, store in from_changelog(broker, wanted, advanced):
-        yield StateHash(str(broker), number, position.cycle, fingerprint(store, position.forgotten))
+        with readable(f"the changelog of {broker}, partition {number}"):
+            found = fingerprint(store, position.forgotten)
+        yield StateHash(str(broker), number, position.cycle, found)
 
 
 def unequal(found: Sequence[StateHash]) -> list[str]:

@@ -17,6 +17,7 @@ from streams.errors import WrongUsage
 from streams.export.log import Log
 from streams.worker.position import META_POSITION, POSITION_KEY, Position, decode_position
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.stored import StateFormatError
 
 _FOLDER: Final = re.compile(r"partition-(\d{4,})-of-(\d{4,})")
 _WRITE_RECORDS: Final = 20_000
@@ -43,15 +44,25 @@ def in_directory(folder: Path) -> list[tuple[int | None, Path]]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[RocksStore]:
-    """Raises `WrongUsage` where somebody else has it open."""
+    """Raises `WrongUsage` where somebody else has it open, and as `readable`."""
     try:
         store = RocksStore(path)
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
     try:
-        yield store
+        with readable(path):
+            yield store
     finally:
         store.close()
+
+
+@contextmanager
+def readable(source: object) -> Iterator[None]:
+    """Raises `WrongUsage` where a value is met that another version has stored, or that is broken."""
+    try:
+        yield
+    except StateFormatError as error:
+        raise WrongUsage(f"{source}: {error}") from None
 
 
 def position_of(store: RocksStore) -> Position:

@@ -13,7 +13,6 @@ from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
 from streams.replay.unfinished import NAME
 from tables.rocks import RocksStore
-from tables.stored import FORMAT
 from tests.unit.streams.in_memory import NobodyWatches
 from tests.unit.streams.shop import line, program, read_lines, sale, write_lines
 from tests.unit.streams.test_export import a_run, programs
@@ -109,20 +108,3 @@ def test_so_is_a_state_into_which_the_replay_of_an_exported_run_was_broken_off(t
         again(len(content) // 2)
     with pytest.raises(WrongUsage, match=REFUSED):
         again(len(content))
-
-
-NOT_READ = {
-    "written by a newer version": (bytes([FORMAT + 1]), "or a newer one"),
-    "broken": (bytes([FORMAT]), "cannot be read"),
-}
-
-
-@pytest.mark.parametrize(("stored", "sentence"), NOT_READ.values(), ids=NOT_READ.keys())
-def test_a_state_that_this_version_does_not_read_is_a_sentence(tmp_path: Path, stored: bytes, sentence: str) -> None:
-    go(tmp_path, write_lines(tmp_path / "in.jsonl", *LINES))
-    store = RocksStore(tmp_path / "state")
-    ((key, value),) = [one for one in store.states(b"p") if one[0] == b"pp1"]
-    store.write([(key, stored + value[1:9])], [], {})
-    store.close()
-    with pytest.raises(WrongUsage, match=f"--state .*state: a stored .*{sentence}"):
-        go(tmp_path, write_lines(tmp_path / "next.jsonl", line(sale("R900", profile_id="p1"))))
