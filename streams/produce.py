@@ -17,7 +17,7 @@ from schemas.topics import TOPICS
 from streams.brokers import Broker, client_settings, partitions, reason
 from streams.errors import WrongUsage
 from streams.export.lines import is_export
-from streams.replay.lines import read_blocks
+from streams.replay.lines import LINE_BYTES_MAX, DamagedFileError, read_blocks
 
 DELIVERY_SECONDS: Final = 60
 _NAMES: Final = frozenset(topic.name for topic in TOPICS)
@@ -35,11 +35,13 @@ class Result(NamedTuple):
 
 
 class Watch(Protocol):
-    """Who looks on: bytes read, lines that were not sent, and the broker's refusals."""
+    """Who looks on: bytes read, lines that were not sent, the broker's refusals, and what became of all, also where it was broken off."""
 
     def advanced(self, count: int) -> None: ...
 
     def refused(self, file: str, line: int, why: str) -> None: ...
+
+    def ended(self, result: Result) -> None: ...
 
 
 class _Line(Struct):
@@ -67,13 +69,18 @@ class _Push(NamedTuple):
 
 
 def produce(broker: Broker, topic: str, files: tuple[str, ...], rate: float | None, watch: Watch) -> Result:
-    """Push every line, and wait for the broker's word on each. Raises `WrongUsage` if the broker or the topic is not there."""
+    """Push every line, and wait for the broker's word on each: also where a file is damaged further on, or somebody interrupts.
+
+    Raises `WrongUsage` if the broker or the topic is not there, or where a file cannot be read to its end.
+    """
     _check_topic(broker, topic)
     return _Run(broker, topic, rate, watch).run(files)
 
 
 def read_line(line: bytes, topic: str) -> _Push | None:
     """What to send for a line; None for a tick. Raises ValueError with a sentence."""
+    if len(line) > LINE_BYTES_MAX:
+        raise ValueError(f"is too long: more than {LINE_BYTES_MAX // 2**20} MiB are no record")
     try:
         found = _LINE.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -119,6 +126,19 @@ class _Run:
 
     def run(self, files: tuple[str, ...]) -> Result:
         started = time.monotonic()
+        try:
+            self._push_all(files, started)
+        except DamagedFileError as error:
+            raise WrongUsage(f"{error.message}; what came before it has been sent") from None
+        finally:
+            try:
+                self._wait()
+            finally:
+                result = Result(self._sent, self._failed, self._refused, self._ticks, time.monotonic() - started)
+                self._watch.ended(result)
+        return result
+
+    def _push_all(self, files: tuple[str, ...], started: float) -> None:
         for block in read_blocks(files, self._watch.advanced):
             if block.first == 1 and is_export(block.lines[0]):
                 raise WrongUsage(f"{block.file}: is an exported run, with records of all topics; `replay` repeats it")
@@ -127,8 +147,6 @@ class _Run:
                     self._line(block.file, number, line)
                     self._pace(started)
             self._producer.poll(0)
-        self._wait()
-        return Result(self._sent, self._failed, self._refused, self._ticks, time.monotonic() - started)
 
     def _line(self, file: str, number: int, line: bytes) -> None:
         try:
@@ -174,11 +192,13 @@ class _Run:
             ahead = started + self._pushed / self._rate - time.monotonic()
 
     def _wait(self) -> None:
-        """Every record gets its word within the time that is allowed to it."""
+        """Every record gets its word within the time that is allowed to it; who is interrupted here has none for the rest."""
         deadline = time.monotonic() + DELIVERY_SECONDS + 5
-        while len(self._producer) and time.monotonic() < deadline:
-            self._producer.flush(0.5)
-        self._failed += len(self._producer)
+        try:
+            while len(self._producer) and time.monotonic() < deadline:
+                self._producer.flush(0.5)
+        finally:
+            self._failed += len(self._producer)
 
 
 def _check_topic(broker: Broker, topic: str) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from streams.brokers import Cluster
+    from streams.produce import Result
 
 _SHOWN_MAX: Final = 10
 
@@ -31,8 +32,8 @@ _SHOWN_MAX: Final = 10
 def command(topic: str, files: tuple[str, ...], broker: "Cluster", rate: float | None) -> int:
     """Push JSON Lines of records to TOPIC, keyed and partitioned by profile; without a FILE from standard input.
 
-    A line is a record, or {topic, value, timestamp?} of one, as `replay` reads it. Waits until the broker has every record; ends
-    with 1 if one of them was refused or did not arrive.
+    A line is a record, or {topic, value, timestamp?} of one, as `replay` reads it. Waits until the broker has every record, also after
+    Ctrl-C, and says how many; ends with 1 if one of them was refused or did not arrive.
     """
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
@@ -45,19 +46,13 @@ def command(topic: str, files: tuple[str, ...], broker: "Cluster", rate: float |
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        watch = _Watch(progress, progress.add_task(topic, total=total_bytes(paths)))
-        result = produce(broker, topic, paths, rate, watch)
-    watch.sum_up()
-    pushed = f"{result.sent:,} records sent to {topic} in {result.seconds:.1f} s"
-    missed = [f"{result.failed:,} did not arrive"] if result.failed else []
-    missed += [f"{result.refused:,} lines are no record of it"] if result.refused else []
-    missed += [f"{result.ticks:,} ticks left out"] if result.ticks else []
-    click.echo(", ".join([pushed, *missed]), err=True)
+        result = produce(broker, topic, paths, rate, _Watch(topic, progress, progress.add_task(topic, total=total_bytes(paths))))
     return FOUND_WRONG if result.failed or result.refused else DONE
 
 
 class _Watch:
-    def __init__(self, progress: "Progress", task: "TaskID") -> None:
+    def __init__(self, topic: str, progress: "Progress", task: "TaskID") -> None:
+        self._topic = topic
         self._progress = progress
         self._task = task
         self._refused = 0
@@ -70,6 +65,11 @@ class _Watch:
         if self._refused <= _SHOWN_MAX:
             click.echo(f"pointstream: {file}:{line}: {why}", err=True)
 
-    def sum_up(self) -> None:
+    def ended(self, result: "Result") -> None:
         if self._refused > _SHOWN_MAX:
             click.echo(f"pointstream: and {self._refused - _SHOWN_MAX} more", err=True)
+        pushed = f"{result.sent:,} records sent to {self._topic} in {result.seconds:.1f} s"
+        missed = [f"{result.failed:,} did not arrive"] if result.failed else []
+        missed += [f"{result.refused:,} lines are no record of it"] if result.refused else []
+        missed += [f"{result.ticks:,} ticks left out"] if result.ticks else []
+        click.echo(", ".join([pushed, *missed]), err=True)

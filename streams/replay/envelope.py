@@ -14,6 +14,7 @@ from agents.outbox import Effect
 from schemas.events import DeadLetter
 from schemas.outcomes import Refused
 from schemas.topics import DEAD_LETTERS, INPUTS
+from streams.replay.lines import LINE_BYTES_MAX
 
 SHOWN_BYTES_MAX: Final = 64 * 1024  # of a broken line, as of a record that is too large
 
@@ -32,8 +33,10 @@ decode: Final = msgspec.json.Decoder(Envelope).decode
 """A line as an envelope. Raises `msgspec.MsgspecError` or `UnicodeDecodeError`; see `explain`."""
 
 
-def explain(error: Exception) -> Refused:
+def explain(line: bytes, error: Exception) -> Refused:
     """What is wrong with a line that `decode` did not take."""
+    if len(line) > LINE_BYTES_MAX:  # it came cut, and is no JSON for that alone
+        return Refused("too-large", f"the line is too long: more than {LINE_BYTES_MAX // 2**20} MiB are no record")
     if isinstance(error, msgspec.ValidationError):
         sentence = str(error).replace("`", "")
         if "- at $" in sentence:

@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple, Protocol
 
 from streams.errors import WrongUsage
 
@@ -19,7 +19,18 @@ CHUNK_BYTES: Final = 256 * 1024
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024  # the largest record that is taken has 1 MiB
 STANDARD_INPUT: Final = "-"
 _GZIP_MAGIC: Final = b"\x1f\x8b"  # no JSON text begins so
+_DAMAGE: Final = (EOFError, zlib.error, gzip.BadGzipFile)
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class DamagedFileError(WrongUsage):
+    """A gzip file ends before its end, or is broken. What stands before that has been handed out, but for a line that is not whole."""
+
+
+class _Content(Protocol):
+    """A stream of bytes, compressed or not, that gives what it has."""
+
+    def read1(self, size: int, /) -> bytes: ...
 
 
 class Block(NamedTuple):
@@ -41,15 +52,20 @@ def check_readable(paths: Sequence[str]) -> None:
     """Say at the start, not after an hour, that the last file is missing."""
     for path in paths:
         if path == STANDARD_INPUT:
+            if sys.stdin is None:
+                raise WrongUsage("- is standard input, which is closed; name a file")
             continue
         if Path(path).is_dir():
-            raise WrongUsage(f"--input {path}: is a folder; name the files in it")
+            raise WrongUsage(f"{path}: is a folder; name the files in it")
         with Path(path).open("rb"):
             pass
 
 
 def read_blocks(paths: Sequence[str], advanced: Callable[[int], None], chunk_bytes: int = CHUNK_BYTES) -> Iterator[Block]:
-    """All lines of all files, in order. `advanced` is told how many bytes (as on disk) have been read since the last call."""
+    """All lines of all files, in order. `advanced` is told how many bytes (as on disk) have been read since the last call.
+
+    Raises `DamagedFileError`.
+    """
     for path in paths:
         if path == STANDARD_INPUT:
             yield from _blocks_of("standard input", sys.stdin.buffer, advanced, chunk_bytes)
@@ -61,22 +77,22 @@ def read_blocks(paths: Sequence[str], advanced: Callable[[int], None], chunk_byt
 def _blocks_of(file: str, raw: BinaryIO, advanced: Callable[[int], None], chunk_bytes: int) -> Iterator[Block]:
     counted = _Counted(raw)
     stream = io.BufferedReader(counted, max(chunk_bytes, 1024))
-    content: BinaryIO | gzip.GzipFile = stream
+    content: _Content = stream
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         content = gzip.GzipFile(fileobj=stream)
     try:
         for first, lines in _split(content, chunk_bytes):
             advanced(counted.take())
             yield Block(file, first, lines)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise WrongUsage(f"{file}: the gzip file is damaged or cut off ({error}); what came before it has been applied") from None
+    except _DAMAGE as error:
+        raise DamagedFileError(f"{file}: the gzip file is damaged or cut off ({error})") from None
 
 
-def _split(content: BinaryIO | gzip.GzipFile, chunk_bytes: int) -> Iterator[tuple[int, list[bytes]]]:
+def _split(content: _Content, chunk_bytes: int) -> Iterator[tuple[int, list[bytes]]]:
     number = 1
     rest = b""
     skipping = False  # inside a line that has already been handed out, cut
-    while chunk := content.read(chunk_bytes):
+    for chunk in _chunks(content, chunk_bytes):
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
         if number == 1 and lines and not skipping:
@@ -94,6 +110,26 @@ def _split(content: BinaryIO | gzip.GzipFile, chunk_bytes: int) -> Iterator[tupl
             number += len(lines)
     if rest and not skipping:
         yield number, [rest.removeprefix(_BYTE_ORDER_MARK) if number == 1 else rest]
+
+
+def _chunks(content: _Content, chunk_bytes: int) -> Iterator[bytes]:
+    """The content in pieces of so many bytes; of a damaged file the bytes before the damage come first, and its error then."""
+    while True:
+        parts: list[bytes] = []
+        left = chunk_bytes
+        damage: Exception | None = None
+        try:
+            while left and (part := content.read1(left)):
+                parts.append(part)
+                left -= len(part)
+        except _DAMAGE as error:
+            damage = error
+        if parts:
+            yield b"".join(parts)
+        if damage is not None:
+            raise damage
+        if left:
+            return
 
 
 class _Counted(io.RawIOBase):

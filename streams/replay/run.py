@@ -215,7 +215,7 @@ class _Run:
                 envelope = decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 if line.strip():
-                    self._broken(block, number, line, explain(error))
+                    self._broken(block, number, line, explain(line, error))
                 else:
                     position.lines -= 1
                 continue

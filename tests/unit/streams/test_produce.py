@@ -1,6 +1,8 @@
 """What `produce` makes of a line, and that a broker gets every record with the right key in the right partition."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 from schemas.partitioner import partition_of
 from streams.embedded import PARTITIONS, embedded_broker
 from streams.errors import WrongUsage
-from streams.produce import produce, read_line
+from streams.produce import Result, produce, read_line
+from streams.replay.lines import LINE_BYTES_MAX
 from tests.unit.streams.shop import line, sale, write_lines
 
 LINES = {
@@ -60,15 +63,30 @@ def test_what_is_no_record_of_the_topic_is_not_pushed(text: bytes, said: str) ->
         read_line(text, "purchases")
 
 
+def test_a_line_that_came_cut_is_told_to_be_too_long() -> None:
+    with pytest.raises(ValueError, match="is too long: more than 16 MiB"):
+        read_line(b'{"profile_id":"' + b"p" * LINE_BYTES_MAX, "purchases")
+
+
 class Onlooker:
-    def __init__(self) -> None:
+    """`interrupts`: presses Ctrl-C when so much has been read."""
+
+    def __init__(self, interrupts: int | None = None) -> None:
         self.lines: list[tuple[int, str]] = []
+        self.results: list[Result] = []
+        self._left = interrupts
 
     def advanced(self, count: int) -> None:
-        pass
+        if self._left is not None:
+            self._left -= count
+            if self._left < 0:
+                raise KeyboardInterrupt
 
     def refused(self, file: str, line: int, why: str) -> None:
         self.lines.append((line, why))
+
+    def ended(self, result: Result) -> None:
+        self.results.append(result)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +130,30 @@ def test_every_record_lies_where_the_worker_looks_for_it_and_is_counted_when_the
 def test_a_rate_is_kept_to(broker: str, tmp_path: Path) -> None:
     file = write_lines(tmp_path / "in.jsonl", *[json.dumps(sale(f"R{n}")) for n in range(61)])
     assert produce(broker, "purchases", (str(file),), 100.0, Onlooker()).seconds > 0.55
+
+
+def test_a_file_that_is_cut_off_is_sent_as_far_as_it_goes_and_that_is_waited_for_and_counted(broker: str, tmp_path: Path) -> None:
+    texts = [json.dumps(sale(f"C{n}", profile_id=f"cut-{n}")) for n in range(500)]
+    packed = gzip.compress("\n".join(texts).encode())
+    whole = len(zlib.decompressobj(wbits=31).decompress(packed[:-200]).splitlines()) - 1
+    file = tmp_path / "in.jsonl.gz"
+    file.write_bytes(packed[:-200])
+    watch = Onlooker()
+    with pytest.raises(WrongUsage, match=r"damaged or cut off .*; what came before it has been sent"):
+        produce(broker, "purchases", (str(file),), None, watch)
+    ((sent, failed, refused, ticks, _),) = watch.results
+    assert (sent, failed, refused, ticks) == (whole, 0, 0, 0)
+    assert 100 < whole < 500
+
+
+def test_whoever_interrupts_is_told_how_many_the_broker_has(broker: str, tmp_path: Path) -> None:
+    file = write_lines(tmp_path / "in.jsonl", *[json.dumps(sale(f"I{n}")) for n in range(5_000)])
+    watch = Onlooker(interrupts=300_000)
+    with pytest.raises(KeyboardInterrupt):
+        produce(broker, "purchases", (str(file),), None, watch)
+    ((sent, failed, *_),) = watch.results
+    assert 1_000 < sent < 5_000
+    assert failed == 0
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from schemas.outcomes import Refused
 from schemas.program_file import load_catalog
 from schemas.topics import OUTPUTS
 from streams.errors import WrongUsage
+from streams.replay.lines import LINE_BYTES_MAX
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
 from tables.rocks import RocksStore
@@ -184,6 +185,14 @@ def test_a_line_that_is_not_utf_8_is_kept_in_base64(tmp_path: Path) -> None:
     replay(catalog, ReplaySettings((str(tmp_path / "in.jsonl"),), tmp_path / "out"), Onlooker())
     (letter,) = read_lines(tmp_path / "out" / "dead-letters.jsonl")
     assert (letter["base64"], letter["reason"]) == (["value"], "not-json")
+
+
+def test_a_line_that_came_cut_is_told_to_be_too_long(tmp_path: Path) -> None:
+    watch = Onlooker()
+    go(tmp_path, json.dumps({"topic": "purchases", "value": "x" * 2 * LINE_BYTES_MAX}), line(sale("R1")), watch=watch)
+    assert watch.lines == [("in.jsonl", 1, "too-large")]
+    (letter,) = read_lines(tmp_path / "out" / "dead-letters.jsonl")
+    assert (letter["message"], letter["truncated"]) == ("the line is too long: more than 16 MiB are no record", True)
 
 
 def test_blank_lines_line_ends_and_a_byte_order_mark_are_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Lines come out whole, in order and numbered, however the file is cut into chunks."""
 
 import gzip
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.errors import WrongUsage
-from streams.replay.lines import LINE_BYTES_MAX, check_readable, read_blocks, total_bytes
+from streams.replay.lines import LINE_BYTES_MAX, DamagedFileError, check_readable, read_blocks, total_bytes
 
 
 def lines_of(path: Path, chunk_bytes: int = 1024) -> list[tuple[int, bytes]]:
@@ -59,10 +60,27 @@ def test_what_is_read_is_counted_as_it_lies_on_disk(tmp_path: Path) -> None:
     assert sum(counted) == total_bytes([str(path)]) == path.stat().st_size
 
 
+def test_a_gzip_file_that_is_cut_off_gives_its_whole_lines_first(tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl.gz"
+    path.write_bytes(gzip.compress(b"".join(b"%d\n" % number for number in range(20_000)))[:-300])
+    found: list[bytes] = []
+    whole = (line for block in read_blocks([str(path)], lambda _: None) for line in block.lines)
+    with pytest.raises(DamagedFileError, match=r"in\.jsonl\.gz: the gzip file is damaged or cut off \([^)]*\)$"):
+        found.extend(whole)
+    assert 10_000 < len(found) < 20_000
+    assert found == [b"%d" % number for number in range(len(found))]
+
+
 def test_standard_input_has_no_size() -> None:
     assert total_bytes(["-"]) is None
 
 
 def test_a_folder_is_no_input(tmp_path: Path) -> None:
-    with pytest.raises(WrongUsage, match="is a folder"):
+    with pytest.raises(WrongUsage, match=f"^{tmp_path}: is a folder; name the files in it$"):
         check_readable([str(tmp_path)])
+
+
+def test_standard_input_that_is_closed_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(WrongUsage, match="standard input, which is closed"):
+        check_readable(["-"])
