@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from streams.brokers import Cluster
-    from streams.dead_letters.letters import Letter
+    from streams.dead_letters.letters import Foreign, Letter
     from streams.dead_letters.put_back import PutBack
 
 _SHOWN_MAX: Final = 10
@@ -63,13 +63,17 @@ def command() -> None:
 @setting("--limit", default=50, type=click.IntRange(0), metavar="N", help="Show the newest N; 0 shows all.")
 @setting("--json", "as_json", is_flag=True, help="Print them for a machine, with their values.")
 def list_letters(*, broker: "Cluster", reasons: tuple[str, ...], since: int | None, limit: int, as_json: bool) -> int:
-    """Show the dead letters of a broker, oldest first, and how many there are of each reason."""
-    from streams.dead_letters.letters import Wanted, letters
+    """Show the dead letters of a broker, oldest first, and how many there are of each reason.
+
+    A record of the topic that is no dead letter is told, passed over, and ends it with 1.
+    """
+    from streams.dead_letters.letters import Foreign, Wanted, letters
 
     counts: Counter[str] = Counter()
+    foreign: list[Foreign] = []
 
     def counted() -> "Iterator[Letter]":
-        for letter in letters(broker, Wanted(reasons, since)):
+        for letter in letters(broker, Wanted(reasons, since), foreign.append):
             counts[letter.letter.reason] += 1
             yield letter
 
@@ -77,8 +81,9 @@ def list_letters(*, broker: "Cluster", reasons: tuple[str, ...], since: int | No
     in_order = sorted(shown, key=attrgetter("at", "partition", "offset"))
     if as_json:
         told = [_for_machines(letter) for letter in in_order]
-        click.echo(json.dumps({"dead_letters": told, "count": counts.total(), "reasons": dict(sorted(counts.items()))}, indent=2))
-        return DONE
+        figures = {"count": counts.total(), "reasons": dict(sorted(counts.items()))}
+        click.echo(json.dumps({"dead_letters": told, **figures, "passed_over": [each._asdict() for each in foreign]}, indent=2))
+        return FOUND_WRONG if foreign else DONE
     if in_order:
         from rich.console import Console
 
@@ -87,7 +92,8 @@ def list_letters(*, broker: "Cluster", reasons: tuple[str, ...], since: int | No
     click.echo(
         f"{counts.total():,} dead letters{more}" + "".join(f"; {reason} {n:,}" for reason, n in sorted(counts.items())), err=True
     )
-    return DONE
+    _print_foreign("list", foreign)
+    return FOUND_WRONG if foreign else DONE
 
 
 @command.command(
@@ -103,26 +109,40 @@ def replay(*, broker: "Cluster", reasons: tuple[str, ...], since: int | None, dr
     """Put refused records back to their input topics, with key and value exactly as they came.
 
     Mend the cause first, else they are refused again. Putting back twice is safe: what has been counted is a duplicate. What cannot be put
-    back is said with the reason, and ends it with 1: a value that was cut, a person who was erased, what did not arrive.
+    back is said with the reason, and ends it with 1: a value that was cut, a person who was erased, what did not arrive, and a record of
+    the topic that is no dead letter.
     """
-    from streams.dead_letters.letters import Wanted, letters
-    from streams.dead_letters.put_back import put_back
+    from streams.dead_letters.letters import Foreign, Wanted, letters
+    from streams.dead_letters.put_back import PutBack, put_back
 
     told: list[dict[str, Any]] = []
+    foreign: list[Foreign] = []
+    done = PutBack()
 
     def tell(letter: "Letter", why: str) -> None:
         told.append({"at": letter.place, "reason": letter.letter.reason, "why": why})
         if not as_json and len(told) <= _SHOWN_MAX:
             click.echo(f"pointstream: dead-letters replay: {letter.place} ({letter.letter.reason}) is left out: {why}", err=True)
 
-    done = put_back(broker, letters(broker, Wanted(reasons, since)), tell, dry_run=dry_run)
-    if as_json:
-        figures = {name: getattr(done, name) for name in ("put_back", "alike", "left_out", "failed")}
-        by = {"topics": dict(sorted(done.topics.items())), "reasons": dict(sorted(done.reasons.items()))}
-        click.echo(json.dumps({**figures, **by, "dry_run": dry_run, "not_put_back": told}, indent=2))
-    else:
-        _print(done, len(told), dry_run=dry_run)
-    return FOUND_WRONG if done.failed or done.left_out else DONE
+    def sum_up() -> None:
+        if as_json:
+            figures = {name: getattr(done, name) for name in ("put_back", "alike", "left_out", "failed")}
+            by = {"topics": dict(sorted(done.topics.items())), "reasons": dict(sorted(done.reasons.items()))}
+            passed_over = [each._asdict() for each in foreign]
+            shown = {**figures, **by, "dry_run": dry_run, "not_put_back": told, "passed_over": passed_over}
+            click.echo(json.dumps(shown, indent=2))
+        else:
+            _print(done, len(told), dry_run=dry_run)
+            _print_foreign("replay", foreign)
+
+    try:
+        put_back(broker, letters(broker, Wanted(reasons, since), foreign.append), done, tell, dry_run=dry_run)
+    except BaseException:
+        if done.begun:  # what has been put back has been, whatever came then
+            sum_up()
+        raise
+    sum_up()
+    return FOUND_WRONG if done.failed or done.left_out or foreign else DONE
 
 
 def _print(done: "PutBack", told: int, *, dry_run: bool) -> None:
@@ -137,6 +157,13 @@ def _print(done: "PutBack", told: int, *, dry_run: bool) -> None:
     click.echo(", ".join(parts), err=True)
     if any(done.reasons[reason] for reason in _STOPPED):
         click.echo("those of a stopped profile wait until `pointstream profile release ID` lets it go on", err=True)
+
+
+def _print_foreign(name: str, foreign: "list[Foreign]") -> None:
+    for each in foreign[:_SHOWN_MAX]:
+        click.echo(f"pointstream: dead-letters {name}: {each}", err=True)
+    if len(foreign) > _SHOWN_MAX:
+        click.echo(f"pointstream: and {len(foreign) - _SHOWN_MAX:,} more", err=True)
 
 
 def _table(letters: Iterable["Letter"]) -> "Table":

@@ -7,7 +7,7 @@ a file that was no record.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -33,6 +33,10 @@ class PutBack:
         self.topics: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
 
+    @property
+    def begun(self) -> bool:
+        return bool(self.put_back or self.alike or self.left_out or self.failed)
+
 
 def why_not(letter: Letter) -> str | None:
     """Why a letter's record cannot be put back, or None."""
@@ -46,14 +50,34 @@ def why_not(letter: Letter) -> str | None:
     return None
 
 
-def put_back(broker: Broker, letters: Iterable[Letter], tell: Callable[[Letter, str], None], *, dry_run: bool) -> PutBack:
-    """Send the records, and wait for the broker's word on each. `tell` hears of every letter that is not put back, and why.
+def put_back(
+    broker: Broker, letters: Iterable[Letter], done: PutBack, tell: Callable[[Letter, str], None], *, dry_run: bool
+) -> None:
+    """Send the records, and wait for the broker's word on each: also where what comes cannot be read on, or somebody interrupts.
 
-    With `dry_run` nothing is sent, and `put_back` counts what would be. Raises `WrongUsage` where a topic is not there.
+    `done` counts them, and `tell` hears of every letter that is not put back, and why. With `dry_run` nothing is sent, and `put_back` counts
+    what would be. Raises `WrongUsage` where a topic is not there.
     """
     there = partitions(broker)
-    done, seen = PutBack(), set[bytes]()
-    sender = None if dry_run else _Sender(broker, done, tell)
+    if dry_run:
+        _each(broker, letters, there, done, tell, None)
+        return
+    sender = _Sender(broker, done, tell)
+    try:
+        _each(broker, letters, there, done, tell, sender)
+    finally:
+        sender.wait()
+
+
+def _each(
+    broker: Broker,
+    letters: Iterable[Letter],
+    there: Container[str],
+    done: PutBack,
+    tell: Callable[[Letter, str], None],
+    sender: "_Sender | None",
+) -> None:
+    seen = set[bytes]()
     for letter in letters:
         wrong = why_not(letter)
         if wrong is not None:
@@ -73,9 +97,6 @@ def put_back(broker: Broker, letters: Iterable[Letter], tell: Callable[[Letter, 
             _count(done, letter)
         else:
             sender.send(letter, topic, key, value)
-    if sender is not None:
-        sender.wait()
-    return done
 
 
 def _content(topic: str, key: bytes | None, value: bytes | None) -> bytes:
@@ -127,11 +148,13 @@ class _Sender:
                 return
 
     def wait(self) -> None:
-        """Every record gets its word within the time that is allowed to it."""
+        """Every record gets its word within the time that is allowed to it; who is interrupted here has none for the rest."""
         deadline = time.monotonic() + DELIVERY_SECONDS + 5
-        while len(self._producer) and time.monotonic() < deadline:
-            self._producer.flush(0.5)
-        self._done.failed += len(self._producer)
+        try:
+            while len(self._producer) and time.monotonic() < deadline:
+                self._producer.flush(0.5)
+        finally:
+            self._done.failed += len(self._producer)
 
     def _failed(self, letter: Letter, why: str) -> None:
         self._done.failed += 1

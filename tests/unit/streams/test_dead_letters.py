@@ -149,6 +149,46 @@ def test_what_is_left_out_is_said_and_holds_nothing_up(broker: EmbeddedBroker, s
     assert "profile release" in rest[1]
 
 
+FOREIGN = {
+    "no JSON": b"hello",
+    "no value": None,
+    "not UTF-8": b'{"topic": "\xff"}',
+    "another record": b'{"receipt_id": "R1"}',
+    "base64 that is none": encode(letter_of(("pixels", NOT_UTF8, NOT_UTF8), "not-json")).replace(b'"key":"', b'"key":"*'),
+}
+
+
+@pytest.mark.parametrize("value", FOREIGN.values(), ids=FOREIGN.keys())
+def test_a_record_that_is_no_dead_letter_is_told_and_hides_none(broker: EmbeddedBroker, say: Any, value: bytes | None) -> None:
+    refuse(broker, REFUSED[:1])
+    producer = Producer({"bootstrap.servers": broker.address})
+    producer.produce(DEAD_LETTERS, value, partition=2)
+    assert producer.flush(10) == 0
+    refuse(broker, REFUSED[2:3])
+    sentence = "dead-letters partition 2 offset 1 is no dead letter, and is passed over: "
+    code, out, err = say("list", "--broker", broker.url)
+    assert (code, len(out.splitlines())) == (1, 3)
+    assert f"pointstream: dead-letters list: {sentence}" in err
+    code, _, err = say("replay", "--broker", broker.url)
+    assert code == 1
+    assert err.startswith("2 records were put back (purchases 2)\n")
+    assert f"pointstream: dead-letters replay: {sentence}" in err
+    for command in ("list", "replay"):
+        code, out, _ = say(command, "--broker", broker.url, "--json")
+        ((partition, offset),) = [(each["partition"], each["offset"]) for each in json.loads(out)["passed_over"]]
+        assert (code, partition, offset) == (1, 2, 1)
+
+
+def test_what_was_sent_before_it_was_broken_off_is_waited_for_and_told(say: Any) -> None:
+    with embedded_broker([DEAD_LETTERS, "purchases"], announce=lambda _: None) as broker:
+        refuse(broker, [REFUSED[0], REFUSED[3]])
+        code, _, err = say("replay", "--broker", broker.url)
+        assert code == 2
+        assert err.splitlines()[0] == "1 records were put back (purchases 1)"
+        assert "the topic pixels is not there" in err.splitlines()[1]
+        assert len(held(broker, "purchases")) == 1
+
+
 def test_they_are_listed_for_people_and_for_machines(broker: EmbeddedBroker, say: Any) -> None:
     refuse(broker, REFUSED)
     code, out, err = say("list", "--broker", broker.url, "--limit", 2)
