@@ -66,16 +66,19 @@ def wanted_config(topic: Topic, replication: int) -> dict[str, str]:
 def ensure(broker: Broker, wanted: int | None, replication: int | None, verify_only: bool) -> list[State]:
     """Create what is missing (unless `verify_only`) and verify everything.
 
-    `wanted` partitions, or as the inputs have, else 24; `replication` copies, or 3, or as many as there are brokers.
+    `wanted` partitions, or as the inputs have, else 24; `replication` copies, or 3, or as many as there are brokers. Raises `WrongUsage`
+    where something would be created beside inputs that have another count: a topic's partitions are for ever.
     """
     admin, brokers, there = _topics(broker)
     copies = replication or min(DEFAULT_REPLICATION, brokers)
     if copies > brokers:
         raise WrongUsage(f"--replication {copies}: the cluster has {brokers} {'broker' if brokers == 1 else 'brokers'}")
-    count = wanted or next((there[name][0] for name in INPUTS if name in there), DEFAULT_PARTITIONS)
+    inputs = {name: there[name][0] for name in INPUTS if name in there}
+    count = wanted or next(iter(inputs.values()), DEFAULT_PARTITIONS)
     missing = {topic.name for topic in TOPICS if topic.name not in there}
     created = set() if verify_only else missing
     if created:
+        _check_inputs(inputs, count)
         _create(admin, [topic for topic in TOPICS if topic.name in created], count, copies)
         there |= dict.fromkeys(created, (count, copies))
     found = _found(admin, there)
@@ -147,6 +150,15 @@ def _keeps(name: str, got: str, wanted: str) -> bool:
         case "max.compaction.lag.ms":
             return int(got) <= int(wanted)
     return True  # min.cleanable.dirty.ratio: how often, not whether
+
+
+def _check_inputs(inputs: Mapping[str, int], count: int) -> None:
+    for name, has in inputs.items():
+        if has != count:
+            raise WrongUsage(
+                f"the input {name} has {has} partitions, and others would be created with {count}: all must have as many, so leave --partitions away "
+                f"or say --partitions {has}, or begin with topics made anew; nothing was created"
+            )
 
 
 def _create(admin: AdminClient, missing: list[Topic], count: int, replication: int) -> None:

@@ -3,7 +3,9 @@
 import pytest
 
 from schemas.topics import BY_NAME, TOPICS, Topic
-from streams.topics import Found, faults, wanted_config
+from streams.embedded import PARTITIONS, embedded_broker
+from streams.errors import WrongUsage
+from streams.topics import Found, ensure, faults, wanted_config
 
 DAY_MS = 86_400_000
 
@@ -90,3 +92,9 @@ def test_where_there_are_copies_two_acknowledge_whoever_asks() -> None:
     topic = BY_NAME["changelog"]
     (sentence,) = faults(topic, Found(24, 3, config(topic, 1)), 24, None)
     assert "has min.insync.replicas=1 and must have 2" in sentence
+
+
+def test_nothing_is_created_beside_inputs_that_have_another_count() -> None:
+    sentence = f"the input pixels has {PARTITIONS} partitions, .* with 8: .*; nothing was created"
+    with embedded_broker(["pixels"], announce=lambda _: None) as broker, pytest.raises(WrongUsage, match=sentence):
+        ensure(broker.url, 8, None, verify_only=False)
