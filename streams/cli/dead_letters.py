@@ -1,7 +1,6 @@
 """`pointstream dead-letters`: what was refused, and how it is put back once the cause is mended."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from heapq import nlargest
@@ -12,6 +11,7 @@ import click
 
 from schemas.outcomes import REASONS
 from streams.cli.broker import to_broker
+from streams.cli.process import width
 from streams.errors import DONE, FOUND_WRONG
 from streams.settings import ManyValues, Time, setting
 
@@ -87,7 +87,7 @@ def list_letters(*, broker: "Cluster", reasons: tuple[str, ...], since: int | No
     if in_order:
         from rich.console import Console
 
-        Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(_table(in_order))
+        Console(width=width(_WIDTH), highlight=False).print(_table(in_order))
     more = f", the newest {len(in_order):,} of them above" if len(in_order) < counts.total() else ""
     click.echo(
         f"{counts.total():,} dead letters{more}" + "".join(f"; {reason} {n:,}" for reason, n in sorted(counts.items())), err=True

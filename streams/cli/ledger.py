@@ -1,12 +1,12 @@
 """`pointstream ledger`: one profile's ledger out of a replay's output, with where every point came from and went."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Final
 
 import click
 
+from streams.cli.process import width
 from streams.errors import DONE, FOUND_WRONG
 from streams.settings import setting
 
@@ -62,7 +62,7 @@ def command(
 
         from streams.provenance.people import draw
 
-        Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False).print(draw(profile_id, shown))
+        Console(width=width(_WIDTH), highlight=False).print(draw(profile_id, shown))
     wrong = faults(programs)
     for fault in wrong:
         click.echo(f"pointstream: ledger: {fault}", err=True)

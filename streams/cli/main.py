@@ -2,7 +2,7 @@
 
 A command's file is imported when the command is asked for, and imports what it needs when it runs, so that `--help` is there
 at once and a machine without a broker's client can still check a program file. Every command returns its exit code (0 done,
-1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error.
+1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error. Ctrl-C gives 130 and SIGTERM 143.
 """
 
 import importlib
@@ -16,9 +16,9 @@ from typing import Final
 
 import click
 
-from streams.errors import WRONG_USAGE, Stop, WrongFiles
+from streams.cli.process import asked_to_end, exit_code, let_go_of_output, occupy_closed_streams
+from streams.errors import DONE, WRONG_USAGE, Stop, WrongFiles
 
-_INTERRUPTED: Final = 130  # what a shell gives for Ctrl-C
 _COMMANDS: Final = {
     "demo": "demo",
     "worker": "worker",
@@ -92,12 +92,20 @@ def group(ctx: click.Context) -> int:
 
 def run(arguments: Sequence[str], commands: click.Group = group) -> int:
     """Run a command line (without the program's name); the exit code. Prints, and never raises but for the interpreter's end."""
+    with asked_to_end(arguments) as asked:
+        try:
+            return _run(arguments, commands, asked)
+        except KeyboardInterrupt:
+            return exit_code(asked)
+
+
+def _run(arguments: Sequence[str], commands: click.Group, asked: Sequence[int]) -> int:
     try:
         _refuse_shadowed()
         colour = False if os.environ.get("NO_COLOR") else None  # None: as the terminal is
         code = commands.main(args=list(arguments), prog_name="pointstream", standalone_mode=False, color=colour)
     except click.Abort:
-        return _INTERRUPTED
+        return exit_code(asked)
     except click.exceptions.NoArgsIsHelpError as error:  # a group without one of its commands: its help is the answer
         click.echo(error.ctx.get_help(), err=True)
         return WRONG_USAGE
@@ -113,6 +121,8 @@ def run(arguments: Sequence[str], commands: click.Group = group) -> int:
         return _reader_left()
     except OSError as error:
         return _say(_of_system(error), WRONG_USAGE)
+    except SystemError as error:  # a call of the broker's client that is interrupted may end so, and tell nothing of why
+        return exit_code(asked) if asked else _say(_internal(error), WRONG_USAGE)
     except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, a developer the variable
         return _say(_internal(error), WRONG_USAGE)
     return code if isinstance(code, int) else 0
@@ -120,11 +130,16 @@ def run(arguments: Sequence[str], commands: click.Group = group) -> int:
 
 def main() -> None:
     """The console script."""
+    occupy_closed_streams()
     code = run(sys.argv[1:])
     try:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
+    except OSError as error:
+        let_go_of_output()
+        code = _say(f"standard output: {_of_system(error)}", WRONG_USAGE)
     sys.exit(code)
 
 
@@ -163,9 +178,9 @@ def _internal(error: Exception) -> str:
 
 
 def _reader_left() -> int:
-    """Whoever read our output has closed it (`| head`): end quietly, and keep the interpreter from complaining at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    """Whoever read our output has closed it (`| head`): end quietly."""
+    let_go_of_output()
+    return DONE
 
 
 def _refuse_shadowed() -> None:

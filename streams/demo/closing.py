@@ -2,10 +2,10 @@
 
 import io
 import json
-import sys
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import click
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 
@@ -83,7 +83,7 @@ class Closing(NamedTuple):
 def close(console: Console, as_json: bool, svg: Path | None, closing: Closing) -> int:
     """Say it; 0 if every check holds, else 1."""
     if as_json:
-        sys.stdout.write(json.dumps(figures(closing), indent=2) + "\n")
+        click.echo(json.dumps(figures(closing), indent=2))
     else:
         _print(console, closing, picture=closing.live)
     if svg is not None:

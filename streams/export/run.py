@@ -210,6 +210,8 @@ def _out_of_order(number: int, offset: int, found: int, before: int) -> str:
 def _file(output: str) -> Iterator[Callable[[bytes], object]]:
     """What to write with. A file has its name only when it is whole; its bytes depend on the run alone, compressed or not."""
     if output == STANDARD_OUTPUT:
+        if sys.stdout is None:
+            raise WrongUsage("--output -: standard output is closed; name a file")
         yield sys.stdout.buffer.write
         sys.stdout.buffer.flush()
         return

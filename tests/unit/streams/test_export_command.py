@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,12 @@ def test_wrong_usage_is_one_line(say: Caller, broker: str, tmp_path: Path, case:
     assert sentence in said.err
     assert said.err.count("\n") == 1
     assert list(tmp_path.iterdir()) == [], "no half a file"
+
+
+def test_standard_output_that_is_closed_takes_no_export(say: Caller, broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    said = say("export", "--broker", broker, "--output", "-")
+    assert (said.code, said.err) == (2, "pointstream: --output -: standard output is closed; name a file\n")
 
 
 def test_a_broker_on_which_nothing_has_run(say: Caller, tmp_path: Path) -> None:
