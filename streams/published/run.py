@@ -7,7 +7,8 @@ from typing import Final
 
 from schemas.program_faults import ProgramFileError
 from schemas.program_file import Source, read_sources
-from streams.brokers import Broker
+from schemas.topics import PROGRAMS
+from streams.brokers import Broker, partitions
 from streams.errors import BrokerAway, WrongFiles, WrongUsage
 from streams.published.rules import Plan, plan
 from streams.published.settled import settled
@@ -19,7 +20,9 @@ _POLL_SECONDS: Final = 0.2
 
 
 def read(broker: Broker) -> Versions:
-    """What is published now. Raises `WrongUsage`."""
+    """What is published now. Raises `WrongUsage` where the topic is not there, and `BrokerAway`."""
+    if PROGRAMS not in partitions(broker):  # a reader would learn of neither for half a minute
+        raise WrongUsage(f"{broker} has no topic {PROGRAMS}; `pointstream topics` creates it")
     reader = Reader(broker)
     versions = Versions()
     try:
