@@ -180,6 +180,7 @@ _OTHERS: Final = {
     "redemptions": _decoder(Redemption),
     "adjustments": _decoder(Adjustment),
 }
+_PROFILE_ID_TOO_LONG: Final = f"profile_id has more than {PROFILE_ID_BYTES_MAX} bytes"
 _SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?$")
@@ -322,6 +323,8 @@ def _refusal(message: str) -> Refused:
         return Refused("missing-field", f"the field {field} is missing", field)
     if found := _AT.match(message):
         sentence, field = found.group(1), _dotted(found.group(2))
+        if field == "profile_id" and "length <=" in sentence:  # refused as an id among others, and its own bound is nearer
+            return Refused("invalid-field", _PROFILE_ID_TOO_LONG, field)
         return Refused("invalid-field", f"{field or 'the record'}: {sentence.replace('`', '')}", field or None)
     if message.startswith("Expected `object`"):
         return Refused("not-json", f"the value must be a JSON object: {message.replace('`', '')}")
@@ -342,9 +345,11 @@ def fingerprint(record: Record) -> bytes:
 
 
 def check_profile_id(profile_id: str) -> str | None:
-    """What is wrong with a profile id, or None: at most 128 bytes of UTF-8, no control characters."""
+    """What is wrong with a profile id, or None: not empty, at most 128 bytes of UTF-8, no control characters."""
+    if not profile_id:
+        return "profile_id is empty"
     if len(profile_id.encode()) > PROFILE_ID_BYTES_MAX:
-        return f"profile_id has more than {PROFILE_ID_BYTES_MAX} bytes"
+        return _PROFILE_ID_TOO_LONG
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in profile_id):
         return "profile_id holds a control character"
     return None

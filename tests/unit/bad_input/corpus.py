@@ -99,6 +99,8 @@ def keys() -> Iterator[Bad]:
     yield Bad("another partition", sale(), ("misrouted",), "profile_id", elsewhere=True)
     long, control = "p" * 129, "p\n1"
     yield Bad("a profile of 129 bytes", sale(profile_id=long), INVALID, "profile_id", key=long.encode())
+    longer = "p" * 300  # past the bound of other ids, too
+    yield Bad("a profile of 300 bytes", sale(profile_id=longer), INVALID, "profile_id", key=longer.encode())
     yield Bad("a profile with a control character", sale(profile_id=control), INVALID, "profile_id", key=control.encode())
     yield Bad("a profile of nothing", sale(profile_id=""), INVALID, "profile_id", key=b"")
     yield Bad("a profile that is a number", sale(profile_id=17), INVALID, "profile_id", key=b"17")

@@ -95,6 +95,13 @@ def came_back(letter: dict[str, Any], name: str) -> bytes | None:
     return base64.b64decode(text) if name in letter.get("base64", ()) else str(text).encode()
 
 
+@pytest.mark.parametrize("name", ["a profile of 129 bytes", "a profile of 300 bytes"])
+def test_a_profile_that_is_too_long_is_told_the_bound_that_holds_for_it(catalog: Catalog, name: str) -> None:
+    (bad,) = [one for one in CORPUS if one.name == name]
+    _, (letter,) = Stream(catalog).deliver(bad)
+    assert letter["message"] == "profile_id has more than 128 bytes"
+
+
 def test_a_misrouted_record_is_told_where_it_belongs(catalog: Catalog) -> None:
     for bad in (bad for bad in CORPUS if bad.reasons == ("misrouted",) and bad.topic == "purchases"):
         _, (letter,) = Stream(catalog).deliver(bad)
