@@ -23,6 +23,7 @@ _TRY_SECONDS: Final = 1.0
 _CLOSED_SECONDS: Final = 4.0
 _SCHEME: Final = re.compile(r"^(?:(kafka|embedded)://)?(.+)$")
 _SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[^:\s/\[\]]+):[0-9]{1,5}")
+_PORT_MAX: Final = 65_535
 _LOGIN: Final = KafkaError._AUTHENTICATION  # noqa: SLF001  # its public name
 _TLS: Final = KafkaError._SSL  # noqa: SLF001  # likewise
 _ALL_DOWN: Final = "brokers are down"
@@ -57,6 +58,9 @@ def servers(broker: Broker) -> str:
     addresses = found[2].replace("kafka://", "").split(",") if found else []
     if not addresses or not all(_SERVER.fullmatch(address.strip()) for address in addresses):
         raise WrongUsage(f"--broker {broker}: write kafka://HOST:PORT")
+    for port in [int(address.rpartition(":")[2]) for address in addresses]:
+        if not 1 <= port <= _PORT_MAX:  # the client would take it for another one
+            raise WrongUsage(f"--broker {broker}: {port} is no port; they go from 1 to {_PORT_MAX}")
     return ",".join(address.strip() for address in addresses)
 
 

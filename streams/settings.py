@@ -52,6 +52,32 @@ class Time(click.ParamType):
             self.fail(f"{value!r} is not a time with an offset; write 2024-12-31T00:00:00Z", param, ctx)
 
 
+class Named(click.Path):
+    """A path that has a name: an empty one, as of a shell's variable that is not set, would be the current directory."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty; name a folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class ProfileId(click.ParamType):
+    """The id of a profile, by the bounds that hold for records."""
+
+    name = "profile id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from schemas.records import check_profile_id
+
+        try:
+            wrong = check_profile_id(str(value))
+        except UnicodeEncodeError:  # bytes that are no text come as halves of pairs
+            wrong = "profile_id is not UTF-8"
+        if wrong is not None:
+            self.fail(f"{value!r}: {wrong}", param, ctx)
+        return str(value)
+
+
 class ManyValues(click.Command):
     """A command whose options named in `many` take all values up to the next flag: `--input a.jsonl b.jsonl`.
 

@@ -8,18 +8,18 @@ import click
 
 from streams.cli.process import width
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import setting
+from streams.settings import Named, ProfileId, setting
 
 _WIDTH: Final = 160  # where there is no terminal to ask
 
 
 @click.command(short_help="Where a profile's points came from and went.")
-@click.argument("profile_id", metavar="PROFILE")
+@click.argument("profile_id", metavar="PROFILE", type=ProfileId())
 @setting(
     "--output",
     multiple=True,
     required=True,
-    type=click.Path(path_type=Path),
+    type=Named(path_type=Path),
     metavar="DIR",
     help="The folder that `replay --output` wrote; its ledger-entries.jsonl is read. Several in order, where a run went on from another's state.",
 )

@@ -8,7 +8,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import DONE
-from streams.settings import setting
+from streams.settings import ProfileId, setting
 
 if TYPE_CHECKING:
     from streams.brokers import Cluster
@@ -30,7 +30,7 @@ def _settings(command: _Command) -> _Command:
             help="Wait so long for a worker to follow; 0 does not wait.",
         ),
         to_broker(),
-        click.argument("profile_id", metavar="ID"),
+        click.argument("profile_id", metavar="ID", type=ProfileId()),
     ):
         command = option(command)
     return command
@@ -69,13 +69,8 @@ def stop(*, profile_id: str, broker: "Cluster", wait_seconds: float, as_json: bo
 
 
 def _order(what: Literal["stop", "release"], profile_id: str, broker: "Cluster", wait_seconds: float, *, as_json: bool) -> int:
-    from schemas.records import check_profile_id
-    from streams.errors import WrongUsage
     from streams.orders import order
 
-    wrong = check_profile_id(profile_id)
-    if wrong is not None:
-        raise WrongUsage(wrong)
     ordered = order(broker, what, profile_id, wait_seconds)
     place = f"partition {ordered.partition}"
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import ManyValues, Size, Time, setting
+from streams.settings import ManyValues, Named, Size, Time, setting
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -45,13 +45,13 @@ _BROKEN_SHOWN_MAX: Final = 10
 @setting(
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=Named(path_type=Path),
     metavar="DIR",
     help="Where the output goes: one .jsonl a topic, and balances.jsonl. Files of an earlier run are replaced.",
 )
 @setting(
     "--state",
-    type=click.Path(path_type=Path),
+    type=Named(path_type=Path),
     metavar="DIR",
     show_default="a temporary one, removed at the end",
     help="Keep the state there; a later run with the same directory goes on from it, unless this one was broken off.",

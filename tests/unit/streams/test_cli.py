@@ -147,6 +147,20 @@ WRONG = {
     ),
     "a size that is none": (["replay", "--program", ".", "--input", "-", "--output", "o", "--memory", "much"], "is not a size"),
     "a broker that is none": (["topics", "--broker", "nonsense"], "write kafka://HOST:PORT"),
+    "a broker's port that is none": (["topics", "--broker", "kafka://127.0.0.1:99999"], "99999 is no port"),
+    "an output without a name": (["replay", "--program", ".", "--input", "-", "--output", ""], "it is empty; name a folder"),
+    "a state without a name": (
+        ["replay", "--program", ".", "--input", "-", "--output", "o", "--state", ""],
+        "it is empty; name a folder",
+    ),
+    "a profile without an id": (["profile", "release", "", "--broker", "kafka://127.0.0.1:1"], "profile_id is empty"),
+    "a profile with too long an id": (["profile", "stop", "p" * 129, "--broker", "kafka://127.0.0.1:1"], "more than 128 bytes"),
+    "a profile that is no text": (["profile", "release", "\udcff", "--broker", "kafka://127.0.0.1:1"], "is not UTF-8"),
+    "a ledger of what is no text": (["ledger", "\udcff", "--output", "o"], "is not UTF-8"),
+    "a folder to produce": (
+        ["produce", "purchases", "--broker", "kafka://127.0.0.1:1", "."],
+        ".: is a folder; name the files in it",
+    ),
     "a topic that is no input": (
         ["produce", "ledger-entries", "--broker", "kafka://127.0.0.1:1"],
         "'ledger-entries' is not one of",

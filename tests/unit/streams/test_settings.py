@@ -1,11 +1,13 @@
 """Values of flags, and where a broker is."""
 
+from pathlib import Path
+
 import click
 import pytest
 
 from streams.brokers import servers
 from streams.errors import WrongUsage
-from streams.settings import Size, Time
+from streams.settings import Named, ProfileId, Size, Time
 
 SIZES = {"512MiB": 512 * 2**20, "1GiB": 2**30, "300 KB": 300_000, "7": 7, "2mib": 2 * 2**20, "2147483648": 2**31}
 
@@ -46,3 +48,31 @@ def test_a_broker(broker: str, expected: str) -> None:
 def test_no_broker(broker: str) -> None:
     with pytest.raises(WrongUsage, match="write kafka://HOST:PORT"):
         servers(broker)
+
+
+@pytest.mark.parametrize("broker", ["kafka://127.0.0.1:99999", "a:1,b:65536", "a:0", "[::1]:70000"])
+def test_a_port_that_there_cannot_be_is_refused_and_not_taken_for_another(broker: str) -> None:
+    with pytest.raises(WrongUsage, match="is no port; they go from 1 to 65535"):
+        servers(broker)
+
+
+def test_a_path_that_is_empty_is_not_the_current_directory() -> None:
+    assert Named(path_type=Path).convert("out", None, None) == Path("out")
+    with pytest.raises(click.BadParameter, match="it is empty"):
+        Named(path_type=Path).convert("", None, None)
+
+
+PROFILES = {
+    "empty": ("", "profile_id is empty"),
+    "too long": ("p" * 129, "profile_id has more than 128 bytes"),
+    "too long in bytes": ("ä" * 65, "profile_id has more than 128 bytes"),
+    "with a control character": ("p\n1", "holds a control character"),
+    "not UTF-8": ("\udcff", "profile_id is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("text", "sentence"), PROFILES.values(), ids=PROFILES.keys())
+def test_what_no_record_can_have_is_no_profile_id(text: str, sentence: str) -> None:
+    assert ProfileId().convert("ä" * 64, None, None) == "ä" * 64
+    with pytest.raises(click.BadParameter, match=sentence):
+        ProfileId().convert(text, None, None)
