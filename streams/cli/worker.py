@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from streams.cli.broker import to_broker
-from streams.settings import Size, setting
+from streams.errors import Stop, WrongFiles
+from streams.settings import Named, Size, setting
 
 if TYPE_CHECKING:
     from streams.brokers import Cluster
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @setting(
     "--state",
     default=Path("pointstream-state"),
-    type=click.Path(file_okay=False, path_type=Path),
+    type=Named(file_okay=False, path_type=Path),
     metavar="DIR",
     help="A directory that this process alone uses. It can be lost: it is filled again from the changelog.",
 )
@@ -122,7 +123,12 @@ def command(
     if programs:
         from streams.programs import programs_in_force
 
-        programs_in_force(programs, without)  # every fault of a wrong file, before anything that takes time is loaded
+        try:
+            programs_in_force(programs, without)  # every fault of a wrong file, before anything that takes time is loaded
+        except Stop as stop:
+            if log_format == "text":
+                raise
+            return _refused(stop)
     from streams.worker.settings import WorkerSettings
 
     settings = WorkerSettings(
@@ -154,3 +160,14 @@ def command(
     from streams.worker.run import run_worker
 
     return run_worker(settings)
+
+
+def _refused(stop: Stop) -> int:
+    """What is wrong with the files, a JSON object a line: whoever collects the log reads one form."""
+    from streams.logs import configure, say
+
+    configure("json")
+    for line in stop.lines if isinstance(stop, WrongFiles) else ():
+        say("wrong-program", line, "error")
+    say("refused", stop.message, "error")
+    return stop.exit_code
