@@ -159,7 +159,7 @@ WRONG = {
     "a ledger of what is no text": (["ledger", "\udcff", "--output", "o"], "is not UTF-8"),
     "a folder to produce": (
         ["produce", "purchases", "--broker", "kafka://127.0.0.1:1", "."],
-        ".: is a folder; name the files in it",
+        "pointstream: .: is a folder; name the files in it",
     ),
     "a topic that is no input": (
         ["produce", "ledger-entries", "--broker", "kafka://127.0.0.1:1"],
