@@ -19,7 +19,7 @@ from schemas.instants import Instant, format_instant
 from schemas.program import Catalog
 from streams.brokers import Broker
 from streams.errors import WrongUsage
-from streams.replay.run import stored_event_time
+from streams.replay.position import stored_position
 from streams.states import from_changelog, in_directory, opened, position_of, readable
 from streams.worker.position import Position
 from tables.drafts import draft_of
@@ -75,7 +75,7 @@ def wanted(catalog: Catalog, name: str | None, at: Instant | None) -> list[Wante
 def settled_at(store: RocksStore, position: Position | None = None) -> Instant | None:
     """How far a store has been settled: its newest tick, else its greatest event time."""
     found = position or position_of(store)
-    return found.tick or found.greatest or stored_event_time(store)
+    return found.tick or found.greatest or stored_position(store).event_time
 
 
 def members(store: RocksStore, one: Wanted, position: Position | None, told: Told) -> Iterator[tuple[str, Member]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from streams.brokers import Broker
-from streams.replay.run import stored_forgotten
+from streams.replay.position import stored_position
 from streams.states import from_changelog, in_directory, opened, position_of, readable
 from tables.fingerprint import Fingerprint, fingerprint
 
@@ -24,7 +24,7 @@ def of_directory(folder: Path) -> Iterator[StateHash]:
     for number, path in in_directory(folder):
         with opened(path) as store:
             if number is None:
-                yield StateHash(str(folder), None, None, fingerprint(store, stored_forgotten(store)))
+                yield StateHash(str(folder), None, None, fingerprint(store, stored_position(store).forgotten))
                 continue
             position = position_of(store)
             yield StateHash(str(folder), number, position.cycle, fingerprint(store, position.forgotten))

@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from agents import made_under
 from agents.balances import balance_rows
 from agents.core import Core
 from schemas.events import encode
@@ -25,6 +24,7 @@ from streams.errors import WrongUsage
 from streams.export import lines
 from streams.replay.lines import Block
 from streams.replay.output import Output
+from streams.replay.position import check_programs
 from streams.replay.summary import Replayed, Summary
 from streams.replay.unfinished import Mark
 from streams.worker.logic import LedgerReactions
@@ -215,7 +215,7 @@ class RecordedRun:
             found = self._known[tuple(keys)] = _InForce(catalog, Core(catalog, self._partitions))
         partition = running.partition
         self._flush(running)  # a cycle begins with its programs, so nothing is half done
-        _check_programs(running.table, found.catalog)
+        check_programs(running.table, found.catalog)
         running.reactions.core = found.core
         self._in_force[partition.number] = found
         partition.take(Programs(told.offset, keys))
@@ -294,7 +294,7 @@ class RecordedRun:
         try:
             if table.meta(META_CHANGELOG) is not None:
                 raise WrongUsage(f"--state {self._state}: is a worker's; name a directory of the replay's own")
-            _check_programs(table, in_force.catalog)
+            check_programs(table, in_force.catalog)
             stored = table.meta(META_POSITION)
             position = Position() if stored is None else decode_position(stored)
         except BaseException:
@@ -315,10 +315,3 @@ def _profiles(running: _Running) -> Iterator[tuple[bytes, Profile, _Running]]:
     """All profiles of a partition, sorted by the bytes of their ids, each with whose it is: its lots may lie in pages there."""
     for name, profile in running.table.profiles():
         yield name.encode(), profile, running
-
-
-def _check_programs(table: Table, catalog: Catalog) -> None:
-    try:
-        made_under.check(table, catalog)
-    except made_under.ProgramChangedError as error:
-        raise WrongUsage(str(error)) from None

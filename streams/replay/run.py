@@ -16,7 +16,6 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from agents import made_under
 from agents.balances import balance_rows
 from agents.core import Core
 from agents.incoming import Incoming
@@ -31,6 +30,7 @@ from streams.export.lines import is_export
 from streams.replay.envelope import Envelope, dead_line, decode, explain, neither
 from streams.replay.lines import CHUNK_BYTES, Block, check_readable, read_blocks
 from streams.replay.output import Output
+from streams.replay.position import META, check_programs, stored_position
 from streams.replay.recorded import RecordedRun
 from streams.replay.summary import Summary
 from streams.replay.unfinished import Mark
@@ -41,7 +41,6 @@ from tables.table import Table
 FLUSH_RECORDS: Final = 10_000
 TICK_PIECE: Final = 1_000
 DEFAULT_MEMORY_BYTES: Final = 512 * 1024 * 1024
-_META: Final = b"replay"
 _CHANGES_SHARE: Final = 40  # changes waiting to be flushed may take so much of the memory as stored, eight times that as objects
 _FLUSH_LEAST: Final = 500
 _INPUTS: Final = frozenset(
@@ -74,27 +73,6 @@ class Watch(Protocol):
     def closing(self) -> None: ...
 
 
-class _Position(msgspec.Struct):
-    """What the state remembers of the run that made it: the greatest event time, how many lines came before, what may have been swept."""
-
-    format: int = 1
-    lines: int = 0
-    event_time: Instant | None = None
-    forgotten: Instant | None = None
-
-
-def stored_forgotten(store: RocksStore) -> Instant | None:
-    """Of the state of a replay of records: of what is remembered, what is older than this may have been swept."""
-    stored = store.meta(_META)
-    return msgspec.json.decode(stored, type=_Position).forgotten if stored else None
-
-
-def stored_event_time(store: RocksStore) -> Instant | None:
-    """The greatest event time of the replay of records that made a state."""
-    stored = store.meta(_META)
-    return msgspec.json.decode(stored, type=_Position).event_time if stored else None
-
-
 def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
     """Run the records of all inputs, in order, and write what comes out. Raises `WrongUsage` or `OSError`."""
     started = time.monotonic()
@@ -125,7 +103,7 @@ def _records(
     table = _open_table(folder, settings.memory_bytes, kept=settings.state is not None)
     try:
         mark.refuse()  # now that nobody else has it open
-        _check_programs(table, catalog)
+        check_programs(table, catalog)
         run = _Run(catalog, table, mark, output, watch, settings.flush_records, settings.memory_bytes // _CHANGES_SHARE)
         run.read(blocks)
         run.last_tick(settings.until)
@@ -178,8 +156,7 @@ class _Run:
         self._outbox = Outbox()
         self._ticked_at: Instant | None = None
         self._unflushed = 0
-        stored = table.meta(_META)
-        self._position = msgspec.json.decode(stored, type=_Position) if stored else _Position()
+        self._position = stored_position(table)
         self._lines_before = self._position.lines
 
     def read(self, blocks: Iterator[Block]) -> None:
@@ -286,7 +263,7 @@ class _Run:
         self._mark.set()
         position = self._position
         position.forgotten = max([at for at in (position.forgotten, self._table.forgotten) if at is not None], default=None)
-        written = self._table.flush({_META: msgspec.json.encode(self._position)})
+        written = self._table.flush({META: msgspec.json.encode(self._position)})
         if written:  # as many records the next time as fit into what changes may take
             self._flush_records = min(self._flush_most, max(self._unflushed * self._changes_bytes // written, _FLUSH_LEAST))
         self._unflushed = 0
@@ -315,13 +292,6 @@ def _open_table(folder: Path, memory_bytes: int, *, kept: bool) -> Table:
     except StoreLockedError as error:
         raise WrongUsage(str(error)) from None
     return Table(store, memory_bytes * 3 // 8)
-
-
-def _check_programs(table: Table, catalog: Catalog) -> None:
-    try:
-        made_under.check(table, catalog)
-    except made_under.ProgramChangedError as error:
-        raise WrongUsage(str(error)) from None
 
 
 @contextmanager
