@@ -13,7 +13,7 @@ from zlib import crc32
 
 from msgspec import Struct
 
-from streams.audit import books
+from streams.audit import booking, books
 from streams.audit.accounts import Account, Accounts
 from streams.audit.entries import Entry, Violation, read
 
@@ -107,7 +107,7 @@ class Auditor:
         ledger = account.ledgers.get(key)
         if ledger is None:
             ledger = account.ledgers[key] = books.of_scale_of(entry.balance)
-        books.book(ledger, entry, entry.balance)
+        booking.book(ledger, entry, entry.balance)
 
     def _resume(self, account: Account, entry: Entry, value: bytes) -> None:
         """Go on behind the entry. One that came late, or again, is passed over: what was known is newer."""

@@ -1,0 +1,92 @@
+"""Lots: what each lot of a ledger holds, and what may come back of those that are used up.
+
+Pure. A ledger's books hold its open lots. Of lots that are used up those stay from which something was redeemed, for that may come back: the
+newest few hundred each by itself, older ones as one sum.
+"""
+
+from typing import Final
+
+from streams.audit.books import ACTIVE, PENDING, REDEEMED, RESERVED, TERMS, Ledger, text_of
+from streams.audit.entries import Extended, Part, Violation, minor
+
+ISSUE: Final = -1
+"""In place of where points were: nowhere, the entry makes them."""
+_SPENT_MAX: Final = 256
+
+
+def move_lot(ledger: Ledger, lot_id: str, points: int, source: int, target: int, *, whole: bool) -> None:
+    lots = ledger.lots
+    lot = lots.get(lot_id)
+    if source == ISSUE:
+        if lot is not None or lot_id in ledger.spent:
+            raise Violation(f"issues the lot {lot_id} again")
+        lot = lots[lot_id] = [0, 0, 0, 0]
+    else:
+        if lot is None:
+            lot = lots[lot_id] = _back(ledger, lot_id, points, source)
+        held = lot[source]
+        if held < points or (whole and held > points):
+            word, scale = TERMS[source], ledger.scale
+            raise Violation(
+                f"takes {text_of(points, scale)} {word} of the lot {lot_id}, of which {text_of(held, scale)} is {word}"
+            )
+        lot[source] = held - points
+    if target <= REDEEMED:
+        lot[target] += points
+    if target >= REDEEMED:
+        close_if_used_up(ledger, lot_id, lot)
+
+
+def _back(ledger: Ledger, lot_id: str, points: int, source: int) -> list[int]:
+    """A lot that was used up, and gets redeemed points back."""
+    if source == REDEEMED:
+        redeemed = ledger.spent.pop(lot_id, None)
+        if redeemed is not None:
+            return [0, 0, 0, redeemed]
+        if ledger.spent_before >= points:  # of one that was used up too long ago to be known by itself
+            ledger.spent_before -= points
+            return [0, 0, 0, points]
+    raise Violation(f"takes points of the lot {lot_id}, which no entry before it has made, or which is used up")
+
+
+def close_if_used_up(ledger: Ledger, lot_id: str, lot: list[int]) -> None:
+    """Where nothing of the lot is left: what was redeemed of it may come back."""
+    if lot[ACTIVE] or lot[PENDING] or lot[RESERVED]:
+        return
+    del ledger.lots[lot_id]
+    ledger.expires.pop(lot_id, None)
+    if lot[REDEEMED]:
+        spent = ledger.spent
+        spent[lot_id] = lot[REDEEMED]
+        if len(spent) > _SPENT_MAX:
+            ledger.spent_before += spent.pop(next(iter(spent)))
+
+
+def check_held(ledger: Ledger, part: Part, points: int) -> None:
+    """An entry that moves nothing names all that the lot holds."""
+    if ledger.adrift:
+        return
+    lot = ledger.lots.get(part.lot_id, [0, 0, 0, 0])
+    held = lot[ACTIVE] + lot[PENDING] + lot[RESERVED]
+    if held != points:
+        raise Violation(f"says that the lot {part.lot_id} holds {part.points}, and it holds {text_of(held, ledger.scale)}")
+    if part.expires_at is not None:
+        ledger.expires[part.lot_id] = part.expires_at
+
+
+def extend(ledger: Ledger, rule: Extended, named: str) -> int:
+    """Lots that are told of by a rule: those that it is about are found here, and must be as many. Returns what they hold."""
+    if ledger.adrift:
+        return minor(named, ledger.scale)
+    after, until = _in_order(rule.expires_after), _in_order(rule.expires_at)
+    found = [lot_id for lot_id, at in ledger.expires.items() if after < _in_order(at) < until]
+    for lot_id in found:
+        ledger.expires[lot_id] = rule.expires_at
+    if len(found) != rule.lots_omitted:
+        raise Violation(f"extends {rule.lots_omitted} lots, and by its rule these are {len(found)}")
+    return sum([sum(ledger.lots[lot_id][:REDEEMED]) for lot_id in found])
+
+
+def _in_order(instant: str) -> str:
+    """Instants of records (UTC) as texts that sort by time: a fraction comes after the whole second."""
+    return instant.removesuffix("Z")
