@@ -29,8 +29,9 @@ _ISSUED: Final = slice(0, 8)  # what `lifetime` is the sum of; `debt` stands bes
 class Ledger(Struct, array_like=True):
     """What is known of one point type and subledger, in smallest units.
 
-    `lots`: of each open lot how much is active, pending, reserved and redeemed; `expires`: when, of those that do; `spent`: of lots that are used up, how much was
-    redeemed, and of those too many to remember `spent_before` in one sum. `adrift`: something was wrong, and lots are not followed any more.
+    `lots`: of each open lot how much is active, pending, reserved and redeemed; `expires`: when, of those that do; `spent`: of lots that are
+    used up, how much was redeemed, and of those too many to remember `spent_before` in one sum; `of_the_sum`: lots that are open again by points
+    out of this sum, in which lies all that was redeemed of them before. `adrift`: something was wrong, and lots are not followed any more.
     """
 
     scale: int
@@ -41,6 +42,7 @@ class Ledger(Struct, array_like=True):
     spent_before: int = 0
     adrift: bool = False
     texts: tuple[str, ...] = ()
+    of_the_sum: set[str] = field(default_factory=set)
 
 
 def of_scale_of(balance: Balance) -> Ledger:
@@ -55,6 +57,7 @@ def resume(ledger: Ledger, balance: Balance) -> None:
     ledger.expires.clear()
     ledger.spent.clear()
     ledger.spent_before = 0
+    ledger.of_the_sum.clear()
     ledger.texts = ()
     try:
         ledger.scale = scale_of(balance.lifetime)

@@ -1,7 +1,8 @@
 """Lots: what each lot of a ledger holds, and what may come back of those that are used up.
 
 Pure. A ledger's books hold its open lots. Of lots that are used up those stay from which something was redeemed, for that may come back: the
-newest few hundred each by itself, older ones as one sum.
+newest few hundred each by itself, older ones as one sum. How much of the sum is one such lot's is not known: in parts it may give back
+whatever the sum has, and what is redeemed of it anew goes into the sum again.
 """
 
 from typing import Final
@@ -23,7 +24,9 @@ def move_lot(ledger: Ledger, lot_id: str, points: int, source: int, target: int,
         lot = lots[lot_id] = [0, 0, 0, 0]
     else:
         if lot is None:
-            lot = lots[lot_id] = _back(ledger, lot_id, points, source)
+            lot = lots[lot_id] = _back(ledger, lot_id, source)
+        if source == REDEEMED and lot_id in ledger.of_the_sum:
+            _draw(ledger, lot, points)
         held = lot[source]
         if held < points or (whole and held > points):
             word, scale = TERMS[source], ledger.scale
@@ -37,16 +40,24 @@ def move_lot(ledger: Ledger, lot_id: str, points: int, source: int, target: int,
         close_if_used_up(ledger, lot_id, lot)
 
 
-def _back(ledger: Ledger, lot_id: str, points: int, source: int) -> list[int]:
+def _back(ledger: Ledger, lot_id: str, source: int) -> list[int]:
     """A lot that was used up, and gets redeemed points back."""
     if source == REDEEMED:
         redeemed = ledger.spent.pop(lot_id, None)
         if redeemed is not None:
             return [0, 0, 0, redeemed]
-        if ledger.spent_before >= points:  # of one that was used up too long ago to be known by itself
-            ledger.spent_before -= points
-            return [0, 0, 0, points]
+        if ledger.spent_before:
+            ledger.of_the_sum.add(lot_id)
+            return [0, 0, 0, 0]
     raise Violation(f"takes points of the lot {lot_id}, which no entry before it has made, or which is used up")
+
+
+def _draw(ledger: Ledger, lot: list[int], points: int) -> None:
+    """Out of the sum, what the lot gives back and is not known to have."""
+    missing = points - lot[REDEEMED]
+    if 0 < missing <= ledger.spent_before:
+        ledger.spent_before -= missing
+        lot[REDEEMED] = points
 
 
 def close_if_used_up(ledger: Ledger, lot_id: str, lot: list[int]) -> None:
@@ -55,7 +66,10 @@ def close_if_used_up(ledger: Ledger, lot_id: str, lot: list[int]) -> None:
         return
     del ledger.lots[lot_id]
     ledger.expires.pop(lot_id, None)
-    if lot[REDEEMED]:
+    if lot_id in ledger.of_the_sum:
+        ledger.of_the_sum.remove(lot_id)
+        ledger.spent_before += lot[REDEEMED]
+    elif lot[REDEEMED]:
         spent = ledger.spent
         spent[lot_id] = lot[REDEEMED]
         if len(spent) > _SPENT_MAX:

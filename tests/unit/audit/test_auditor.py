@@ -13,19 +13,10 @@ from streams.audit.accounts import Accounts, Kept
 from streams.audit.auditor import RECENT, Auditor
 from streams.audit.run import TOPIC
 from tests.conftest import ROOT
+from tests.unit.audit.made import Entries, accrual, balance, faults, lines
 
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*/expected/ledger-entries.jsonl"))
 SPENT = ROOT / "tests" / "golden" / "spent-held-and-given-back" / "expected" / "ledger-entries.jsonl"
-Entries = list[dict[str, Any]]
-
-
-def lines(entries: Entries) -> list[bytes]:
-    return [json.dumps(entry).encode() for entry in entries]
-
-
-def faults(told: list[bytes], accounts: Accounts | None = None) -> list[str]:
-    auditor = Auditor(accounts or Accounts())
-    return [str(found) for line in told if (found := auditor.check(line)) is not None]
 
 
 def spent() -> Entries:
@@ -251,47 +242,6 @@ def test_it_goes_on_where_it_has_kept(tmp_path: Path, memory_bytes: int) -> None
         assert faults(told[number : number + 9], accounts) == []
         accounts.keep(Kept(entries=number + 9))
         accounts.close()
-
-
-def accrual(number: int) -> dict[str, Any]:
-    return {
-        "id": f"{number:016x}" * 2,
-        "type": "points.accrued",
-        "program": "club",
-        "profile_id": "p1",
-        "sequence": number,
-        "entry": number,
-        "cause": {},
-        "point": "pts",
-        "points": "1",
-        "lots": [{"lot_id": f"L{number}", "points": "1", "state": "active"}],
-        "balance": balance(active=number, lifetime=number),
-    }
-
-
-def balance(**terms: int) -> dict[str, str]:
-    names = ("active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid", "debt", "lifetime")
-    return {name: str(terms.get(name, 0)) for name in names}
-
-
-def redeemed(number: int, lots: list[str], **terms: int) -> dict[str, Any]:
-    parts = [{"lot_id": lot, "points": "1", "state": "active"} for lot in lots]
-    return accrual(number) | {"type": "points.redeemed", "points": str(len(lots)), "lots": parts, "balance": balance(**terms)}
-
-
-def test_used_up_lots_give_points_back_however_long_ago_and_never_more_than_they_had() -> None:
-    many = 700
-    entries = [accrual(number) for number in range(1, many + 1)]
-    names = [f"L{number}" for number in range(1, many + 1)]
-    entries.append(redeemed(many + 1, names, redeemed=many, lifetime=many))
-    for place, name in enumerate([names[0], names[-1]], 1):
-        back = redeemed(many + 1 + place, [name], active=place, redeemed=many - place, lifetime=many)
-        entries.append(back | {"type": "points.reinstated"})
-    assert faults(lines(entries)) == []
-    again = redeemed(many + 4, [names[-1]], active=3, redeemed=many - 3, lifetime=many) | {"type": "points.reinstated"}
-    found = faults(lines([*entries, again]))
-    assert len(found) == 1
-    assert "takes 1 redeemed of the lot L700, of which 0 is redeemed" in found[0]
 
 
 def test_what_comes_again_too_late_to_be_known_is_said_to() -> None:
