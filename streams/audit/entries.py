@@ -2,12 +2,23 @@
 
 Pure. Amounts stay text until they are needed: an entry repeats ten terms, of which it changes two or three. `minor` makes of a text
 the integer of its smallest units; a ledger has one scale, so nothing is ever rounded and no amount is a binary float.
+
+Every number has a bound that no right entry comes near to. What lies beyond it is a violation, and nothing that the auditor would have to
+keep: what is kept has 64 bits, and a record that could not be kept would end every run that comes to it.
 """
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+NUMBER_MAX: Final = 2**63 - 1
+DECIMALS_MAX: Final = 9
+_DIGITS_MAX: Final = len(str(NUMBER_MAX))
+_SHOWN: Final = 40
+Number = Annotated[int, Meta(ge=1, le=NUMBER_MAX)]
+"""What counts entries: from 1."""
+Name = Annotated[str, Meta(min_length=1)]
 
 
 class Violation(Exception):
@@ -57,10 +68,10 @@ class Cause(Struct, gc=False):
 class Entry(Struct, gc=False):
     id: str
     type: str
-    program: str
-    profile_id: str
-    sequence: int
-    entry: int
+    program: Name
+    profile_id: Name
+    sequence: Number
+    entry: Number
     cause: Cause
     point: str | None = None
     subledger: str | None = None
@@ -87,19 +98,25 @@ def read(value: bytes | None) -> Entry:
 
 
 def minor(text: str, scale: int) -> int:
-    """`12.50` at scale 2 is 1250. Raises `Violation` where the text is no amount of this scale."""
+    """`12.50` at scale 2 is 1250. Raises `Violation` where the text is no amount of this scale, or more than any ledger holds."""
     digits = text
     if scale:
         whole, _, fraction = text.partition(".")
         digits = whole + fraction
         if len(fraction) != scale:
-            raise Violation(f"names {text}, which has not the {scale} decimals of its ledger")
+            raise Violation(f"names {_shown(text)}, which has not the {scale} decimals of its ledger")
     unsigned = digits[1:] if digits[:1] == "-" else digits
     if not (unsigned.isascii() and unsigned.isdigit()):
-        raise Violation(f"names {text}, which is no amount of scale {scale}")
-    return int(digits)
+        raise Violation(f"names {_shown(text)}, which is no amount of scale {scale}")
+    if len(unsigned) > _DIGITS_MAX or not -NUMBER_MAX <= (amount := int(digits)) <= NUMBER_MAX:
+        raise Violation(f"names {_shown(text)}, which is more than any ledger holds")
+    return amount
 
 
 def scale_of(text: str) -> int:
-    """How many decimals an amount is written with."""
-    return len(text.partition(".")[2])
+    """How many decimals an amount is written with; of more than there may be, as many as may be: it fits no ledger then."""
+    return min(len(text.partition(".")[2]), DECIMALS_MAX)
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
