@@ -11,7 +11,7 @@ import re
 from typing import Final
 from zlib import crc32
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from streams.audit import booking, books
 from streams.audit.accounts import Account, Accounts
@@ -47,8 +47,8 @@ class Auditor:
         self.violations = 0
         self._accounts = accounts
 
-    def check(self, value: bytes | None, key: bytes | None = None) -> Found | None:
-        """Check one record of `ledger-entries`. `key`: the record's, where it has one."""
+    def check(self, value: bytes | None, key: bytes | UnsetType | None = UNSET) -> Found | None:
+        """Check one record of `ledger-entries`. `key`: the record's in the topic; lines of a file have none."""
         self.entries += 1
         try:
             entry = read(value)
@@ -57,8 +57,8 @@ class Auditor:
             return Found(str(violation))
         account = self._accounts.of(entry.profile_id, entry.program)
         try:
-            if key is not None and key != entry.profile_id.encode():
-                raise Violation("lies under a key that is not its profile")
+            if key is not UNSET and key != entry.profile_id.encode():
+                raise Violation("lies under no key" if key is None else "lies under a key that is not its profile")
             if self._is_told_again(account, entry, value or b""):
                 return None
             self._book(account, entry)

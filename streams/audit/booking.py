@@ -34,27 +34,28 @@ _STATES: Final = {"active": ACTIVE, "pending": PENDING}
 
 class Kind(Struct, frozen=True):
     """A type of entry: where its points were (None: in the state that the lot says; -1: nowhere, it issues them), and where they
-    are then. `whole`: of each of its lots it takes all.
+    are then. `whole`: of each of its lots it takes all. `state`: what its lots are, where there is no other way (None: as each lot says).
     """
 
     source: int | None
     target: int | None
     whole: bool = False
+    state: str | None = None
 
 
 KINDS: Final = {
     "points.accrued": Kind(ISSUE, None),
     "points.adjusted credit": Kind(ISSUE, None),
-    "points.activated": Kind(PENDING, ACTIVE, whole=True),
-    "points.redeemed": Kind(ACTIVE, REDEEMED),
-    "points.redeemed commit": Kind(RESERVED, REDEEMED),
-    "points.reserved": Kind(ACTIVE, RESERVED),
-    "points.released": Kind(RESERVED, ACTIVE),
-    "points.reinstated": Kind(REDEEMED, ACTIVE),
+    "points.activated": Kind(PENDING, ACTIVE, whole=True, state="active"),
+    "points.redeemed": Kind(ACTIVE, REDEEMED, state="active"),
+    "points.redeemed commit": Kind(RESERVED, REDEEMED, state="active"),
+    "points.reserved": Kind(ACTIVE, RESERVED, state="active"),
+    "points.released": Kind(RESERVED, ACTIVE, state="active"),
+    "points.reinstated": Kind(REDEEMED, ACTIVE, state="active"),
     "points.expired": Kind(None, EXPIRED, whole=True),
     "points.reversed": Kind(None, REVERSED),
     "points.adjusted debit": Kind(None, WRITTEN_OFF),
-    "points.cancelled": Kind(PENDING, WRITTEN_OFF, whole=True),
+    "points.cancelled": Kind(PENDING, WRITTEN_OFF, whole=True, state="pending"),
     "points.extended": Kind(None, None),
 }
 
@@ -84,8 +85,9 @@ def book(ledger: Ledger, entry: Entry, balance: Balance) -> None:
         total += extend(ledger, entry.extended, entry.points or "")
     if entry.points is None or total != minor(entry.points, ledger.scale):
         raise Violation(f"is about {entry.points} points, and its lots sum to {text_of(total, ledger.scale)}")
-    if entry.rules:
-        _check_rules(entry, total, ledger.scale)
+    if total <= 0 and entry.debt_added is None:  # a return may find nothing to take, and make debt alone
+        raise Violation(f"is about {entry.points} points")
+    _check_rules(entry, total, ledger.scale)
     _book_debt(ledger, entry, kind, before, became_active)
     if stated != expected:
         place = next(place for place in range(len(TERMS)) if stated[place] != expected[place])
@@ -99,6 +101,8 @@ def book(ledger: Ledger, entry: Entry, balance: Balance) -> None:
 def _move(ledger: Ledger, kind: Kind, part: Part, points: int) -> int:
     """Book one lot's part of an entry. Returns how much became active by it."""
     terms, source, target = ledger.terms, kind.source, kind.target
+    if kind.state is not None and part.state != kind.state:
+        raise Violation(f"says of the lot {part.lot_id} that it is {part.state!r}, and it is {kind.state}")
     if source is None or source == ISSUE:
         state = _STATES.get(part.state)
         if state is None:
@@ -123,9 +127,13 @@ def _move(ledger: Ledger, kind: Kind, part: Part, points: int) -> int:
 
 
 def _check_rules(entry: Entry, total: int, scale: int) -> None:
-    """The rows of the rules sum to the points and what was withheld of them."""
-    rows = sum([minor(row.points, scale) for row in entry.rules])
+    """The rows of the rules, where there are any, sum to the points and what was withheld of them."""
     withheld = minor(entry.withheld, scale) if entry.withheld is not None else 0
+    if withheld < 0:
+        raise Violation(f"withholds {entry.withheld}")
+    if not entry.rules:
+        return
+    rows = sum([minor(row.points, scale) for row in entry.rules])
     if rows != total + withheld:
         raise Violation(
             f"has rules that gave {text_of(rows, scale)}, for {text_of(total, scale)} points and {text_of(withheld, scale)} withheld"
@@ -138,7 +146,10 @@ def _book_debt(ledger: Ledger, entry: Entry, kind: Kind, before: int, became_act
     if entry.debt_added is not None:
         if kind.target != REVERSED:
             raise Violation(f"adds {entry.debt_added} of debt, and is no return")
-        terms[DEBT] += minor(entry.debt_added, scale)
+        added = minor(entry.debt_added, scale)
+        if added <= 0:
+            raise Violation(f"adds {entry.debt_added} of debt")
+        terms[DEBT] += added
     paid = minor(entry.debt_paid, scale) if entry.debt_paid is not None else 0
     due = min(before, became_active)
     if paid != due:

@@ -31,7 +31,7 @@ class Ledger(Struct, array_like=True):
 
     `lots`: of each open lot how much is active, pending, reserved and redeemed; `expires`: when, of those that do; `spent`: of lots that are
     used up, how much was redeemed, and of those too many to remember `spent_before` in one sum; `of_the_sum`: lots that are open again by points
-    out of this sum, in which lies all that was redeemed of them before. `adrift`: something was wrong, and lots are not followed any more.
+    out of this sum, in which lies all that was redeemed of them before; `gone`: marks of those of which nothing else is known. `adrift`: something was wrong, and lots are not followed any more.
     """
 
     scale: int
@@ -43,6 +43,7 @@ class Ledger(Struct, array_like=True):
     adrift: bool = False
     texts: tuple[str, ...] = ()
     of_the_sum: set[str] = field(default_factory=set)
+    gone: bytes = b""
 
 
 def of_scale_of(balance: Balance) -> Ledger:
@@ -58,6 +59,7 @@ def resume(ledger: Ledger, balance: Balance) -> None:
     ledger.spent.clear()
     ledger.spent_before = 0
     ledger.of_the_sum.clear()
+    ledger.gone = b""
     ledger.texts = ()
     try:
         ledger.scale = scale_of(balance.lifetime)

@@ -3,8 +3,12 @@
 Pure. A ledger's books hold its open lots. Of lots that are used up those stay from which something was redeemed, for that may come back: the
 newest few hundred each by itself, older ones as one sum. How much of the sum is one such lot's is not known: in parts it may give back
 whatever the sum has, and what is redeemed of it anew goes into the sum again.
+
+Of all others that are used up, the newest are known by a mark each, so that none is issued again: a mark is 64 bits of a hash of the lot's id, of
+which two that are alike do not happen.
 """
 
+from hashlib import blake2b
 from typing import Final
 
 from streams.audit.books import ACTIVE, PENDING, REDEEMED, RESERVED, TERMS, Ledger, text_of
@@ -13,13 +17,15 @@ from streams.audit.entries import Extended, Part, Violation, minor
 ISSUE: Final = -1
 """In place of where points were: nowhere, the entry makes them."""
 _SPENT_MAX: Final = 256
+_GONE_MAX: Final = 128
+_MARK_BYTES: Final = 8
 
 
 def move_lot(ledger: Ledger, lot_id: str, points: int, source: int, target: int, *, whole: bool) -> None:
     lots = ledger.lots
     lot = lots.get(lot_id)
     if source == ISSUE:
-        if lot is not None or lot_id in ledger.spent:
+        if lot is not None or lot_id in ledger.spent or _is_gone(ledger.gone, lot_id):
             raise Violation(f"issues the lot {lot_id} again")
         lot = lots[lot_id] = [0, 0, 0, 0]
     else:
@@ -69,11 +75,34 @@ def close_if_used_up(ledger: Ledger, lot_id: str, lot: list[int]) -> None:
     if lot_id in ledger.of_the_sum:
         ledger.of_the_sum.remove(lot_id)
         ledger.spent_before += lot[REDEEMED]
+        _mark(ledger, lot_id)
     elif lot[REDEEMED]:
         spent = ledger.spent
         spent[lot_id] = lot[REDEEMED]
         if len(spent) > _SPENT_MAX:
-            ledger.spent_before += spent.pop(next(iter(spent)))
+            oldest = next(iter(spent))
+            ledger.spent_before += spent.pop(oldest)
+            _mark(ledger, oldest)
+    else:
+        _mark(ledger, lot_id)
+
+
+def _mark(ledger: Ledger, lot_id: str) -> None:
+    ledger.gone = (ledger.gone + _mark_of(lot_id))[-_GONE_MAX * _MARK_BYTES :]
+
+
+def _is_gone(gone: bytes, lot_id: str) -> bool:
+    if not gone:
+        return False
+    mark = _mark_of(lot_id)
+    place = gone.find(mark)
+    while place % _MARK_BYTES and place >= 0:  # across two others
+        place = gone.find(mark, place + 1)
+    return place >= 0
+
+
+def _mark_of(lot_id: str) -> bytes:
+    return blake2b(lot_id.encode(), digest_size=_MARK_BYTES).digest()
 
 
 def check_held(ledger: Ledger, part: Part, points: int) -> None:
@@ -84,6 +113,9 @@ def check_held(ledger: Ledger, part: Part, points: int) -> None:
     held = lot[ACTIVE] + lot[PENDING] + lot[RESERVED]
     if held != points:
         raise Violation(f"says that the lot {part.lot_id} holds {part.points}, and it holds {text_of(held, ledger.scale)}")
+    state = "pending" if lot[PENDING] else "active"
+    if part.state != state:
+        raise Violation(f"says of the lot {part.lot_id} that it is {part.state!r}, and it is {state}")
     if part.expires_at is not None:
         ledger.expires[part.lot_id] = part.expires_at
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from streams.audit.accounts import DEFAULT_MEMORY_BYTES, Accounts, Kept
 from streams.audit.auditor import Auditor, Found
@@ -70,7 +70,7 @@ def audit_files(files: tuple[str, ...], settings: AuditSettings, tell: Tell) -> 
         run = _Run(accounts, settings, tell)
         for block in read_blocks(files, lambda _: None):
             for number, line in enumerate(block.lines, block.first):
-                if line.strip() and run.check(line, None) and run.found(Place(file=block.file, line=number)):
+                if line.strip() and run.check(line) and run.found(Place(file=block.file, line=number)):
                     return run.audited(started)
             if accounts.full:
                 run.keep()
@@ -136,7 +136,7 @@ class _Run:
         self._last: Found | None = None
         self._kept_at, self._kept_entries = time.monotonic(), self.auditor.entries
 
-    def check(self, value: bytes | None, key: bytes | None) -> bool:
+    def check(self, value: bytes | None, key: bytes | UnsetType | None = UNSET) -> bool:
         """Whether a violation was found."""
         self._last = self.auditor.check(value, key)
         return self._last is not None

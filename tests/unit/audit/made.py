@@ -46,9 +46,9 @@ class Told:
         self.entries: Entries = []
         self.terms: dict[str, int] = {}
 
-    def accrue(self, lots: dict[str, int], **more: Any) -> None:
+    def accrue(self, lots: dict[str, int], state: str = "active", **more: Any) -> None:
         self.terms["lifetime"] = self.terms.get("lifetime", 0) + sum(lots.values())
-        self.move("accrued", lots, None, "active", **more)
+        self.move("accrued", lots, None, state, state=state, **more)
 
     def redeem(self, lots: dict[str, int], **more: Any) -> None:
         self.move("redeemed", lots, "active", "redeemed", **more)
@@ -59,12 +59,14 @@ class Told:
     def expire(self, lots: dict[str, int], **more: Any) -> None:
         self.move("expired", lots, "active", "expired", **more)
 
-    def move(self, kind: str, lots: dict[str, int], source: str | None, target: str, **more: Any) -> None:
+    def move(
+        self, kind: str, lots: dict[str, int], source: str | None, target: str, *, state: str = "active", **more: Any
+    ) -> None:
         points = sum(lots.values())
         if source is not None:
             self.terms[source] -= points
         self.terms[target] = self.terms.get(target, 0) + points
-        parts = [{"lot_id": lot, "points": str(part), "state": "active"} for lot, part in lots.items()]
+        parts = [{"lot_id": lot, "points": str(part), "state": state} for lot, part in lots.items()]
         entry = accrual(len(self.entries) + 1)
         entry |= {"type": f"points.{kind}", "points": str(points), "lots": parts, "balance": balance(**self.terms)}
         self.entries.append(entry | more)
