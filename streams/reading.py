@@ -3,14 +3,14 @@
 `reading_settings` is what every client is told that reads so; `TopicReader` a whole such reader.
 
 A reader that ends reads what the topic held when it began; one that follows goes on for ever. A broker that is away is waited for, by one that
-follows without end. Knows nothing of what the records mean; imports nothing that the ledger is made of, for the auditor reads by it, too.
+follows without end: where nothing comes, it asks now and then whether anybody is there, for the client alone goes on saying what it knew last. Knows nothing of what the records mean; imports nothing that the ledger is made of, for the auditor reads by it, too.
 """
 
 import time
 from collections.abc import Iterator
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.brokers import REACH_SECONDS, Broker, client_settings, reach
 from streams.errors import Stop, WrongUsage
@@ -18,6 +18,8 @@ from streams.errors import Stop, WrongUsage
 _BATCH: Final = 10_000
 _POLL_SECONDS: Final = 0.2
 _SILENT_SECONDS: Final = 60.0
+_ASK_SECONDS: Final = 5.0
+_ANSWER_SECONDS: Final = 2.0
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _OURS: Final = {
     KafkaError._AUTO_OFFSET_RESET: "what comes next has been deleted from it: begin anew",  # noqa: SLF001
@@ -46,11 +48,19 @@ def reading_settings(group: str, *, reset: str = "error", wait_ms: int = 50) -> 
 
 
 class TopicReader:
-    """`offsets`: the next one to check, by partition; kept up to date by whoever takes a message."""
+    """`offsets`: the next one to check, by partition; kept up to date by whoever takes a message.
 
-    def __init__(self, broker: Broker, topic: str) -> None:
-        """Raises `WrongUsage` where the broker does not answer or has no such topic."""
+    `heard_at`: when (monotonic) the broker last gave anything: records, the end of a partition, an answer. `cut_off`: it was asked since, and did
+    not answer for every partition; until it does, what comes of others counts for nothing.
+    """
+
+    def __init__(self, broker: Broker, topic: str, ask_seconds: float = _ASK_SECONDS) -> None:
+        """`ask_seconds`: one that follows asks the broker when nothing has come for so long, and as long after that again.
+
+        Raises `WrongUsage` where the broker does not answer or has no such topic.
+        """
         self._broker = broker
+        self._ask_seconds = ask_seconds
         self._topic = topic
         _, known = reach(broker)
         found = known.topics.get(topic)
@@ -69,6 +79,8 @@ class TopicReader:
         self._ends: dict[int, int] = {}
         # where a partition was read to its end, past what is no record (markers of transactions)
         self._reached: dict[int, int] = {}
+        self.heard_at = self._asked_at = time.monotonic()
+        self.cut_off = False
 
     def begin(self, offsets: dict[int, int]) -> None:
         """Read on from these offsets; a partition without one from its beginning."""
@@ -85,9 +97,10 @@ class TopicReader:
     def messages(self, *, follow: bool) -> Iterator[list[Any]]:
         """Batches in order; empty ones while nothing comes. Ends where the topic ended at the beginning, unless it follows."""
         done = {number for number in self.partitions if self.offsets[number] >= self._ends[number]}
-        heard = time.monotonic()
+        self.heard_at = time.monotonic()
         while follow or len(done) < len(self.partitions):
             batch: list[Any] = []
+            heard = False
             message: Any
             for message in self._consumer.consume(_BATCH, _POLL_SECONDS):
                 error = message.error()
@@ -98,22 +111,43 @@ class TopicReader:
                 elif error.code() == _EOF:
                     done.add(message.partition())
                     self._reached[message.partition()] = message.offset()
-                    heard = time.monotonic()
+                    heard = True
                 elif error.fatal() or error.code() in _OURS:
                     raise Stop(f"{self._topic} cannot be read: {_OURS.get(error.code(), error.str())}")
-            if batch:
-                heard = time.monotonic()
-            elif not follow and time.monotonic() - heard > _SILENT_SECONDS:
+            if (batch or heard) and not self.cut_off:
+                self.heard_at = time.monotonic()
+            elif follow:
+                self._ask()
+            elif time.monotonic() - self.heard_at > _SILENT_SECONDS:
                 raise Stop(f"nothing has come from {self._broker} for {_SILENT_SECONDS:.0f} s, and the topic goes on")
             yield batch
 
+    def _ask(self) -> None:
+        """Whether the broker is there, by where the topic ends; not oftener than every few seconds."""
+        if time.monotonic() - max(self.heard_at, self._asked_at) < self._ask_seconds:
+            return
+        try:
+            for number in self.partitions:
+                self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_ANSWER_SECONDS)
+        except KafkaException:
+            self.cut_off = True
+        else:
+            self.cut_off, self.heard_at = False, time.monotonic()
+        self._asked_at = time.monotonic()
+
     def lag(self) -> dict[int, int]:
         """How many offsets are still to check in each partition, as far as the client knows."""
-        found = {}
-        for number in self.partitions:
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)
-            found[number] = max(end - max(self.offsets[number], self._reached.get(number, 0)), 0)
-        return found
+        return {number: max(self._end(number) - self._at(number), 0) for number in self.partitions}
+
+    def came_since(self) -> int:
+        """How many of these came after the beginning."""
+        return sum([max(self._end(number) - max(self._at(number), self._ends[number]), 0) for number in self.partitions])
+
+    def _end(self, number: int) -> int:
+        return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), cached=True)[1])
+
+    def _at(self, number: int) -> int:
+        return max(self.offsets[number], self._reached.get(number, 0))
 
     def close(self) -> None:
         self._consumer.close()

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct, field
-from rocksdict import Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import AccessType, Options, Rdict, WriteBatch, WriteOptions
 
 from streams.audit.books import Ledger
 from streams.errors import WrongUsage
@@ -21,6 +21,7 @@ DEFAULT_MEMORY_BYTES: Final = 256 * 1024 * 1024
 _OBJECTS_PER_STORED: Final = 10  # an account as objects takes about so many times its stored bytes
 _STORED_LEAST: Final = 150
 _POSITIONS: Final = b"\x00positions"
+_NOT_OURS: Final = ("partition-*", "process-*", "worker-id")
 _BUFFER_BYTES: Final = 16 * 1024 * 1024
 
 
@@ -34,13 +35,14 @@ class Account(Struct, array_like=True):
 
 
 class Kept(Struct):
-    """How far a kept auditor has come: its cluster, the next offset by partition, and its figures."""
+    """How far a kept auditor has come: its cluster, the next offset by partition, its figures, and the first violation that it has told."""
 
     cluster: str | None = None
     offsets: dict[int, int] = field(default_factory=dict)
     entries: int = 0
     repeated: int = 0
     violations: int = 0
+    first: str | None = None
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -106,6 +108,8 @@ class Accounts:
 
 
 def _open(folder: Path) -> Rdict:
+    if _is_a_ledgers(folder):
+        raise WrongUsage(f"--state {folder}: is the state of a worker or a replay; give the auditor a directory of its own")
     folder.mkdir(parents=True, exist_ok=True)
     options = Options(raw_mode=True)
     options.create_if_missing(True)
@@ -117,6 +121,25 @@ def _open(folder: Path) -> Rdict:
         if "lock" in str(error).lower():
             raise WrongUsage(f"--state {folder}: another process uses it; give this one a directory of its own") from None
         raise WrongUsage(f"--state {folder}: cannot be opened: {error}") from error
+
+
+def _is_a_ledgers(folder: Path) -> bool:
+    """Whether a worker or a replay keeps its state there. An auditor's has its positions, or nothing at all.
+
+    Looked at without opening it for writing: that alone would change it.
+    """
+    if any(next(folder.glob(name), None) for name in _NOT_OURS):
+        return True
+    if not (folder / "CURRENT").exists():
+        return False
+    try:
+        found = Rdict(str(folder), Options(raw_mode=True), access_type=AccessType.read_only())
+    except Exception as error:  # rocksdict raises plain exceptions
+        raise WrongUsage(f"--state {folder}: cannot be opened: {error}") from error
+    try:
+        return found.get(_POSITIONS) is None and next(iter(found.keys()), None) is not None
+    finally:
+        found.close()
 
 
 def _decode(stored: bytes) -> Account:

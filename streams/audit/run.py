@@ -1,6 +1,7 @@
 """A run of the auditor: over a topic to its end or for ever, or over files; figures kept, violations told as they are found.
 
 A violation ends a run that is to end; it is not kept then, so the next run finds it again. One that follows tells it, counts it and goes on.
+A broker that does not answer any more is told once, and once when it does again.
 """
 
 import tempfile
@@ -14,7 +15,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from streams.audit.accounts import DEFAULT_MEMORY_BYTES, Accounts, Kept
 from streams.audit.auditor import Auditor, Found
-from streams.audit.metrics import Metrics, serve
+from streams.audit.metrics import Metrics
+from streams.audit.port import serve
 from streams.brokers import Broker
 from streams.errors import WrongUsage
 from streams.reading import TopicReader
@@ -40,17 +42,25 @@ class Place(Struct, frozen=True):
 
 
 class AuditSettings(NamedTuple):
-    """`state` None: what the auditor knows is gone with it. `stop`: given the key of each record by which the books do not hold."""
+    """`state` None: what the auditor knows is gone with it. `stop`: given the key of each record by which the books do not hold. `say`: given
+    what is no violation and somebody should know.
+    """
 
     state: Path | None = None
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     follow: bool = False
     metrics_port: int | None = None
     stop: Callable[[bytes], None] | None = None
+    say: Callable[[str], None] = lambda _: None
 
 
 class Audited(NamedTuple):
-    """Figures of this run and those that it went on from; `first`: the first violation of this run and where it lies."""
+    """Figures of this run and those that it went on from. `first`: the first violation of this run and where it lies; `earlier`: how many of the
+    violations runs before it have found, and `earliest` the first of these, as it was told (None where that is not known).
+
+    `behind`: entries of a topic still to check. A run that ends has not to do with more than the topic held when it began: for it, those that
+    came after that.
+    """
 
     entries: int
     repeated: int
@@ -58,6 +68,8 @@ class Audited(NamedTuple):
     seconds: float
     first: tuple[Place, Found] | None
     behind: int = 0
+    earlier: int = 0
+    earliest: str | None = None
 
 
 Tell = Callable[[Place, Found], None]
@@ -90,13 +102,15 @@ def audit_topic(broker: Broker, settings: AuditSettings, tell: Tell, asked_to_en
             run.kept.cluster = topic.cluster
             topic.begin(run.kept.offsets)
             run.kept.offsets = topic.offsets
-            _over(topic, run, settings, asked_to_end)
-            return run.audited(started, sum(topic.lag().values()))
+            _over(topic, run, settings, _Hearing(broker, settings.say), asked_to_end)
+            return run.audited(started, sum(topic.lag().values()) if settings.follow else topic.came_since())
     finally:
         topic.close()
 
 
-def _over(topic: TopicReader, run: "_Run", settings: AuditSettings, asked_to_end: Callable[[], bool]) -> None:
+def _over(
+    topic: TopicReader, run: "_Run", settings: AuditSettings, hearing: "_Hearing", asked_to_end: Callable[[], bool]
+) -> None:
     offsets = topic.offsets
     with serve(settings.metrics_port) as metrics:
         for batch in topic.messages(follow=settings.follow):
@@ -109,6 +123,7 @@ def _over(topic: TopicReader, run: "_Run", settings: AuditSettings, asked_to_end
                         settings.stop(message.key())
                 offsets[partition] = offset + 1
             run.keep_now_and_then()
+            hearing.look(topic)
             if metrics is not None:
                 newest = batch[-1].timestamp()[1] if batch else None
                 _measure(metrics, run, topic, newest)
@@ -120,7 +135,29 @@ def _over(topic: TopicReader, run: "_Run", settings: AuditSettings, asked_to_end
 def _measure(metrics: Metrics, run: "_Run", topic: TopicReader, newest_ms: int | None) -> None:
     lag = topic.lag()
     age = max(time.time() - newest_ms / 1000, 0.0) if newest_ms is not None else None
-    metrics.set(run.auditor.entries, run.auditor.repeated, run.auditor.violations, topic.offsets, lag, age)
+    silent = time.monotonic() - topic.heard_at if topic.cut_off else 0.0
+    metrics.heard_at = topic.heard_at
+    metrics.set(run.auditor.entries, run.auditor.repeated, run.auditor.violations, topic.offsets, lag, age, silent)
+
+
+class _Hearing:
+    """Says once that the broker does not answer, and once that it is back."""
+
+    def __init__(self, broker: Broker, say: Callable[[str], None]) -> None:
+        self._broker = broker
+        self._say = say
+        self._silent_since: float | None = None
+
+    def look(self, topic: TopicReader) -> None:
+        if topic.cut_off and self._silent_since is None:
+            self._silent_since = topic.heard_at
+            silent = time.monotonic() - topic.heard_at
+            self._say(
+                f"{self._broker} does not answer, and nothing has come for {silent:.0f} s: nothing is checked until it is back"
+            )
+        elif not topic.cut_off and self._silent_since is not None:
+            self._say(f"{self._broker} is back, after {topic.heard_at - self._silent_since:.0f} s: going on")
+            self._silent_since = None
 
 
 class _Run:
@@ -128,6 +165,7 @@ class _Run:
         self.kept: Kept = accounts.kept()
         self.auditor = Auditor(accounts)
         self.auditor.entries, self.auditor.repeated = self.kept.entries, self.kept.repeated
+        self._earlier, self._earliest = self.kept.violations, self.kept.first
         self.auditor.violations = self.kept.violations
         self._accounts = accounts
         self._settings = settings
@@ -147,6 +185,8 @@ class _Run:
             return False
         if self._first is None:
             self._first = place, self._last
+        if not self.kept.violations and self.kept.first is None:
+            self.kept.first = f"{place}: {self._last}"
         self._tell(place, self._last)
         return not self._settings.follow
 
@@ -166,7 +206,9 @@ class _Run:
     def audited(self, started: float, behind: int = 0) -> Audited:
         auditor = self.auditor
         seconds = time.monotonic() - started
-        return Audited(auditor.entries, auditor.repeated, auditor.violations, seconds, self._first, behind)
+        return Audited(
+            auditor.entries, auditor.repeated, auditor.violations, seconds, self._first, behind, self._earlier, self._earliest
+        )
 
 
 @contextmanager
