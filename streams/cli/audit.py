@@ -74,13 +74,13 @@ def command(
     if stop_profiles and not (follow and state):
         raise click.UsageError("--stop-profiles goes with --follow and --state: else old violations would stop profiles again")
     stop = _stop(broker) if broker and stop_profiles else None
-    settings = AuditSettings(state, memory, follow, metrics_port, stop)
+    settings = AuditSettings(state, memory, follow, metrics_port, stop, _say)
 
     def tell(place: "Place", found: "Found") -> None:
         if as_json:
             click.echo(json.dumps({"violation": _without_none(found), "at": _without_none(place)}))
         else:
-            click.echo(f"pointstream: audit: {place}: {found}", err=True)
+            _say(f"{place}: {found}")
 
     if broker is None:
         check_readable(inputs)
@@ -90,8 +90,12 @@ def command(
     if as_json:
         click.echo(json.dumps(_sum(audited)))
     else:
-        _print(audited)
+        _print(audited, follow=follow)
     return FOUND_WRONG if audited.violations else DONE
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"pointstream: audit: {sentence}", err=True)
 
 
 def _stop(broker: "Cluster") -> Callable[[bytes], None]:
@@ -117,26 +121,31 @@ def _without_none(told: Any) -> dict[str, Any]:
 
 
 def _sum(audited: "Audited") -> dict[str, Any]:
-    return {
+    found = {
         "entries": audited.entries,
         "repeated": audited.repeated,
         "violations": audited.violations,
         "behind": audited.behind,
         "seconds": round(audited.seconds, 3),
     }
+    return found | {"earlier": audited.earlier, "earliest": audited.earliest} if audited.earlier else found
 
 
-def _print(audited: "Audited") -> None:
+def _print(audited: "Audited", *, follow: bool) -> None:
     told = f"{audited.entries:,} entries checked in {audited.seconds:.1f} s"
     if audited.repeated:
         told += f", {audited.repeated:,} of them told again"
     if audited.behind:
-        told += f"; about {audited.behind:,} have come since"
-    holds = (
-        f"{audited.violations:,} violations"
-        if audited.violations > 1
-        else "1 violation"
-        if audited.violations
-        else "the books hold"
-    )
-    click.echo(f"{told}: {holds}", err=True)
+        told += f"; about {audited.behind:,} {'are still to check' if follow else 'have come since'}"
+    click.echo(f"{told}: {_verdict(audited)}", err=True)
+
+
+def _verdict(audited: "Audited") -> str:
+    if not audited.violations:
+        return "the books hold"
+    found = f"{audited.violations:,} violation{'s' if audited.violations > 1 else ''}"
+    if audited.earlier:
+        found += f", {'all' if audited.earlier == audited.violations else f'{audited.earlier:,}'} found by earlier runs"
+        if audited.earliest is not None:
+            found += f"; the first of all: {audited.earliest}"
+    return found

@@ -11,11 +11,14 @@ from urllib.request import urlopen
 
 import pytest
 from confluent_kafka import Producer
+from rocksdict import Options, Rdict
 
+from streams.audit.accounts import Accounts, Kept
 from streams.audit.metrics import Metrics
 from streams.audit.run import TOPIC, AuditSettings, audit_topic
 from streams.cli.main import run
 from streams.embedded import EmbeddedBroker, embedded_broker
+from streams.reading import TopicReader
 from tests.conftest import ROOT
 
 SPENT = ROOT / "tests" / "golden" / "spent-held-and-given-back" / "expected" / "ledger-entries.jsonl"
@@ -109,13 +112,63 @@ def test_wrong_usage_ends_with_2(say: Any, arguments: list[object], sentence: st
 
 
 def test_a_state_that_somebody_else_uses_is_refused(say: Any, tmp_path: Path) -> None:
-    from streams.audit.accounts import Accounts
-
     taken = Accounts(tmp_path / "state")
     code, _, err = say("--input", SPENT, "--state", tmp_path / "state")
     taken.close()
     assert code == 2
     assert "another process uses it" in err
+
+
+def ledgers_states(folder: Path) -> dict[str, Path]:
+    """Directories in which somebody else keeps a state, by whose it is."""
+    made = {name: folder / name for name in ("worker", "starting-worker", "fleet", "replay")}
+    (made["worker"] / "partition-0000-of-0004").mkdir(parents=True)
+    (made["fleet"] / "process-0" / "partition-0000-of-0004").mkdir(parents=True)
+    made["starting-worker"].mkdir()
+    (made["starting-worker"] / "worker-id").write_text("w1")
+    table = Rdict(str(made["replay"]), Options(raw_mode=True))
+    table[b"a profile"] = b"and what is known of it"
+    table.close()
+    return made
+
+
+@pytest.mark.parametrize("whose", ["worker", "starting-worker", "fleet", "replay"])
+def test_a_directory_in_which_a_ledger_lies_is_refused_and_left_as_it_is(say: Any, tmp_path: Path, whose: str) -> None:
+    folder = ledgers_states(tmp_path)[whose]
+    before = {path: path.is_dir() or path.read_bytes() for path in folder.rglob("*") if "LOG" not in path.name}
+    code, _, err = say("--input", SPENT, "--state", folder)
+    assert (code, err) == (
+        2,
+        f"pointstream: --state {folder}: is the state of a worker or a replay; give the auditor a directory of its own\n",
+    )
+    assert {path: path.is_dir() or path.read_bytes() for path in folder.rglob("*") if "LOG" not in path.name} == before
+
+
+def test_a_state_in_which_nothing_has_been_kept_yet_is_the_auditors(say: Any, tmp_path: Path) -> None:
+    Accounts(tmp_path / "state").close()  # as after a crash right at the start
+    assert say("--input", SPENT, "--state", tmp_path / "state")[0] == 0
+
+
+def test_violations_of_earlier_runs_are_told_with_the_first_of_them(say: Any, tmp_path: Path) -> None:
+    state, rest = tmp_path / "state", write(tmp_path / "rest.jsonl", LINES[5:])
+    assert say("--input", write(tmp_path / "first.jsonl", LINES[:5]), "--state", state)[0] == 0
+    accounts = Accounts(state)
+    kept = accounts.kept()
+    kept.violations, kept.first = 4, "ledger-entries partition 3 offset 1042: entry 17 of club pts is wrong"
+    accounts.keep(kept)
+    accounts.close()
+    code, _, err = say("--input", rest, "--state", state)
+    assert code == 1
+    assert err.endswith(f": 4 violations, all found by earlier runs; the first of all: {kept.first}\n")
+    code, out, _ = say("--input", write(tmp_path / "none.jsonl", []), "--state", state, "--json")
+    total = json.loads(out)
+    assert (code, total["violations"], total["earlier"], total["earliest"]) == (1, 4, 4, kept.first)
+    accounts = Accounts(state)
+    accounts.keep(Kept(violations=4))  # as an earlier version has kept it
+    accounts.close()
+    code, _, err = say("--input", write(tmp_path / "wrong.jsonl", [wrong(LINES[-1])]), "--state", state)
+    assert code == 1
+    assert err.endswith(": 5 violations, 4 found by earlier runs\n")
 
 
 # a topic
@@ -174,6 +227,7 @@ def test_a_topic_is_audited_to_its_end_and_on_from_there_and_what_is_wrong_is_to
     for _ in range(2):  # it is found as often as it is looked for
         code, _, err = say("--broker", broker.url, "--state", state)
         assert code == 1
+        assert "have come since" not in err
         assert re.match(r"pointstream: audit: ledger-entries partition \d offset \d+: entry 9 of spending pts ", err)
         assert "p3" not in err
     listening = port()
@@ -202,7 +256,39 @@ def test_a_topic_is_audited_to_its_end_and_on_from_there_and_what_is_wrong_is_to
     assert "p1" not in looked[-1]
     code, _, err = say("--broker", broker.url, "--state", state)
     assert code == 1
-    assert ": 2 violations" in err
+    assert f": 2 violations, all found by earlier runs; the first of all: {seen[0]}\n" in err
+
+
+def test_behind_is_what_came_after_the_beginning_and_not_what_a_violation_has_left_unread(
+    broker: EmbeddedBroker, say: Any, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    audit_topic(broker.url, settings(tmp_path, follow=True), lambda *_: None, lambda: True)  # what others have sent
+    say("--broker", broker.url, "--state", state)
+    send(broker, "p4", [LINES[0], wrong(LINES[1]), *LINES[2:]])
+    code, _, err = say("--broker", broker.url, "--state", state)
+    assert code == 1
+    assert "have come since" not in err
+    code, out, _ = say("--broker", broker.url, "--state", state, "--json")
+    assert (code, json.loads(out.splitlines()[-1])["behind"]) == (1, 0)
+
+
+class Grown(TopicReader):
+    """Of a topic that has grown by three records in its partition 0 since the beginning."""
+
+    def _end(self, number: int) -> int:
+        return self._ends[number] + (3 if number == 0 else 0)
+
+
+def test_a_reader_tells_what_is_still_to_read_and_how_much_of_it_came_since_it_began(broker: EmbeddedBroker) -> None:
+    send(broker, "p5", LINES[:4])
+    topic = Grown(broker.url, TOPIC)
+    topic.begin({})
+    assert topic.came_since() == 3
+    assert sum(topic.lag().values()) >= 4 + 3
+    topic.offsets[0] = topic._end(0) - 1
+    assert (topic.came_since(), topic.lag()[0]) == (1, 1)
+    topic.close()
 
 
 def test_each_metric_has_its_row_in_the_docs_and_each_row_its_metric() -> None:
