@@ -16,8 +16,6 @@ import time
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaException
-
 from agents import made_under
 from agents.core import Core
 from schemas.instants import format_instant
@@ -26,6 +24,7 @@ from schemas.program_file import catalog_of
 from schemas.topics import PROGRAMS
 from streams.brokers import Cluster
 from streams.errors import BrokerAway, WrongUsage
+from streams.logs import told
 from streams.published.topic import PARTITION, Reader
 from streams.published.versions import Identity, Versions
 from streams.worker.broker import Broker
@@ -104,8 +103,8 @@ class FollowedPrograms(threading.Thread):
         while not self._ending.is_set():
             try:
                 self._read(self._reader)
-            except (WrongUsage, KafkaException) as error:  # what is taken goes on; the topic may come back
-                _log.warning("the topic %s cannot be read: %s", PROGRAMS, error)
+            except Exception as error:  # noqa: BLE001  # what is taken goes on, the topic may come back, and this thread ends for nothing
+                _log.warning("the topic %s cannot be read: %s", PROGRAMS, told(error))
                 self._ending.wait(_POLL_SECONDS)
         self._reader.close()
 
