@@ -42,7 +42,7 @@ def _promotion() -> Schema:
     span = mapping({"min": ref("amount"), "max": ref("amount")}, required=["min", "max"])
     properties = {
         "promotion": ref("name"),
-        "action": one_of_words("accrue", "redeem"),
+        "action": choice("accrue", "redeem"),
         "point": or_null(ref("name")),
         "points": {"anyOf": [ref("amount"), span]},
         "activation": or_null(ref("activation")),
@@ -51,7 +51,7 @@ def _promotion() -> Schema:
         "legal_entity": or_null(ref("name")),
         "description": ref("prose"),
     }
-    return mapping(properties, required=["promotion", "action", "points"])
+    return mapping(properties, required=["promotion", "points"])
 
 
 def _rfm() -> Schema:

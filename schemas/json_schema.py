@@ -195,14 +195,18 @@ def _tiers() -> Schema:
 
 
 def _rule() -> Schema:
-    rate = {"points": ref("amount"), "per": ref("amount"), "steps": choice("proportional", "whole")}
-    fixed = {"points": ref("amount"), "per": one_of_words("receipt", "line", "unit")}
+    rate = {
+        "points": {**ref("amount"), "default": "1"},
+        "per": {**ref("amount"), "default": "1.00"},
+        "steps": choice("proportional", "whole"),
+    }
+    fixed = {"points": ref("amount"), "per": choice("receipt", "line", "unit")}
     properties = {
         "rule": ref("name"),
         "enabled": {**ref("boolean"), "default": True},
         "point": or_null(ref("name")),
-        "rate": mapping(rate, required=["points", "per"], null=True),
-        "fixed": mapping(fixed, required=["points", "per"], null=True),
+        "rate": mapping(rate, null=True),
+        "fixed": mapping(fixed, required=["points"], null=True),
         "multiplier": or_null(ref("amount")),
         "when": or_null(ref("condition")),
         "lines": or_null(ref("condition")),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from schemas.amounts import NANO
 from schemas.campaigns import Campaigns
 from schemas.conditions import Condition
 from schemas.instants import Instant
@@ -34,15 +35,15 @@ class Limit:
 class Rate:
     """`points` for every `per` of the basis; `whole`: full steps only."""
 
-    points_nano: int
-    per_nano: int
+    points_nano: int = NANO
+    per_nano: int = NANO
     steps: Literal["proportional", "whole"] = "proportional"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fixed:
     points_nano: int
-    per: Literal["receipt", "line", "unit"]
+    per: Literal["receipt", "line", "unit"] = "receipt"
 
 
 @dataclass(frozen=True, kw_only=True)

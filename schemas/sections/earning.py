@@ -60,8 +60,8 @@ def _read_rate(rule: Section) -> Rate | None:
         return None
     section = rule.section("rate")
     rate = Rate(
-        points_nano=section.required("points", values.nano(), NANO),
-        per_nano=section.required("per", values.nano(more_than=0), NANO),
+        points_nano=section.value("points", values.nano(), NANO),
+        per_nano=section.value("per", values.nano(more_than=0), NANO),
         steps=section.choice("steps", "proportional", "whole"),
     )
     section.done()
@@ -75,7 +75,7 @@ def _read_fixed(rule: Section) -> Fixed | None:
     section = rule.section("fixed")
     fixed = Fixed(
         points_nano=section.required("points", values.nano(), NANO),
-        per=section.required("per", values.choice("receipt", "line", "unit"), "receipt"),
+        per=section.choice("per", "receipt", "line", "unit"),
     )
     section.done()
     return fixed

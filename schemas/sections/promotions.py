@@ -23,7 +23,7 @@ def read_promotions(top: Section, points: tuple[PointType, ...], calendar: Calen
         point = point_of(section, points)
         if point is None:
             continue
-        action: Literal["accrue", "redeem"] = section.required("action", values.choice("accrue", "redeem"), "accrue")
+        action: Literal["accrue", "redeem"] = section.choice("action", "accrue", "redeem")
         span = _read_amount(section, point.scale)
         activation = section.value_or_none("activation", values.activation)
         expiration = section.value_or_none("expiration", values.expiration)

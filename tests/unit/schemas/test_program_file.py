@@ -1,5 +1,7 @@
 """The program file: what is read, what is not in force yet, versions and folders (CONTRACT 4)."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -277,9 +279,46 @@ def test_settings_yaml_loads_and_every_value_in_it_is_the_default(shared_checks:
     ):
         assert getattr(defaults, key) == getattr(settings, key), key
     base, five, double = settings.earning
-    least = program({"earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}]}).earning[0]
+    least = program({"earning": [{"rule": "base", "rate": {}}]}).earning[0]
     assert least == base
     assert (five.fixed is not None, double.multiplier_nano, five.enabled) == (True, 2 * NANO, False)
+
+
+# What settings.yaml holds beside defaults: what it says has none, and what makes its examples what they are.
+NO_DEFAULT = {
+    *("program", "title", "timezone", "environment", "effective_from", "applications", "currency"),
+    *("points", "points.sid", "points.name"),
+    *("earning", "earning.rule", "earning.rate", "earning.fixed", "earning.fixed.points", "earning.multiplier"),
+    *("promotions", "promotions.promotion", "promotions.points", "promotions.points.min", "promotions.points.max"),
+    *("segments", "segments.segment", "segments.where"),
+    *("scenarios", "scenarios.scenario", "scenarios.trigger", "scenarios.steps"),
+    *("reminders", "reminders.reminder", "reminders.channel", "reminders.template", "templates", "templates.thanks"),
+}
+
+
+def test_what_is_left_out_of_settings_yaml_is_as_it_stands_there(shared_checks: Path) -> None:
+    """One key after the other, down to those of rules and promotions; what a condition and a step hold is an example throughout."""
+    text = (shared_checks / "settings.yaml").read_text(encoding="utf-8")
+    written = read_document(text, "settings.yaml").value
+    whole = parse_program(Document(written, "settings.yaml"))
+    left_out = [path for path in keys_of(written) if ".".join(key for key in path if isinstance(key, str)) not in NO_DEFAULT]
+    assert len(left_out) > 80
+    for path in left_out:
+        rest = copy.deepcopy(written)
+        within: Any = rest
+        for key in path[:-1]:
+            within = within[key]
+        del within[path[-1]]
+        assert parse_program(Document(rest, "settings.yaml")) == whole, path
+
+
+def keys_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every key of a program file with its path; none below `where`, `trigger` and `steps`, nor what switches an example off."""
+    for key, below in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if isinstance(key, str) and not (key == "enabled" and below == "false" and "earning" in path):
+            yield (*path, key)
+        if key not in ("where", "trigger", "steps"):
+            yield from keys_of(below, (*path, key))
 
 
 def test_club_yaml_loads(shared_checks: Path) -> None:
