@@ -182,13 +182,15 @@ def _listen(visit: Visit, begun: int) -> int:
         name = said.program
         if said.type not in programs.listening.get(name, _NOTHING):
             continue
-        before = hearing.active_before(said) if isinstance(said, LedgerEntry) and name in programs.with_milestones else 0
+        moved = (0, 0)
+        if isinstance(said, LedgerEntry) and name in programs.with_milestones:
+            moved = hearing.usable(said, visit.profile.settled_at)
         version = programs.version(name, parse_instant(said.occurred_at))
         if version is None or not version.playbook.waiting:
             continue
         maker, depth = hearing.maker_of(said)
         if isinstance(said, LedgerEntry):
-            triggers.of_entry(visit, version, said, before, maker, depth)
+            triggers.of_entry(visit, version, said, moved, maker, depth)
         else:
             triggers.of_tier(visit, version, said, maker, depth)
     return begun

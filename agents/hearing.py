@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 from schemas.amounts import minor_of
 from schemas.events import LedgerEntry, TierChange
+from schemas.instants import Instant, parse_instant
 from tables.ledger_keys import ledger_key
 from tables.state import Profile, TimeLine
 from tables.table import Table
@@ -39,6 +40,7 @@ class Hearing:
         "sets_off",
         "_actives",
         "_made",
+        "_past",
         "_profile_id",
         "_table",
     )
@@ -55,6 +57,7 @@ class Hearing:
         self._table = table
         self._profile_id = profile_id
         self._actives: dict[tuple[str, str], int] = {}
+        self._past: dict[tuple[str, str], dict[str, int]] = {}
         self._made: dict[tuple[str, int], tuple[str, int]] = {}
 
     @property
@@ -79,16 +82,39 @@ class Hearing:
         """The scenario that made an entry, None where none did, and how deep that stood."""
         return self._made.get((entry.program, entry.sequence), (None, 0))
 
-    def active_before(self, entry: LedgerEntry) -> int:
-        """What was active in an entry's ledger before it (minor). Asked of each entry in their order: so it is what the last one left."""
+    def usable(self, entry: LedgerEntry, now: Instant) -> tuple[int, int]:
+        """What was active in an entry's ledger before it and after it (minor), without what is past its date by now: that expires at once.
+
+        Asked of each entry in their order: so before is what the last one left.
+        """
         if entry.point is None or entry.balance is None:
-            return 0
+            return 0, 0
         key = (entry.program, ledger_key(entry.point, entry.subledger or ""))
-        before = self._actives.get(key)
-        if before is None:
+        was, past = self._actives.get(key), self._past.get(key)
+        if was is None:
             stored = self.stored
             membership = None if stored is None else stored.programs.get(entry.program)
             held = None if membership is None else membership.ledgers.get(key[1])
-            before = 0 if held is None else held.active
-        self._actives[key] = minor_of(entry.balance.active)
-        return before
+            was = 0 if held is None else held.active
+        active = self._actives[key] = minor_of(entry.balance.active)
+        before = was - sum(past.values()) if past else was
+        if active > was or past:
+            past = self._past[key] = _past_its_date(entry, past or {}, active > was, now)
+        return before, active - sum(past.values()) if past else active
+
+
+def _past_its_date(entry: LedgerEntry, past: dict[str, int], rises: bool, now: Instant) -> dict[str, int]:
+    """What is active by lots whose date has passed, after an entry that made more of them active, took some, or gave them a later date."""
+    after = dict(past)
+    paid = 0 if entry.debt_paid is None else minor_of(entry.debt_paid)
+    for lot in entry.lots:
+        if lot.state != "active":
+            continue
+        points = minor_of(lot.points)
+        owed = min(paid, points)  # debt is paid lot by lot, in the order of the entry
+        paid -= owed
+        if lot.expires_at is None or parse_instant(lot.expires_at) > now:
+            after.pop(lot.lot_id, None)
+        else:
+            after[lot.lot_id] = max(after.get(lot.lot_id, 0) + (points - owed if rises else -points), 0)
+    return after

@@ -16,7 +16,7 @@ from agents.programs import Version
 from agents.trigger_facts import entry_facts, first_asker
 from agents.visit import Visit
 from schemas import campaigns
-from schemas.amounts import format_points, minor_of
+from schemas.amounts import format_points
 from schemas.events import LedgerEntry, TierChange
 from schemas.instants import Instant, format_instant, parse_instant
 from schemas.records import Cancel, Pixel, Sale
@@ -180,13 +180,13 @@ def of_fields(visit: Visit, version: Version, at: Instant) -> bool:
     return happened(visit, version, happening) or entered
 
 
-def of_entry(visit: Visit, version: Version, entry: LedgerEntry, before: int, maker: str | None, depth: int) -> None:
-    """`before`: what was active in its ledger (minor)."""
+def of_entry(visit: Visit, version: Version, entry: LedgerEntry, moved: tuple[int, int], maker: str | None, depth: int) -> None:
+    """`moved`: what could be used of its ledger before it and after it (minor)."""
     waiting = version.playbook.waiting
     if f"entry:{entry.type}" in waiting:
         happened(visit, version, _of_entry(f"entry:{entry.type}", entry, maker, depth, {}))
-    if version.playbook.milestones and entry.balance is not None:
-        _milestones(visit, version, entry, before, maker, depth)
+    if version.playbook.milestones and moved[0] < moved[1]:
+        _milestones(visit, version, entry, moved, maker, depth)
 
 
 def of_tier(visit: Visit, version: Version, change: TierChange, maker: str | None, depth: int) -> None:
@@ -230,13 +230,11 @@ def _of_entry(key: str, entry: LedgerEntry, maker: str | None, depth: int, more:
     )
 
 
-def _milestones(visit: Visit, version: Version, entry: LedgerEntry, before: int, maker: str | None, depth: int) -> None:
+def _milestones(
+    visit: Visit, version: Version, entry: LedgerEntry, moved: tuple[int, int], maker: str | None, depth: int
+) -> None:
     """Active went from below to at least one of the balances that a scenario names: once, for the highest."""
-    if entry.point is None or entry.balance is None:
-        return
-    after = minor_of(entry.balance.active)
-    if after <= before:
-        return
+    before, after = moved
     for plan in version.playbook.waiting["milestone"]:
         trigger = plan.scenario.trigger
         if not isinstance(trigger, campaigns.OnMilestone) or trigger.point != entry.point or plan.name == maker:
