@@ -152,6 +152,7 @@ def credit(
             visit.due_by(visit.profile.settled_at)  # a lot that paid debt may be gone: what is due is reckoned anew
     if at < visit.profile.settled_at and (program, point.sid) in visit.programs.sliding:
         lifetimes.catch_up(visit, version, point, subledger, lots, cause)
+        standing.active_changed(visit, version, point.sid, subledger, at, cause)  # by what is not over after all
     if point.renew_on and source != "initial":
         lifetimes.renew(visit, version, point, subledger, "earning", at, cause)
     return (lots[0].lot_id,) if single else tuple([lot.lot_id for lot in lots])

@@ -74,4 +74,4 @@ def come_back(visit: Visit, kind: str, of: Redemption, given: GivenBack, at: Ins
         elif (due := lots.next_of(lot, program, ledger_key(sid, subledger))) is not None:
             visit.bring(due)
     if version is not None:
-        standing.active_changed(visit, version, sid, subledger, cause)
+        standing.active_changed(visit, version, sid, subledger, at, cause)

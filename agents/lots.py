@@ -78,7 +78,7 @@ def activate(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause:
         visit, program, "points.activated", at, point, subledger, lot.remaining, parts, cause=cause, debt_paid=activated.debt_paid
     )
     if version is not None:
-        standing.active_changed(visit, version, sid, subledger, cause)
+        standing.active_changed(visit, version, sid, subledger, at, cause)
     brought = [next_of(activated.lot, program, key)]  # nothing, where debt took all of it
     if joined:
         brought += [

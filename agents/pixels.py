@@ -4,7 +4,7 @@ Pure. A pixel is judged at its own time, however late it comes; nothing that has
 it. What it says of consent is stored before anything asks for consent. It earns nothing by itself: that is for scenarios.
 """
 
-from agents import consent, lifetimes, lots
+from agents import consent, lifetimes, lots, standing
 from agents.hearing import WHO_JOINS
 from agents.incoming import Incoming
 from agents.programs import Version
@@ -137,7 +137,9 @@ def _activate_lot(visit: Visit, version: Version, point: PointType, key: str, lo
     if active is not None and active.expires_at is not None and active.expires_at <= activates_at:
         lots.end(visit, program, key, active, activates_at, None, "born-expired")
     elif active is not None and activates_at < visit.profile.settled_at:
-        lifetimes.catch_up(visit, version, point, split_ledger_key(key)[1], [active], None)
+        subledger = split_ledger_key(key)[1]
+        lifetimes.catch_up(visit, version, point, subledger, [active], None)
+        standing.active_changed(visit, version, point.sid, subledger, activates_at)  # by what is not over after all
 
 
 def _text(record: Pixel, field: str) -> str | None:

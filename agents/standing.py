@@ -8,8 +8,8 @@ follows the entry that brought it.
   of the receipt. It asks `tiers.counts` for the source.
 - `spent`: after a sale with its gross, and after a return, cancel, reopen or revision with what that takes off, as nano of the
   program's currency, both at the time of the receipt. It does nothing where the measure is not `spend`.
-- `active_changed`: after every move that makes points active (activation, release, reinstatement). It does nothing where the
-  measure is not `active`; what makes the balance smaller need not call it, for falling is for reviews.
+- `active_changed`: after every move that makes points active (activation, release, reinstatement), and after late ones were made to
+  last longer. It does nothing where the measure is not `active`; what makes the balance smaller need not call it, for falling is for reviews.
 - `joined`: on becoming a member.
 
 Each costs one comparison where the program has no tiers. Falling is in `reviews.py`; the rules are in `tables/tiers.py`.
@@ -46,13 +46,15 @@ class TierView(NamedTuple):
     points_to_keep: str | None
 
 
-def view(version: Version, membership: Membership, subledger: str, at: Instant) -> TierView | None:
-    """The standing in a subledger at an instant; None where the program has no tiers."""
+def view(
+    version: Version, membership: Membership, subledger: str, at: Instant, over_by: Instant | None = None
+) -> TierView | None:
+    """The standing in a subledger at an instant; None where the program has no tiers. `over_by`: as in `_active`."""
     ladder = version.ladder
     if ladder is None:
         return None
     state = membership.tiers.get(subledger) or TierState()
-    amount = tiers.measured(ladder, state, _active(ladder, membership, subledger), at)
+    amount = tiers.measured(ladder, state, _active(ladder, membership, subledger, over_by), at)
     missing, keep = tiers.to_next(ladder, state, amount), tiers.to_keep(ladder, state, amount)
     return TierView(
         state.tier,
@@ -110,7 +112,7 @@ def credited(
         late = state is not None and bool(state.past) and at < state.past[-1].until
         if state is not None and late:
             membership.tiers[subledger] = tiers.counted_active(state, lots, at)
-        active_changed(visit, version, point, subledger, cause, at if late else None)
+        active_changed(visit, version, point, subledger, at, cause)
 
 
 def earned(
@@ -136,10 +138,8 @@ def spent(visit: Visit, version: Version, subledger: str, amount_nano: int, at: 
         _count(visit, ladder, version, subledger, amount_nano, at, cause)
 
 
-def active_changed(
-    visit: Visit, version: Version, point: str, subledger: str, cause: Cause | None = None, late_at: Instant | None = None
-) -> None:
-    """Points have become active. `late_at`: they are of so late a record that earlier reviews would have seen them."""
+def active_changed(visit: Visit, version: Version, point: str, subledger: str, at: Instant, cause: Cause | None = None) -> None:
+    """Points have become active at an instant; of one before the last review earlier reviews would have seen them."""
     ladder = version.ladder
     if ladder is None or ladder.measure != "active" or point != ladder.point:
         return
@@ -147,7 +147,8 @@ def active_changed(
     if membership.joined_at is not None:
         if subledger not in membership.tiers:
             _begin(visit, ladder, version, membership, subledger, TierState())
-        _rise(visit, ladder, version, membership, subledger, late_at, cause)
+        past = membership.tiers[subledger].past
+        _rise(visit, ladder, version, membership, subledger, at if past and at < past[-1].until else None, cause)
 
 
 def _count(visit: Visit, ladder: Ladder, version: Version, subledger: str, amount: int, at: Instant, cause: Cause | None) -> None:
@@ -189,24 +190,37 @@ def _rise(
     late_at: Instant | None,
     cause: Cause | None,
 ) -> None:
-    """Enter or rise to what counts now, or to what late points mend."""
+    """Enter or rise to what counts now, or to what late points mend.
+
+    Of a balance, late points that were over by the last review count for the reviews that saw them, and not for now: it would have ended what
+    they had brought.
+    """
     state = membership.tiers[subledger]
     if state.tier == ladder.top:
         return
     now = visit.profile.settled_at
-    amount = tiers.measured(ladder, state, _active(ladder, membership, subledger), now)
+    over_by = None if late_at is None else state.past[-1].until
+    amount = tiers.measured(ladder, state, _active(ladder, membership, subledger, over_by), now)
     change = None if late_at is None else tiers.mended(ladder, state, amount, late_at, now)
     change = change or tiers.risen(ladder, state, amount, now)
     if change is not None:
-        tell(visit, version, subledger, change, now, cause)
+        tell(visit, version, subledger, change, now, cause, over_by)
 
 
-def tell(visit: Visit, version: Version, subledger: str, change: tiers.Change, at: Instant, cause: Cause | None) -> None:
+def tell(
+    visit: Visit,
+    version: Version,
+    subledger: str,
+    change: tiers.Change,
+    at: Instant,
+    cause: Cause | None,
+    over_by: Instant | None = None,
+) -> None:
     """The standing is changed, and a tier change says so: by what was judged, and what is missing from now on."""
     membership = visit.membership(version.program.program)
     membership.tiers[subledger] = change.state
     remind(visit, version, subledger, change.state)
-    after = view(version, membership, subledger, at)
+    after = view(version, membership, subledger, at, over_by)
     if after is not None:
         say_tier(
             visit,
@@ -234,11 +248,17 @@ def remind(visit: Visit, version: Version, subledger: str, state: TierState) -> 
         visit.bring(Due(state.review_at, REVIEW, 0, subledger, program, "review"))
 
 
-def _active(ladder: Ladder, membership: Membership, subledger: str) -> int:
+def _active(ladder: Ladder, membership: Membership, subledger: str, over_by: Instant | None = None) -> int:
+    """The active balance, where it is measured. `over_by`: without late lots that had expired by then, and are about to."""
     if ladder.measure != "active":
         return 0
     ledger = membership.ledgers.get(ledger_key(ladder.point, subledger))
-    return 0 if ledger is None else ledger.active
+    if ledger is None:
+        return 0
+    if over_by is None:
+        return ledger.active
+    over = [lot.remaining for lot in ledger.lots if lot.active and lot.expires_at is not None and lot.expires_at <= over_by]
+    return ledger.active - sum(over)
 
 
 def active_balance(version: Version, membership: Membership, subledger: str) -> int:

@@ -76,6 +76,7 @@ def accrue(
             scene.post(person, member, "points.expired", at, sid, subledger, [(lot, lot.points)])
     for lot in lots:
         live_through(scene, person, member, sid, subledger, lot, at)
+    became_active(scene, person, member, sid, subledger, at)  # what is not over after all
     if source != "initial":
         renew(scene, person, member, "earning", sid, [subledger], at, everywhere=False)
     return lots

@@ -44,8 +44,10 @@ def shown(program: Program, amount: int) -> str:
     return f"{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
 
 
-def active(member: Member, subledger: str | None) -> int:
-    return member.ledger(member.program.tiers["point"], subledger).total("active")
+def active(member: Member, subledger: str | None, reviewed: datetime | None = None) -> int:
+    """What came so late that it had expired by a review is about to expire, and counts for what that review saw alone."""
+    pieces = member.ledger(member.program.tiers["point"], subledger).within("active")
+    return sum(points for lot, points in pieces if reviewed is None or lot.expires is None or lot.expires > reviewed)
 
 
 def spent(receipt: Receipt, program: Program, shares: list[Fraction]) -> int:

@@ -87,7 +87,8 @@ def activate(scene: Scene, person: Person, member: Member, sid: str, subledger: 
     pieces = ledger.within("pending", [lot])
     paid = ledger.activate(pieces, "pending")
     scene.post(person, member, "points.activated", at, sid, subledger, pieces, debt_paid=paid)
-    became_active(scene, person, member, sid, subledger)
+    became_active(scene, person, member, sid, subledger, at)
     if lot.expires is not None and lot.expires <= at:
         expire(scene, person, member, sid, subledger, lot, at)
     live_through(scene, person, member, sid, subledger, lot, at)
+    became_active(scene, person, member, sid, subledger, at)  # what is not over after all

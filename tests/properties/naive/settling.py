@@ -93,7 +93,7 @@ def happen(scene: Scene, person: Person, member: Member, item: Due) -> None:
         pieces = ledger.within("pending", [what])
         paid = ledger.activate(pieces, "pending")
         scene.post(person, member, "points.activated", at, item.sid, item.subledger, pieces, debt_paid=paid)
-        became_active(scene, person, member, item.sid, item.subledger)
+        became_active(scene, person, member, item.sid, item.subledger, at)
     elif pieces := ledger.within("active", [what]):
         expire(scene, person, member, item.sid, item.subledger, what, at)
     else:

@@ -82,7 +82,8 @@ def sum_of(member: Member, subledger: str | None, since: datetime | None, until:
 def sum_now(person: Person, member: Member, subledger: str | None) -> int:
     assert person.settled is not None
     if member.program.tiers["measure"] == "active":
-        return active(member, subledger)
+        periods = member.standings[subledger].periods
+        return active(member, subledger, periods[-1].until if periods else None)
     if by_days(member.program):  # up to and including this instant
         since = days_before(member.program, person.settled)
         return sum(points for where, at, points in member.counted if where == subledger and at > since)
