@@ -1,13 +1,14 @@
 """Claims: where a program says `receipts: claimed`, a receipt belongs to the profile whose sale of it was first, and to no other.
 
 What counts across profiles is asked of the key that owns the count: here application/receipt. A sale of a receipt that its profile
-has not claimed yet waits, while the question goes there and the answer comes back; in files it is answered before the next record. A
+has not claimed yet waits, while the question goes there and the answer comes back; in files it is answered before the next record. One
+that has no effect, for its profile is no member or it is a dead letter, claims nothing: the receipt would be lost to its owner. A
 return, cancel or reopen that names no profile is sent on to the receipt's owner by the same way.
 """
 
 from typing import Final
 
-from agents import parking
+from agents import consent, parking
 from agents.carrying import carried_by, incoming_of
 from agents.dead_letters import dead_letter
 from agents.incoming import Incoming
@@ -19,8 +20,9 @@ from schemas.messages import Answer, Reply, Request
 from schemas.outcomes import DUPLICATE, PARKED, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
 from schemas.topics import REPLIES, REQUESTS
-from tables.keys import claim_key, identity_key
-from tables.state import Claim, Seen
+from tables.basis import basis_of
+from tables.keys import claim_key, identity_key, receipt_key
+from tables.state import Claim, Receipt, Seen
 from tables.table import Table
 
 _CLAIM: Final = "claim"
@@ -30,11 +32,14 @@ def claimed(versions: list[Version]) -> bool:
     return any(version.program.receipts == "claimed" for version in versions)
 
 
-def wait(visit: Visit, sale: Sale, incoming: Incoming) -> str | None:
-    """A sale of a receipt that is ours is to be applied (None); else it waits for the answer whether it is, or goes there and back with the
-    question, where too many wait at the profile already. Returns its outcome then.
+def wait(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version]) -> str | None:
+    """A sale of a receipt that is ours, or that has no effect, is to be applied (None); else it waits for the answer whether it is ours, or
+    goes there and back with the question, where too many wait at the profile already. Returns its outcome then.
     """
     if visit.find(Seen, identity_key(visit.profile_id, _CLAIM, sale.application, sale.receipt_id)) is not None:
+        return None
+    known = visit.find(Receipt, receipt_key(visit.profile_id, sale.application, sale.receipt_id))
+    if not any([_has_effect(visit, sale, version, known) for version in versions]):
         return None
     waits_for = claim_key(sale.application, sale.receipt_id)
     identity = b"sale:%d" % sale.revision + waits_for
@@ -55,6 +60,22 @@ def wait(visit: Visit, sale: Sale, incoming: Incoming) -> str | None:
         )
     )
     return PARKED
+
+
+def _has_effect(visit: Visit, sale: Sale, version: Version, known: Receipt | None) -> bool:
+    """Whether a sale will do anything in a program that gives a receipt to one profile: count, wait to count, or set scenarios off."""
+    program, profile, at = version.program, visit.profile, sale.closed_at
+    if program.receipts != "claimed" or not consent.counts_first(version, known, sale.revision):
+        return False
+    if not consent.counts(profile, program, at) and program.membership.before_join != "park":
+        heard = "receipt" in version.playbook.waiting and consent.consents(profile, program, at)
+        if not heard:
+            return False
+    try:
+        basis_of(sale, program)
+    except Refused:
+        return False
+    return True
 
 
 def forward(record: Return | Cancel, incoming: Incoming, outbox: Outbox) -> str:

@@ -90,10 +90,8 @@ def _wanted(visit: Visit, sale: Sale, versions: list[Version]) -> dict[str, tupl
         carries = [code for code in sale.promo_codes if code in version.codes] if version.codes else []
         if not carries or not consent.counts(visit.profile, program, sale.closed_at):
             continue
-        if known is not None and sale.revision <= known.revision:
-            waits = sale.revision == known.revision and consent.waiting_mark(version, sale.revision) in known.seen and known.sale
-            if not waits:
-                continue  # a duplicate, or stale, or cancelled meanwhile
+        if not consent.counts_first(version, known, sale.revision):
+            continue  # a duplicate, or stale, or cancelled meanwhile
         try:
             basis_of(sale, program)
         except Refused:

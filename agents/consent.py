@@ -14,7 +14,7 @@ from agents.programs import Version
 from agents.visit import Visit
 from schemas.instants import Instant
 from schemas.program import Program
-from tables.state import Profile
+from tables.state import Profile, Receipt
 from tables.timelines import field_at, with_value
 
 _INSTANT_BYTES: Final = 8
@@ -68,6 +68,15 @@ def wait(visit: Visit, version: Version, incoming: Incoming, key: bytes, content
 def waiting_mark(version: Version, revision: int) -> str:
     """Beside the marks of what was seen of a receipt: this revision waits for that program."""
     return f"wait:{version.program.program}:{revision}"
+
+
+def counts_first(version: Version, known: Receipt | None, revision: int) -> bool:
+    """Whether a revision of a receipt has still to count for a program, as far as the receipt tells: it is none that was seen, or is past, but
+    one that has waited for this program to count.
+    """
+    if known is None or revision > known.revision:
+        return True
+    return revision == known.revision and bool(known.sale) and waiting_mark(version, revision) in known.seen
 
 
 def waiting_until(visit: Visit, version: Version, incoming: Incoming) -> bytes:

@@ -18,7 +18,7 @@ from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Redemption
 
 def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Version]) -> str:
     if visit.programs.claims and claims.claimed(versions):
-        waits = claims.wait(visit, record, incoming)
+        waits = claims.wait(visit, record, incoming, versions)
         if waits is not None:
             return waits
     if record.promo_codes and visit.programs.coded:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tests.properties.naive.books import spending
-from tests.properties.naive.claims import Owners, are_claimed, claim, owner_of, receipt_of
+from tests.properties.naive.claims import Owners, claim, has_effect, owner_of, receipt_of
 from tests.properties.naive.erasure import on_erase
 from tests.properties.naive.people import Name, Parked, Person, Refused, Scene, text_of
 from tests.properties.naive.pixels import consent_in, on_pixel
@@ -107,7 +107,7 @@ class Model:
             case "adjustments":
                 return on_adjustment(scene, person, programs[0], record, at)
         if record.get("kind", "sale") == "sale":
-            if are_claimed(programs) and receipt_of(record) not in person.claims:
+            if receipt_of(record) not in person.claims and has_effect(person, programs, record, at):
                 if claim(scene, self.owners, person, record):
                     self.aside(scene, topic, record, arrival)
                 return "parked"
