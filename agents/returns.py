@@ -7,13 +7,15 @@ taken is kept: no later return or cancel asks for it again, and a later revision
 A record that comes before its sale waits for it (`parking.py`).
 """
 
+from collections.abc import Mapping
+
 from msgspec import structs
 
 from agents import codes, figures, standing
 from agents.incoming import Incoming
 from agents.parking import park
 from agents.programs import Programs, Version
-from agents.taking_back import take_back, unuse
+from agents.taking_back import CameBack, take_back, unuse
 from agents.visit import Visit
 from schemas import records
 from schemas.instants import Instant
@@ -48,7 +50,8 @@ def on_return(visit: Visit, record: Return, incoming: Incoming, versions: list[V
     visit.settle_to(record.closed_at)
     now = structs.replace(known, last_at=max(known.last_at, record.closed_at), returned=returned, refunded=refunded)
     _unspend(visit, known, sale, judges, now)
-    visit.remember(key, _give_back(visit, now, sale, judges, record.closed_at, by_amount=record.amount is not None))
+    lines = _came_back(sale, known, now) if record.amount is None else None
+    visit.remember(key, _give_back(visit, now, sale, judges, record.closed_at, lines))
     visit.remember(identity, Seen(content, record.closed_at))
     if visit.programs.coded and sale.promo_codes and all([_nothing_left(judge, sale, now) for judge in judges.values()]):
         codes.give_back(visit, record.application, record.receipt_id, record.closed_at)
@@ -79,11 +82,26 @@ def returned_before(visit: Visit, known: Receipt, sale: Sale) -> Receipt:
     if not known.refunded:
         return known
     _unspend(visit, structs.replace(known, refunded=0), sale, judges, known)
-    return _give_back(visit, known, sale, judges, visit.profile.settled_at, by_amount=True)
+    return _give_back(visit, known, sale, judges, visit.profile.settled_at, None)
 
 
-def _give_back(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], at: Instant, *, by_amount: bool) -> Receipt:
-    """What is owed after all that came back of a receipt is taken, by the policies of an instant. Returns what it is then."""
+def _came_back(sale: Sale, before: Receipt, after: Receipt) -> dict[str, CameBack]:
+    """What a return brought back, by the id of the line."""
+    found: dict[str, CameBack] = {}
+    for place, quantity in after.returned.items():
+        line = sale.lines[place]
+        if quantity != before.returned.get(place, 0):
+            found[line.line_id or str(place + 1)] = before.returned.get(place, 0), quantity, line.quantity
+    return found
+
+
+def _give_back(
+    visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], at: Instant, came_back: Mapping[str, CameBack] | None
+) -> Receipt:
+    """What is owed after all that came back of a receipt is taken, by the policies of an instant. Returns what it is then.
+
+    `came_back`: the lines of this return; None where only an amount is known.
+    """
     saws = {saw.program: saw for saw in known.saw}
     reckonings: dict[str, Reckoning] = {}
     earned: list[Earned] = []
@@ -94,7 +112,8 @@ def _give_back(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Versi
         if reckoning is None:
             rulebook, saw = judges[program].rulebook, saws.get(program) or Saw(program)
             reckoning = reckonings[program] = Reckoning(rulebook, sale, saw, known.returned, known.refunded)
-        claim = take_back(visit, claim, reckoning.owed(point, claim, by_amount=by_amount), point, sale.closed_at)
+        owed = reckoning.owed(point, claim, by_amount=came_back is None)
+        claim = take_back(visit, claim, owed, point, sale.closed_at, came_back or {})
         earned.append(unuse(visit, claim) if reckoning.nothing_left else claim)
     return structs.replace(known, earned=tuple(earned))
 

@@ -2,7 +2,15 @@
 
 Pure. How much is owed is not known here. What could not be taken is kept with the receipt's claim, and the use of limits goes back
 with a receipt of which nothing is left.
+
+**What has expired.** Of a lot partly expired the expired part counts as given back first, and is not taken again; each lot tells how much of
+it has expired and counts for no return yet. A receipt may have made several lots, of lines whose rules give them other dates. So where lines
+came back and have lots of their own, these answer for what these lines bring to what is owed: what expired of another line is not theirs.
+What is owed beyond that, and all of it where a lot is of several lines or only an amount is known, is of all the receipt's lots.
 """
+
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import structs
 
@@ -14,25 +22,35 @@ from schemas.program import PointType
 from tables import ledger, pages
 from tables.ledger_keys import ledger_key
 from tables.lots import spending_key
-from tables.state import Earned, Ledger
+from tables.state import Earned, Ledger, Lot
+
+CameBack = tuple[int, int, int]
+"""Of a line: how many units (nano) had come back before a return, how many after it, and how many there were."""
+_ALL_OF_IT: Final[Mapping[str, CameBack]] = {}
 
 
-def take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Instant) -> Earned:
+def take_back(
+    visit: Visit, claim: Earned, owed: int, point: PointType, at: Instant, came_back: Mapping[str, CameBack] = _ALL_OF_IT
+) -> Earned:
     """Take so many points of a receipt of an instant back, as the point type's policy allows. Returns what it claims then.
 
-    Of a lot partly expired the expired part counts as given back first.
+    `came_back`: by its id, what came back of each line; empty where that is not told.
     """
     if not owed:
         return claim
     program, subledger = claim.program, claim.subledger
     held = visit.head(program, point.sid, subledger)
-    own = frozenset(claim.lots)
     if held.pages:
         pages.open_earned(held, (at,), visit.fetch(program, ledger_key(point.sid, subledger)))
-    gone = min(owed, max(_expired_of(visit, held, claim.lots) - claim.gone, 0))
+    own = _own_lots(visit, held, claim)
+    theirs = [lot for lot in own.values() if lot.line_id in came_back]
+    of_theirs = min(owed, _share_of(theirs, came_back))
+    gone = _count_expired(visit, held, own, theirs, of_theirs)
+    gone += _count_expired(visit, held, own, own.values(), owed - of_theirs)
     if held.pages:
         _open_others(visit, held, claim, owed - gone, point)
-    taken = ledger.take_back(held, owed - gone, own, point.returns, point.spend_order)
+    first = frozenset([lot.lot_id for lot in theirs])
+    taken = ledger.take_back(held, owed - gone, frozenset(claim.lots), point.returns, point.spend_order, first)
     for lot, points in taken.parts:
         if points == lot.remaining < lot.issued and not lot.reserved:  # what expired of it, or was spent, may be asked for again
             visit.remember_used(structs.replace(lot, remaining=0))
@@ -43,7 +61,7 @@ def take_back(visit: Visit, claim: Earned, owed: int, point: PointType, at: Inst
     version = visit.programs.version(program, at)
     if version is not None:
         standing.earned(visit, version, point.sid, subledger, taken.kept - owed, at, "earning")
-    return structs.replace(claim, points=claim.points - owed, gone=claim.gone + gone, kept=claim.kept + taken.kept)
+    return structs.replace(claim, points=claim.points - owed, gone=0, kept=claim.kept + taken.kept)
 
 
 def _open_others(visit: Visit, held: Ledger, claim: Earned, points: int, point: PointType) -> None:
@@ -57,18 +75,44 @@ def _open_others(visit: Visit, held: Ledger, claim: Earned, points: int, point: 
             pages.open_for_spending(held, points, spending_key(point.spend_order), fetch)
 
 
-def _expired_of(visit: Visit, held: Ledger, lots: tuple[str, ...]) -> int:
-    """How much of these lots has expired, of open and used-up ones; these are remembered as long as the receipt from now on."""
+def _own_lots(visit: Visit, held: Ledger, claim: Earned) -> dict[str, Lot]:
+    """The lots that a receipt made, open and used-up ones; these are remembered as long as the receipt from now on."""
     still_open = {lot.lot_id: lot for lot in held.lots}
-    expired = 0
-    for lot_id in lots:
+    found: dict[str, Lot] = {}
+    for lot_id in claim.lots:
         lot = still_open.get(lot_id)
         if lot is None:
             lot = visit.used_lot(lot_id)
             if lot is not None:
                 visit.remember_used(lot)
-        expired += 0 if lot is None else lot.expired
-    return expired
+        if lot is not None:
+            found[lot_id] = lot
+    if claim.gone:  # counted when the claim told it, and not the lots
+        _count_expired(visit, held, found, found.values(), claim.gone)
+    return found
+
+
+def _share_of(lots: list[Lot], came_back: Mapping[str, CameBack]) -> int:
+    """How many of their points these lots bring to what is owed, by how much of their lines came back now."""
+    points = 0
+    for lot in lots:
+        before, after, quantity = came_back[lot.line_id or ""]
+        points += lot.issued * after // quantity - lot.issued * before // quantity
+    return points
+
+
+def _count_expired(visit: Visit, held: Ledger, own: dict[str, Lot], among: Iterable[Lot], at_most: int) -> int:
+    """Let what has expired of these lots count as given back, in their order. Returns how much of it there was; `own` holds them as they are then."""
+    counted = 0
+    for lot in list(among):
+        lot = own[lot.lot_id]
+        points = min(lot.expired, at_most - counted)
+        if points:
+            counted += points
+            own[lot.lot_id] = after = ledger.count_expired(held, lot, points)
+            if not (after.remaining or after.reserved):
+                visit.remember_used(after)
+    return counted
 
 
 def unuse(visit: Visit, claim: Earned) -> Earned:

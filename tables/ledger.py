@@ -129,6 +129,15 @@ def expire(ledger: Ledger, lot: Lot) -> Lot:
     return expired
 
 
+def count_expired(ledger: Ledger, lot: Lot, points: int) -> Lot:
+    """So much of what has expired of a lot, open or used up, counts as given back by a return. Returns the lot as it is then."""
+    require(0 < points <= lot.expired, "what counts as given back has expired, and has not counted yet", lot)
+    counted = structs.replace(lot, expired=lot.expired - points)
+    if lot.remaining or lot.reserved:
+        _replace(ledger, lot, counted)
+    return counted
+
+
 def cancel(ledger: Ledger, lot: Lot) -> Lot:
     """What remains of a pending lot will never activate. Returns the lot as it is then; for returns it counts as expired."""
     require(not lot.active and lot.remaining > 0, "only a pending lot is cancelled", lot)
@@ -236,16 +245,19 @@ def reinstate(ledger: Ledger, parts: Parts, at: Instant, reinstate_expired_us: i
     return _give_back(ledger, given)
 
 
-def take_back(ledger: Ledger, points: int, own: frozenset[str], policy: Policy, order: SpendOrder) -> TakenBack:
+def take_back(
+    ledger: Ledger, points: int, own: frozenset[str], policy: Policy, order: SpendOrder, first: frozenset[str] = frozenset()
+) -> TakenBack:
     """Take back what a receipt earned, from where the policy allows, in LEDGER's order of sources:
 
     own pending; own active (not under `pending-only`); other pending; other active in spending order (`within-balance` and
-    `allow-debt`); debt (`allow-debt`). `own` are the lots that the receipt made. Reserved points are not touched.
+    `allow-debt`); debt (`allow-debt`). `own` are the lots that the receipt made, `first` those among them that give before the others.
+    Reserved points are not touched.
     """
     require(points >= 0, "what is taken back is not negative", points)
     parts: list[tuple[Lot, int]] = []
     left = points
-    for lot in _sources(ledger, own, policy, order):
+    for lot in _sources(ledger, own, policy, order, first):
         if not left:
             break
         taken = min(left, lot.remaining)
@@ -264,11 +276,11 @@ def take_back(ledger: Ledger, points: int, own: frozenset[str], policy: Policy, 
     return TakenBack(tuple(parts), debt_added, left - debt_added)
 
 
-def _sources(ledger: Ledger, own: frozenset[str], policy: Policy, order: SpendOrder) -> list[Lot]:
+def _sources(ledger: Ledger, own: frozenset[str], policy: Policy, order: SpendOrder, first: frozenset[str]) -> list[Lot]:
     lots = [lot for lot in spending_order(ledger.lots, order) if lot.remaining and (policy != "pending-only" or not lot.active)]
 
-    def rank(lot: Lot) -> tuple[bool, bool]:
-        return lot.lot_id not in own, lot.active
+    def rank(lot: Lot) -> tuple[bool, bool, bool]:
+        return lot.lot_id not in own, lot.active, lot.lot_id not in first
 
     return sorted(lots, key=rank)
 

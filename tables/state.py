@@ -24,7 +24,7 @@ class Lot(Struct, gc=False, array_like=True, frozen=True):
 
     Points are minor units. `active` says whether the activation has fired; `activates_at` None waits for an event, and where the
     expiry counts from that, `expiration` is its schedule. `line_id`: the line of the receipt, where all of it came from one.
-    `issued = remaining + reserved + expired + what was redeemed, reversed, written off or paid as debt`.
+    `expired`: what has expired of it, and counts as given back by no return yet.
     """
 
     lot_id: str
@@ -212,9 +212,9 @@ class Profile(Struct, gc=False, array_like=True):
 class Earned(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used.
 
-    `gone`: how much of what has expired of these lots counts as given back; it is in `points` no more. `given`: `points` as they
-    were before any return; `kept`: what could not be taken back, and is not asked for again; `kept_before`: what of that earlier
-    revisions kept, beyond which this one earned.
+    `given`: `points` as they were before any return; `kept`: what could not be taken back, and is not asked for again; `kept_before`: what
+    of that earlier revisions kept, beyond which this one earned. `gone`: how much of what has expired of these lots counts as given back,
+    where a return of before the lots told it said so.
     """
 
     program: str

@@ -23,6 +23,8 @@ class Lot:
     receipt: str | None = None
     born_expired: bool = False
     how: Json = field(default_factory=dict)  # the rule or record that may have dates of its own
+    line: str | None = None  # of its receipt, where all of it is of one
+    counted: int = 0  # of what has expired, by returns
 
 
 @dataclass

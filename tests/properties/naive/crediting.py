@@ -1,12 +1,13 @@
 """How points come to a profile in the naive model: limits, joining, lots with their dates, and tiers that rise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from fractions import Fraction
+from types import MappingProxyType
 
 from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.calendar import first_day
-from tests.properties.naive.earning import Rows, Situation, apportioned, earned
+from tests.properties.naive.earning import Rows, Situation, apportioned, earned, lines_of
 from tests.properties.naive.lifetimes import dates, is_active_at_once, is_born_expired, live_through, renew
 from tests.properties.naive.people import Claim, Person, Rooms, Scene
 from tests.properties.naive.program import Json, Program, fraction
@@ -43,20 +44,35 @@ def accrue(
     source: str,
     receipt: str | None = None,
     withheld: int = 0,
+    lines: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> list[Lot]:
-    """One entry; a lot for each pair of dates."""
+    """One entry; a lot for each pair of dates. `lines`: of each rule, the lines that it counted."""
     program, ledger = member.program, member.ledger(sid, subledger)
     merged: dict[tuple[datetime | None, datetime | None, str], tuple[int, Json]] = {}
+    of_lines: dict[tuple[datetime | None, datetime | None, str], set[frozenset[str]]] = {}
     for points, how in parts:
         if points:
             activates, expires = dates(person, program, sid, how, at, receipt)
             own = how.get("expiration") or program.points[sid]["expiration"]  # what counts from an event that is still to come
             own = own if activates is None and program.points[sid]["expires_from"] == "activation" else ""
             merged[activates, expires, own] = merged.get((activates, expires, own), (0, how))[0] + points, how
+            of_lines.setdefault((activates, expires, own), set()).add(lines.get(how.get("rule", ""), frozenset()))
     lots = []
-    for (activates, expires, _), (points, how) in merged.items():
+    for (activates, expires, own), (points, how) in merged.items():
         name = scene.name(person, member, sid, subledger, points, expires)
-        lots.append(Lot(name, points, at, activates, expires, receipt, is_born_expired(activates, expires, at), how))
+        lots.append(
+            Lot(
+                name,
+                points,
+                at,
+                activates,
+                expires,
+                receipt,
+                is_born_expired(activates, expires, at),
+                how,
+                one_of(of_lines[activates, expires, own]),
+            )
+        )
     ledger.lots += lots
     paid = 0
     for lot in lots:  # debt is paid in this order
@@ -80,6 +96,12 @@ def accrue(
     if source != "initial":
         renew(scene, person, member, "earning", sid, [subledger], at, everywhere=False)
     return lots
+
+
+def one_of(lines: set[frozenset[str]]) -> str | None:
+    """The line that all of these rules counted, and no other."""
+    every = set().union(*lines)
+    return every.pop() if len(lines) == 1 and len(every) == 1 else None
 
 
 # sales
@@ -120,7 +142,8 @@ def sale_earns(
     if member.joined is None and joins_with(person, program, sid, parts, at, sale["receipt_id"]):
         become_member(scene, person, member, person.joins_at(program, at))
     claim.given = claim.claims = granted
-    claim.lots = accrue(scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], withheld)
+    lines = lines_of(program, sid, sale, saw, left, used_up(rooms))
+    claim.lots = accrue(scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], withheld, lines)
     return claim
 
 

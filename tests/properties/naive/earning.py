@@ -147,6 +147,23 @@ def parts_of(program: Program, sid: str, sale: Json, rules: list[Match], amounts
     return found
 
 
+def lines_of(
+    program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
+) -> dict[str, frozenset[str]]:
+    """The lines that each rule counted: those that it is for, and of a multiplier those that have points to multiply."""
+    there = [share > 0 and not is_excluded(program, line) for share, line in zip(left, sale["lines"], strict=True)]
+    found: dict[str, frozenset[str]] = {}
+    rules = [rule for rule, _ in exact(program, sid, sale, saw, left, used_up)]
+    for rule in rules:
+        on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
+        found[rule["rule"]] = frozenset(line.get("line_id", str(n + 1)) for n, line in enumerate(sale["lines"]) if on[n])
+    based = frozenset().union(*[found[rule["rule"]] for rule in rules if "rate" in rule])
+    for rule in rules:
+        if "multiplier" in rule and based:
+            found[rule["rule"]] &= based
+    return found
+
+
 def earned(
     program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
 ) -> Rows:

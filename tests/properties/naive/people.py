@@ -32,7 +32,6 @@ class Claim:
     given: int = 0
     claims: int = 0
     asked: int = 0  # over all returns
-    expired_counted: int = 0
     lots: list[Lot] = field(default_factory=list)
 
 

@@ -1,10 +1,12 @@
 """Receipts of the naive model: sales and their revisions, returns, cancels, reopens, and what waits for a sale."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from fractions import Fraction
 from math import floor
+from types import MappingProxyType
 
-from tests.properties.naive.books import Ledger, Pieces, size, taken
+from tests.properties.naive.books import Ledger, Lot, Pieces, size, taken
 from tests.properties.naive.crediting import limited, sale_earns, spread_of, used_up
 from tests.properties.naive.earning import Situation, amounts_of, earned, exact
 from tests.properties.naive.measures import spent
@@ -13,6 +15,9 @@ from tests.properties.naive.program import Json, Program, fraction, rounded
 from tests.properties.naive.settling import settle
 from tests.properties.naive.tiers import enter, has_tiers, held_at, uncount
 from tests.properties.naive.waiting import counts, wait
+
+Shares = Mapping[str, tuple[Fraction, Fraction]]
+NO_LINES: Shares = MappingProxyType({})
 
 
 def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, at: datetime) -> str:
@@ -177,16 +182,25 @@ def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     now = person.at_least(at)
     settle(scene, person, now)
     person.identities[identity] = record
+    shares = shares_of(receipt)
     receipt.left, receipt.returned = left, Fraction(returned)
+    lines = {} if "amount" in record else came_back(receipt, shares)
     receipt.by_amount = "amount" in record
     whole = not any(left) or receipt.returned == sum(worth)
     for claim in receipt.claims:
         owed = claim.claims if whole else min(owed_by(person, receipt, claim, by_amount="amount" in record), claim.claims)
-        take_back(scene, person, receipt, claim, max(owed, 0), now)
+        take_back(scene, person, receipt, claim, max(owed, 0), now, lines)
     if whole:
         forget_use(person, receipt)
     spend_again(person, receipt)
     return "applied"
+
+
+def came_back(receipt: Receipt, before: list[Fraction]) -> Shares:
+    """Of each line of which something came back, the shares that had come back before and have now."""
+    after = shares_of(receipt)
+    lines = enumerate(zip(receipt.sale["lines"], before, after, strict=True))
+    return {line.get("line_id", str(n + 1)): (1 - then, 1 - now) for n, (line, then, now) in lines if then != now}
 
 
 def left_after(receipt: Receipt, record: Json) -> list[Fraction]:
@@ -252,8 +266,13 @@ def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) 
     return floor(claim.given * receipt.returned / worth) - claim.asked if worth > 0 else 0
 
 
-def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed: int, now: datetime) -> None:
-    """The sources in their order; what none of them has is debt, or stays with the receipt."""
+def take_back(
+    scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed: int, now: datetime, lines: Shares = NO_LINES
+) -> None:
+    """The sources in their order; what none of them has is debt, or stays with the receipt.
+
+    Of each lot what has expired counts as given back first: of lots of the lines that came back for what these lines gave, and of all for the rest.
+    """
     if not owed:
         return
     claim.claims -= owed
@@ -262,11 +281,14 @@ def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed
     ledger = member.ledger(claim.sid, claim.subledger)
     point = member.program.points[claim.sid]  # as it is when something comes back
     order, policy = point["spend_order"], point["returns"]
-    over = size(ledger.within("expired", claim.lots)) + ledger.cancelled(claim.lots)
-    gone = min(owed, over - claim.expired_counted)
-    claim.expired_counted += gone
+    theirs = [lot for lot in claim.lots if lot.line in lines]
+    due = min(
+        owed, sum(floor(lot.points * lines[lot.line or ""][1]) - floor(lot.points * lines[lot.line or ""][0]) for lot in theirs)
+    )
+    gone = count_expired(ledger, theirs, due)
+    gone += count_expired(ledger, claim.lots, owed - due)
     wanted = owed - gone
-    pending, active = sources(ledger, claim, order, policy, wanted)
+    pending, active = sources(ledger, claim, theirs, order, policy, wanted)
     wanted -= size(pending) + size(active)
     debt = wanted if policy == "allow-debt" else 0
     claim.kept += wanted - debt
@@ -278,10 +300,24 @@ def take_back(scene: Scene, person: Person, receipt: Receipt, claim: Claim, owed
         scene.post(person, member, "points.reversed", now, claim.sid, claim.subledger, [*pending, *active], debt_added=debt)
 
 
-def sources(ledger: Ledger, claim: Claim, order: str, policy: str, wanted: int) -> tuple[Pieces, Pieces]:
-    own_pending = taken(ledger.spendable(order, claim.lots, "pending"), wanted)
+def count_expired(ledger: Ledger, lots: list[Lot], at_most: int) -> int:
+    counted = 0
+    for lot in lots:
+        over = size(ledger.within("expired", [lot])) + ledger.cancelled([lot]) - lot.counted
+        points = min(over, at_most - counted)
+        lot.counted += points
+        counted += points
+    return counted
+
+
+def sources(ledger: Ledger, claim: Claim, theirs: list[Lot], order: str, policy: str, wanted: int) -> tuple[Pieces, Pieces]:
+    def own(bucket: str) -> Pieces:
+        others = [lot for lot in claim.lots if lot not in theirs]
+        return [*ledger.spendable(order, theirs, bucket), *ledger.spendable(order, others, bucket)]
+
+    own_pending = taken(own("pending"), wanted)
     wanted -= size(own_pending)
-    own_active = taken(ledger.spendable(order, claim.lots), wanted) if policy != "pending-only" else []
+    own_active = taken(own("active"), wanted) if policy != "pending-only" else []
     wanted -= size(own_active)
     others = [lot for lot in ledger.lots if lot not in claim.lots]
     pending = taken(ledger.spendable(order, others, "pending"), wanted)

@@ -3,13 +3,19 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from schemas.amounts import NANO
 from schemas.instants import parse_instant
 from schemas.outcomes import APPLIED, DEAD_LETTER, DUPLICATE, PARKED, STALE_REVISION
 from tables.keys import identity_key, receipt_key
 from tables.state import Receipt, Seen
 from tests.unit.agents.scene import Scene, moment
 
+DATED = [
+    {"rule": "base", "when": {"not": {"attributes.lasts": "long"}}, "rate": {}, "expiration": "10 days"},
+    {"rule": "long", "when": {"attributes.lasts": "long"}, "rate": {}},
+]
 HALF = [{"sku": "A", "quantity": 1}]
 SALE = receipt_key("p1", "pos", "R")
 RETURN = identity_key("p1", "return", "pos", "X")
@@ -222,3 +228,21 @@ def _spent(scene: Scene) -> int:
     profile = scene.table.profile("p1")
     assert profile is not None
     return profile.programs["club"].tiers[""].qualifying // 10**9
+
+
+def test_what_a_claim_of_before_says_to_be_given_back_is_not_counted_again_by_the_lots() -> None:
+    """Claims told how much of what has expired counts as given back, before the lots did; their lots still hold all of it as expired."""
+    scene = sold({"points": [{"sid": "pts", "returns": "within-balance"}], "earning": DATED})
+    scene.sell(1.5, "W", 30, attributes={"lasts": "long"})
+    scene.send("redemptions", 2, redemption_id="D", program="club", points="8")
+    scene.tick(20)
+    assert scene.books()["club", "pts"] == {"active": "30", "redeemed": "8", "expired": "12", "lifetime": "50"}
+    receipt = scene.table.find(Receipt, SALE)
+    assert receipt is not None
+    claim = structs.replace(receipt.earned[0], points=10, gone=10)
+    scene.table.put(SALE, structs.replace(receipt, earned=(claim,), returned={0: NANO}))
+    assert give_back(scene, 21) == APPLIED
+    assert scene.books()["club", "pts"]["active"] == "22"  # 2 more of the 12 that have expired, and 8 of others
+    receipt = scene.table.find(Receipt, SALE)
+    assert receipt is not None
+    assert [(claim.points, claim.gone) for claim in receipt.earned] == [(0, 0)]
