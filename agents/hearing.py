@@ -42,6 +42,7 @@ class Hearing:
         "_made",
         "_past",
         "_profile_id",
+        "_replaced",
         "_table",
     )
 
@@ -58,6 +59,7 @@ class Hearing:
         self._profile_id = profile_id
         self._actives: dict[tuple[str, str], int] = {}
         self._past: dict[tuple[str, str], dict[str, int]] = {}
+        self._replaced: dict[tuple[str, str], int] = {}
         self._made: dict[tuple[str, int], tuple[str, int]] = {}
 
     @property
@@ -85,7 +87,8 @@ class Hearing:
     def usable(self, entry: LedgerEntry, now: Instant) -> tuple[int, int]:
         """What was active in an entry's ledger before it and after it (minor), without what is past its date by now: that expires at once.
 
-        Asked of each entry in their order: so before is what the last one left.
+        Asked of each entry in their order: so before is what the last one left. But a sale that replaces its receipt takes all of it back, and
+        then gives it anew: before that is what was there before both.
         """
         if entry.point is None or entry.balance is None:
             return 0, 0
@@ -100,6 +103,10 @@ class Hearing:
         before = was - sum(past.values()) if past else was
         if active > was or past:
             past = self._past[key] = _past_its_date(entry, past or {}, active > was, now)
+        if entry.type == "points.reversed" and entry.cause.get("kind") == "sale":
+            self._replaced[key] = max(before, self._replaced.get(key, before))
+        elif self._replaced:
+            before = max(before, self._replaced.pop(key, before))
         return before, active - sum(past.values()) if past else active
 
 
