@@ -127,9 +127,30 @@ BUGS = (
     Bug(
         "what has expired is taken again by a return",
         "returns",
-        "agents.taking_back:_expired_of",
-        "expired += 0 if lot is None else lot.expired",
-        "expired += 0",
+        "agents.taking_back:_count_expired",
+        "points = min(lot.expired, at_most - counted)",
+        "points = 0",
+    ),
+    Bug(
+        "what has expired of a line is given back by another line",
+        "mixed",
+        "agents.taking_back:take_back",
+        "of_theirs = min(owed, _share_of(theirs, came_back))",
+        "of_theirs = 0",
+    ),
+    Bug(
+        "late points that were over before a review lift a tier",
+        "tiers",
+        "agents.standing:_rise",
+        "None if late_at is None else state.past[-1].until",
+        "None",
+    ),
+    Bug(
+        "a sale that counts for nobody claims its receipt",
+        "mixed",
+        "agents.claims:_has_effect",
+        "if not heard:",
+        "if heard:",
     ),
     Bug(
         "late points undo no fall",
@@ -163,7 +184,7 @@ BUGS = (
         "points that become active later raise no tier that measures the balance",
         "tiers",
         "agents.lots:activate",
-        "standing.active_changed(visit, version, sid, subledger, cause)",
+        "standing.active_changed(visit, version, sid, subledger, at, cause)",
         "pass",
     ),
     Bug(
