@@ -5,6 +5,7 @@ A test that needs a real Kafka is marked `kafka`. Without Java it skips with a r
 """
 
 import gc
+import logging
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 if TYPE_CHECKING:
     from tests.kafka.secured import Secured
@@ -109,6 +111,23 @@ def shared_checks() -> Path:
 def shared_data() -> Path:
     """The public purchase data beside the project; the test skips where they are not."""
     return _beside("data")
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """A test that configures the log leaves nothing of that to the next one, which may count what is said."""
+    root = logging.getLogger()
+    loggers = [root, logging.getLogger("streams"), logging.getLogger("streams.worker.app")]
+    levels, handlers = [one.level for one in loggers], [*root.handlers]
+    config, was = structlog.get_config(), structlog.is_configured()
+    yield
+    for one, level in zip(loggers, levels, strict=True):
+        one.setLevel(level)
+    root.handlers[:] = handlers
+    if was:
+        structlog.configure(**config)
+    else:
+        structlog.reset_defaults()
 
 
 def _beside(name: str) -> Path:

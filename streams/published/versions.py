@@ -9,7 +9,7 @@ So what counts follows from the records and their order, and not from which of t
 Knows no broker. Whether something may be published is decided before it is written (`rules`); here it only counts or does not.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -79,7 +79,7 @@ def identity_of_key(key: str) -> Identity:
 class Versions:
     """`catalog` is of the newest text of each version in `current` (identity to key), as the topic stood at `offset`.
 
-    `end`: how far it has been read. `texts`: every text that was ever read, by its key.
+    `end`: how far it has been read. `texts`: every text that has ever counted, by its key.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Versions:
         self.catalog = Catalog([])
         self.offset = self.end = 0
         self._read: list[tuple[int, str]] = []
-        self._incomplete: dict[str, list[str]] = {}  # by batch: the keys of those of its records that have come
+        self._incomplete: dict[str, dict[str, Published]] = {}  # by batch: those of its records that have come, by their keys
 
     def take(self, records: Iterable[Found]) -> list[str]:
         """Records that come next in the topic. What is wrong with those that do not count, in sentences."""
@@ -102,24 +102,25 @@ class Versions:
             except (ValueError, RecursionError, msgspec.MsgspecError) as error:
                 wrong.append(f"the record at offset {offset} of `programs` is no program file ({error}), and is passed over")
                 continue
-            self.texts[name] = published
-            together = [*self._incomplete.pop(published.batch, []), name] if published.batch else [name]
+            together = {**self._incomplete.pop(published.batch, {}), name: published} if published.batch else {name: published}
             if len(together) < published.of:
                 self._incomplete[published.batch] = together
             elif (why := self._count(offset, together)) is not None:
                 wrong.append(why)
         return wrong
 
-    def _count(self, at: int, keys: Sequence[str]) -> str | None:
+    def _count(self, at: int, keys: Mapping[str, Published]) -> str | None:
         """Have all of these count from an offset on, or none: why not."""
         current = self.current | {identity_of_key(key): key for key in keys}
+        texts = {**self.texts, **keys}
         if current != self.current:  # the same text again, of two that published at once, is no change
             try:
-                catalog = catalog_of(self.sources(current.values()))
+                catalog = catalog_of(_sources(texts, current.values()))
             except ProgramFileError as error:
                 names = ", ".join(sorted(keys))
                 return f"what was published ({names}) is not right beside what is in force, and is passed over: {error.faults[0]}"
             self.current, self.catalog, self.offset = current, catalog, at + 1
+        self.texts = texts
         self._read += [(at, key) for key in keys]
         return None
 
@@ -129,7 +130,7 @@ class Versions:
 
     def sources(self, keys: Iterable[str]) -> list[Source]:
         """The texts of these keys. KeyError where one was never read."""
-        return [Source(self.texts[key].file, self.texts[key].text) for key in sorted(keys)]
+        return _sources(self.texts, keys)
 
     def keys_at(self, offset: int) -> list[str]:
         """What was in force when the topic had been taken up to an offset."""
@@ -146,3 +147,7 @@ class Versions:
                 for path in not_in_force(Catalog([program]), (*waived, *self.texts[key].without))
             }
         )
+
+
+def _sources(texts: Mapping[str, Published], keys: Iterable[str]) -> list[Source]:
+    return [Source(texts[key].file, texts[key].text) for key in sorted(keys)]

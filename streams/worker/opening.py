@@ -72,7 +72,7 @@ class Opening:
         except BaseException:
             reactions.table.close()
             raise
-        if away_seconds < _AWAY_SECONDS:
+        if -_MARGIN_SECONDS <= away_seconds < _AWAY_SECONDS:  # a clock that was ahead says nothing of how long that is ago
             return reactions
         reactions.table.close()
         why = f"what lies here was in step with its log {away_seconds / _DAY_SECONDS:.0f} days ago, and may hold what was erased since"

@@ -136,7 +136,10 @@ class Standby(threading.Thread):
         for number in sorted(wanted - before):
             try:
                 self._copies[number] = self._opening.open(number)
-            except (StoreLockedError, PoisonedError, Stop, OSError, KafkaException) as error:
+            except KafkaException as error:  # whoever waits for a take-over is not to wait for a broker once a copy
+                _log.warning("no copies can be kept while the broker does not answer: %s", error.args[0].str())
+                break
+            except (StoreLockedError, PoisonedError, Stop, OSError) as error:
                 _log.warning("no copy of partition %d can be kept: %s", number, error)
         if frozenset(self._copies) == before:
             return

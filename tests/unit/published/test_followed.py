@@ -110,6 +110,7 @@ def test_what_the_ledgers_do_not_bear_is_refused_and_the_old_goes_on(
     _steps(partition)
     following.publish(text("2024-06-01", tiers=TIERS))
     following.wait_for_newer()
+    caplog.clear()
     with caplog.at_level(logging.ERROR, "streams"):
         following.programs.bring_up([partition])
         following.programs.bring_up([partition])
