@@ -15,6 +15,7 @@ from schemas.topics import CHANGELOG
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export.log import Log
+from streams.replay.unfinished import Mark
 from streams.worker.position import META_POSITION, POSITION_KEY, Position, decode_position
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
 from tables.stored import StateFormatError
@@ -27,7 +28,8 @@ _MIB: Final = 1024 * 1024
 def in_directory(folder: Path) -> list[tuple[int | None, Path]]:
     """The stores of a stopped worker's state directory, by partition, or (None) that of a replay of records.
 
-    Of several processes' each has its own; of a partition that has moved from one to another the newest counts. Raises `WrongUsage`.
+    Of several processes' each has its own; of a partition that has moved from one to another the newest counts. Raises `WrongUsage`,
+    also where a replay has not finished: the state is a part of something then, and its output is gone.
     """
     found: dict[int, tuple[int, Path]] = {}
     for path in sorted([*folder.glob("partition-*"), *folder.glob("process-*/partition-*")]):
@@ -35,6 +37,7 @@ def in_directory(folder: Path) -> list[tuple[int | None, Path]]:
         if name is not None:
             newest = (_cycle(path), path)
             found[int(name[1])] = max(newest, found.get(int(name[1]), newest))
+    Mark(folder).refuse()
     if found:
         return [(number, path) for number, (_, path) in sorted(found.items())]
     if (folder / "CURRENT").exists():

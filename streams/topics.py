@@ -79,6 +79,10 @@ def ensure(broker: Broker, wanted: int | None, replication: int | None, verify_o
     created = set() if verify_only else missing
     if created:
         _check_inputs(inputs, count)
+        if str(broker).startswith("embedded://"):
+            raise WrongUsage(
+                f"{broker} makes a topic when it is asked about and promises nothing of it: `topics` is for a real Kafka"
+            )
         _create(admin, [topic for topic in TOPICS if topic.name in created], count, copies)
         there |= dict.fromkeys(created, (count, copies))
     found = _found(admin, there)
@@ -169,6 +173,10 @@ def _create(admin: AdminClient, missing: list[Topic], count: int, replication: i
     for name, future in admin.create_topics(new, operation_timeout=_WAIT_SECONDS).items():
         try:
             future.result(timeout=_WAIT_SECONDS)
+        except TimeoutError:
+            raise BrokerAway(
+                f"the topic {name} was not created within {_WAIT_SECONDS:.0f} s: look at the broker, then run it again"
+            ) from None
         except KafkaException as error:
             said = reason(error)
             if "already exists" not in said:  # another one was faster

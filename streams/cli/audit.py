@@ -10,7 +10,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import ManyValues, Size, setting
+from streams.settings import ManyValues, Named, Size, setting
 
 if TYPE_CHECKING:
     from streams.audit.auditor import Found
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @setting("--follow", is_flag=True, help="Run on: tell each violation, count it and go on, until asked to end.")
 @setting(
     "--state",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=Named(path_type=Path, file_okay=False),
     metavar="DIR",
     show_default="a temporary one, removed at the end",
     help="Keep there what is known; a later run with the same directory goes on from it.",

@@ -192,7 +192,7 @@ class Engine:
             try:
                 await self._look_at_ends()
             except KafkaException as error:
-                self._outage.because(error.args[0].str())  # the tick comes when it is back
+                self._outage.unanswered(error.args[0].str())  # the tick comes when it is back
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
 
@@ -318,7 +318,7 @@ class Engine:
             _log.warning("a cycle was not kept and is done again: %s", failed)
             self._failures += not failed.away
             if failed.away:
-                self._taking_over.pause_seconds = self._outage.because(str(failed), cycle=True)
+                self._taking_over.pause_seconds = self._outage.not_kept(str(failed))
                 self._reader.assign_again()
             elif self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")

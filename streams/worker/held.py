@@ -15,6 +15,7 @@ from streams.worker.settings import WorkerSettings
 
 _NONE: Final = -1
 _NOTE_SECONDS: Final = 600.0
+_AT_LEAST_SECONDS: Final = 86_400.0
 
 
 class Held:
@@ -25,7 +26,7 @@ class Held:
         self.assignment = 0
         self.group: Any = None
         self._clock = clock
-        self._noted_at = clock()
+        self._noted_at = self._all_noted_at = clock()
         self._cycle_weight = settings.cycle_weight
         self._cycle_records = settings.cycle_records
 
@@ -56,11 +57,19 @@ class Held:
         return any(number in found and found[number].reached.get(topic, 0) < end for (topic, number), end in ends.items())
 
     def note_ends(self, *, at_once: bool = False) -> None:
-        """Have it kept, now and then or at once, that a log was read past its last record, where nothing else is to be kept."""
-        if at_once or self._clock() - self._noted_at >= _NOTE_SECONDS:
-            self._noted_at = self._clock()
+        """Have it kept, now and then or at once, that a log was read past its last record, where nothing else is to be kept.
+
+        And once a day whatever there is: what is in step with its log says so by what it writes (`opening`), here and in every copy.
+        """
+        now = self._clock()
+        if at_once or now - self._noted_at >= _NOTE_SECONDS:
+            self._noted_at = now
             for partition in self:
                 partition.note_end()
+        if now - self._all_noted_at >= _AT_LEAST_SECONDS:
+            self._all_noted_at = now
+            for partition in self:
+                partition.note()
 
     def drop(self) -> None:
         """Forget what was not kept, and close every table."""

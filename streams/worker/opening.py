@@ -56,17 +56,21 @@ class Opening:
         self._say = say
         self._clock = clock
 
-    def open(self, number: int) -> Reactions:
+    def log(self) -> bytes:
+        """Which log there is now, for `open`. Raises `KafkaException`."""
+        return b"" if self._settings.embedded else self._broker.incarnation(CHANGELOG).encode()
+
+    def open(self, number: int, log: bytes) -> Reactions:
         """One partition's table, empty where nothing was here or it is too old.
 
-        Raises as `Logic.open`, `OSError`, `KafkaException`, or `PoisonedError` where it is of another log.
+        Raises as `Logic.open`, `OSError`, or `PoisonedError` where it is of another log.
         """
         path = folder_of(self._settings.state, number, self._partitions)
         reactions = self._logic.open(path, self._partitions)
         if self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
             return reactions
         try:
-            self._check_log(number, path, reactions)
+            _check_log(number, path, reactions, log)
             noted = reactions.table.meta(META_IN_STEP)
             away_seconds = 0.0 if noted is None else self._clock() - int(noted)
         except BaseException:
@@ -75,16 +79,19 @@ class Opening:
         if -_MARGIN_SECONDS <= away_seconds < _AWAY_SECONDS:  # a clock that was ahead says nothing of how long that is ago
             return reactions
         reactions.table.close()
-        why = f"what lies here was in step with its log {away_seconds / _DAY_SECONDS:.0f} days ago, and may hold what was erased since"
+        days = f"{abs(away_seconds) / _DAY_SECONDS:.0f} days"
+        since = f"{days} ago" if away_seconds > 0 else f"{days} from now, so one of two clocks is wrong"
+        why = f"what lies here was in step with its log {since}, and may hold what was erased since"
         self._say("rebuilds", f"partition {number}: {why}; it is deleted and rebuilt from the changelog", "warning")
         shutil.rmtree(path)
-        return self.open(number)
+        return self.open(number, log)
 
-    def _check_log(self, number: int, path: Path, reactions: Reactions) -> None:
-        """Whether it is of the changelog that is there now. What does not say so yet says it from here on."""
-        log, noted = self._broker.incarnation(CHANGELOG).encode(), reactions.table.meta(META_LOG)
-        if noted is None:
-            reactions.table.write({META_LOG: log}, [])
-        elif noted != log:
-            why = f"{path} was made of another {CHANGELOG}: the topic was made anew; delete this directory to rebuild it from the log"
-            raise PoisonedError({number: why})
+
+def _check_log(number: int, path: Path, reactions: Reactions, log: bytes) -> None:
+    """Whether it is of the changelog that is there now. What does not say so yet says it from here on."""
+    noted = reactions.table.meta(META_LOG)
+    if noted is None:
+        reactions.table.write({META_LOG: log}, [])
+    elif noted != log:
+        why = f"{path} was made of another {CHANGELOG}: the topic was made anew; delete this directory to rebuild it from the log"
+        raise PoisonedError({number: why})

@@ -1,7 +1,7 @@
 """An outage: the broker is away, or does not take what it is given. The worker waits, says so once, and says when it goes on.
 
-What is over before a second try is not worth a word. A broker that answers questions may still take nothing: where a cycle has failed, only
-one that is kept ends the outage.
+What is over before a second try is not worth a word. A broker that answers questions may still take nothing: where a cycle has failed, one
+that is kept ends the outage, or answers for so long that no cycle can have failed meanwhile: others have the work now, or there is none.
 
 Only words and pauses: what is done again, and from where, is the engine's affair. Waiting costs nothing but time, for whatever was not
 committed does not count; ending the process would only have a supervisor wait instead, with less to say.
@@ -17,8 +17,7 @@ _FIRST_SECONDS: Final = 0.5
 _LONGEST_SECONDS: Final = 10.0
 _SAY_AFTER_SECONDS: Final = 2.0
 _SAID_EVERY_SECONDS: Final = 60.0
-
-
+_ANSWERS_SECONDS: Final = 120.0
 _FOR_GOOD: Final = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -49,7 +48,7 @@ class Outage:
         self._clock = clock
         self._since: float | None = None
         self._said_at: float | None = None
-        self._takes_nothing = False
+        self._cycle_failed_at: float | None = None
         self._pause = _FIRST_SECONDS
 
     @property
@@ -57,10 +56,20 @@ class Outage:
         """For how long it has lasted; 0 where there is none."""
         return 0.0 if self._since is None else self._clock() - self._since
 
-    def because(self, why: str, *, cycle: bool = False) -> float:
-        """Something failed again, a `cycle` or a question; seconds to wait before the next try."""
+    def not_kept(self, why: str) -> float:
+        """A cycle failed; seconds to wait before the next try."""
+        self._cycle_failed_at = self._clock()
+        return self.not_taken_over(why)
+
+    def not_taken_over(self, why: str) -> float:
+        """Partitions could not be taken over; seconds to wait before the next try."""
+        self.unanswered(why)
+        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_SECONDS)
+        return pause
+
+    def unanswered(self, why: str) -> None:
+        """A question was not answered; it is asked again at its next time."""
         now = self._clock()
-        self._takes_nothing |= cycle
         if self._since is None:
             self._since = now
         lasted_seconds = now - self._since
@@ -72,18 +81,17 @@ class Outage:
             self._said_at = now
             sentence = f"{self._address} has not done what it is asked for {lasted_seconds:.0f} s ({why}); still trying"
             self._say("broker-away", sentence, "warning")
-        pause, self._pause = self._pause, min(self._pause * 2, _LONGEST_SECONDS)
-        return pause
 
     def answered(self) -> None:
-        """A question was answered. Where a cycle has failed, that says nothing yet."""
-        if not self._takes_nothing:
+        """A question was answered. Where a cycle has failed lately, that says nothing yet."""
+        failed_at = self._cycle_failed_at
+        if failed_at is None or self._clock() - failed_at >= _ANSWERS_SECONDS:
             self.over()
 
     def over(self) -> None:
-        """A cycle was kept."""
+        """A cycle was kept, or there is none to keep."""
         if self._since is None:
             return
         if self._said_at is not None:
             self._say("broker-back", f"{self._address} does what it is asked again, after {self.seconds:.0f} s: going on")
-        self._since, self._said_at, self._takes_nothing, self._pause = None, None, False, _FIRST_SECONDS
+        self._since, self._said_at, self._cycle_failed_at, self._pause = None, None, None, _FIRST_SECONDS

@@ -72,11 +72,16 @@ class Partition:
         """These have been applied, and are kept in one form or another until they are committed: a large one several times over."""
         self.work.weight += sum([1 + len(message) // _SMALL_BYTES for message in messages])
 
+    def note(self) -> None:
+        """Have the position kept, whatever else is."""
+        self.work.noted = True
+
     def note_end(self) -> None:
         """Have the position kept if a log was read past its last record. Retention may leave it empty, beginning behind a marker that the
         position stood before: then it would look as if records were gone.
         """
-        self.work.noted |= any(end > self.position.inputs.get(topic, 0) for topic, end in self.reached.items())
+        if any(end > self.position.inputs.get(topic, 0) for topic, end in self.reached.items()):
+            self.note()
 
     def move_on(self) -> Position:
         """The position of the cycle that ends here."""

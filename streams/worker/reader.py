@@ -18,9 +18,10 @@ from typing import Any, Final, NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
-from streams.errors import WrongUsage
+from streams.errors import Stop, WrongUsage
 from streams.logs import CLIENT, say
 from streams.worker.cycle import FencedError
+from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 
 _log: Final = logging.getLogger(__name__)
@@ -61,6 +62,29 @@ class Fetched(NamedTuple):
         for number, messages in self.batches.items():
             for start in range(0, len(messages), size):
                 yield number, messages[start : start + size]
+
+
+class GroupFullError(Stop):
+    """The group has no room, now."""
+
+    exit_code = TRY_AGAIN
+
+
+def end_by(error: KafkaError, settings: WorkerSettings) -> Exception | None:
+    """What an error of the consumer's ends the worker with: a lost position or a fence is our affair. None: librdkafka gets over it by itself."""
+    if error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED_BY_NAME in error.str():
+        return FencedError(
+            f"another worker has this worker's name, {settings.instance_id}: is a copy of its state directory, or its --instance-id, in use?"
+        )
+    if error.code() == KafkaError.GROUP_MAX_SIZE_REACHED:
+        return GroupFullError(
+            f"the group {settings.app_id} has as many members as the broker allows (group.max.size): trying again when one of them has left"
+        )
+    if (why := _REFUSED.get(error.code())) is not None:
+        return WrongUsage(f"the group {settings.app_id} does not let this worker in: {why} ({error.str()})")
+    if error.fatal() or error.code() in _OURS or error.code() in _FATAL:
+        return KafkaException(error)
+    return None
 
 
 class Listener(Protocol):
@@ -249,15 +273,9 @@ class Reader(threading.Thread):
             self._fatal = error
 
     def _complain(self, error: KafkaError) -> None:
-        """Errors that librdkafka gets over by itself are its own affair; a lost position or a fence is ours."""
-        if error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED_BY_NAME in error.str():
-            raise FencedError(
-                f"another worker has this worker's name, {self._settings.instance_id}: is a copy of its state directory, or its --instance-id, in use?"
-            )
-        if (why := _REFUSED.get(error.code())) is not None:
-            raise WrongUsage(f"the group {self._settings.app_id} does not let this worker in: {why} ({error.str()})")
-        if error.fatal() or error.code() in _OURS or error.code() in _FATAL:
-            raise KafkaException(error)
+        ending = end_by(error, self._settings)
+        if ending is not None:
+            raise ending
 
     # the group
 
@@ -314,7 +332,6 @@ _REFUSED: Final = {
     KafkaError.INVALID_SESSION_TIMEOUT: "--session-timeout-ms is outside what the broker allows (its group.min.session.timeout.ms, 6,000 by default, and "
     "group.max.session.timeout.ms)",
     KafkaError.INCONSISTENT_GROUP_PROTOCOL: "its members share partitions out in another way, so they are no workers: another --app-id",
-    KafkaError.GROUP_MAX_SIZE_REACHED: "it has as many members as the broker allows (group.max.size)",
     KafkaError.INVALID_GROUP_ID: "the broker takes no such name: another --app-id",
 }
 _NOT_THERE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001  # its public name

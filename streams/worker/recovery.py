@@ -11,6 +11,7 @@ position lies outside its log, the partition is left alone (`distrust`): to gues
 """
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,7 @@ from streams.worker.broker import Broker, Place
 from streams.worker.changelog import CancelledError, Span, check_readable, read_back, restore_newest
 from streams.worker.distrust import Distrust, PoisonedError
 from streams.worker.logic import Logic, Reactions
-from streams.worker.opening import Opening
+from streams.worker.opening import Opening, in_step
 from streams.worker.outage import Say
 from streams.worker.partition import Partition
 from streams.worker.position import (
@@ -90,10 +91,17 @@ class Recovery:
         opened: dict[int, Reactions] = {}
         poisoned: dict[int, str] = {}
         found: dict[int, Partition] = {}
+        log, wrong = self._opening.log(), False
         try:
             for number in numbers:
-                with self._told_of(number):
-                    self._open(number, opened)
+                try:
+                    with self._told_of(number):
+                        self._open(number, log, opened)
+                except PoisonedError as error:
+                    poisoned |= error.why
+                    wrong = True
+            if wrong:
+                raise PoisonedError(poisoned)
             self._replay(opened, ends, cancelled)
             starts, stops = self._broker.starts(inputs), self._broker.ends(inputs)
             for number, reactions in opened.items():
@@ -110,10 +118,10 @@ class Recovery:
             raise
         return found
 
-    def _open(self, number: int, opened: dict[int, Reactions]) -> None:
+    def _open(self, number: int, log: bytes, opened: dict[int, Reactions]) -> None:
         self.distrust.clear_away(number)
         try:
-            opened[number] = self._opening.open(number)
+            opened[number] = self._opening.open(number, log)
             check_readable(opened[number].table.meta(META_POSITION))
         except msgspec.MsgspecError as error:
             raise DamagedError(f"{self._path(number)} cannot be read ({error})") from None
@@ -166,6 +174,8 @@ class Recovery:
                 )
             elif span.start < span.end:
                 spans[number] = span
+            else:
+                reactions.table.write(in_step(time.time()), [])
         if poisoned:
             raise PoisonedError(poisoned)
 

@@ -40,6 +40,7 @@ class Redo:
 
     def again(self, partition: Partition, record: CycleRecord, run_by: Callable[[Partition, Programs], None]) -> None:
         """Apply exactly what the plan says, in its order. `run_by` has the partition go by other programs."""
+        partition.note()  # a cycle without steps was one, too
         for step in record.steps:
             if isinstance(step, Records):
                 partition.apply(step.topic, self._range(step.topic, partition.number, step.start, step.end))

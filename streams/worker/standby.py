@@ -133,12 +133,16 @@ class Standby(threading.Thread):
             return
         self._keep_only(wanted)
         before = frozenset(self._copies)
+        if wanted == before:
+            return
+        try:
+            log = self._opening.log()
+        except KafkaException as error:
+            _log.warning("no more copies can be kept while the broker does not answer: %s", error.args[0].str())
+            return
         for number in sorted(wanted - before):
             try:
-                self._copies[number] = self._opening.open(number)
-            except KafkaException as error:  # whoever waits for a take-over is not to wait for a broker once a copy
-                _log.warning("no copies can be kept while the broker does not answer: %s", error.args[0].str())
-                break
+                self._copies[number] = self._opening.open(number, log)
             except (StoreLockedError, PoisonedError, Stop, OSError) as error:
                 _log.warning("no copy of partition %d can be kept: %s", number, error)
         if frozenset(self._copies) == before:

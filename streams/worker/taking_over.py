@@ -98,6 +98,7 @@ class TakingOver:
             if self._standby is not None:
                 await asyncio.to_thread(self._standby.let_go, assigned.numbers)
             if not assigned.numbers:
+                self._outage.over()  # the group has answered, and whatever was not kept is the work of others
                 return
             found = await asyncio.to_thread(self._recover, assigned, cancelled)
             with _closed_on_failure(found):
@@ -124,7 +125,7 @@ class TakingOver:
             except KafkaException as error:
                 if self._redo is not None or not is_passing(error.args[0]):
                     raise
-                pause_seconds = self._outage.because(error.args[0].str())
+                pause_seconds = self._outage.not_taken_over(error.args[0].str())
         raise CancelledError
 
     def _catch_up(self, found: dict[int, Partition], group: Any, cancelled: threading.Event) -> None:

@@ -148,6 +148,7 @@ WRONG = {
     "a size that is none": (["replay", "--program", ".", "--input", "-", "--output", "o", "--memory", "much"], "is not a size"),
     "a broker that is none": (["topics", "--broker", "nonsense"], "write kafka://HOST:PORT"),
     "a broker's port that is none": (["topics", "--broker", "kafka://127.0.0.1:99999"], "99999 is no port"),
+    "a state of the auditor without a name": (["audit", "--input", "-", "--state", ""], "it is empty; name a folder"),
     "an output without a name": (["replay", "--program", ".", "--input", "-", "--output", ""], "it is empty; name a folder"),
     "a state without a name": (
         ["replay", "--program", ".", "--input", "-", "--output", "o", "--state", ""],

@@ -57,3 +57,18 @@ def test_any_cycle_keeps_how_far_it_has_read(tmp_path: Path) -> None:
     partition.reached[PURCHASES] = 9
     assert partition.move_on() == Position(cycle=1, inputs={PURCHASES: 9})
     found.drop()
+
+
+def test_a_quiet_partition_is_kept_once_a_day_so_that_every_copy_of_it_is_known_to_be_in_step(tmp_path: Path) -> None:
+    clock = Clock()
+    found, partition = held(tmp_path, clock)
+    clock.now = 86_399
+    found.note_ends()
+    assert found.dirty == []
+    clock.now = 86_400
+    found.note_ends()
+    assert found.dirty == [partition]
+    partition.begin_cycle()
+    found.note_ends()
+    assert found.dirty == []
+    found.drop()

@@ -1,16 +1,19 @@
 """State that was away for longer than its log keeps deletions is made anew: it would bring back who was erased meanwhile."""
 
+import time
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
+from schemas.topics import CONSUMED
 from streams.worker.broker import Broker
 from streams.worker.distrust import PoisonedError
 from streams.worker.opening import Opening, in_step, midway
-from streams.worker.position import META_CHANGELOG, META_IN_STEP, META_LOG
+from streams.worker.position import META_CHANGELOG, META_IN_STEP, META_LOG, META_POSITION, Position
 from streams.worker.settings import WorkerSettings
-from tests.unit.streams.recovering import PARTITIONS, Quiet, Said, logic, opened
+from tests.unit.streams.recovering import PARTITIONS, Quiet, Said, logic, opened, recover
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -26,7 +29,8 @@ def state(folder: Path, noted: dict[bytes, bytes]) -> None:
 def kept(folder: Path, said: Said, broker: str = KAFKA) -> bool:
     """Whether what lay there is still there once it is opened."""
     settings = WorkerSettings(broker=broker, state=folder)
-    reactions = Opening(settings, logic(), cast(Broker, Quiet()), PARTITIONS, said, clock=lambda: NOW).open(1)
+    opening = Opening(settings, logic(), cast(Broker, Quiet()), PARTITIONS, said, clock=lambda: NOW)
+    reactions = opening.open(1, opening.log())
     found = reactions.table.meta(META_CHANGELOG) is not None
     reactions.table.close()
     return found
@@ -51,6 +55,13 @@ def test_state_goes_on_only_where_its_log_still_tells_what_was_deleted_since(tmp
     assert said == ([] if is_kept else [told])
 
 
+def test_state_noted_by_a_clock_that_was_far_ahead_says_nothing_of_its_age(tmp_path: Path) -> None:
+    state(tmp_path, in_step(NOW + 60 * DAY))
+    said = Said()
+    assert not kept(tmp_path, said)
+    assert "in step with its log 60 days from now, so one of two clocks is wrong, and may hold what was erased since" in said[0]
+
+
 def test_state_of_a_version_that_did_not_note_it_goes_on(tmp_path: Path) -> None:
     state(tmp_path, {})
     assert kept(tmp_path, Said())
@@ -72,6 +83,17 @@ def test_state_beside_an_embedded_broker_goes_on_for_nothing_else_has_it(tmp_pat
 def test_a_restore_that_is_cut_off_counts_as_so_long_away(before: int | None, noted_days_ago: int) -> None:
     stood = None if before is None else b"%d" % (NOW - before * DAY)
     assert midway(stood, NOW) == {META_IN_STEP: b"%d" % (NOW - noted_days_ago * DAY)}
+
+
+def test_a_quiet_partition_that_is_taken_over_is_in_step_again_and_not_made_anew_in_time(tmp_path: Path) -> None:
+    position = {META_POSITION: msgspec.json.encode(Position(inputs=dict.fromkeys(CONSUMED, 5)))}
+    state(tmp_path, in_step(time.time() - 12 * DAY) | position)
+    began = int(time.time())
+    found = recover(tmp_path, Quiet(), [1])[1].table
+    noted = found.meta(META_IN_STEP)
+    found.close()
+    assert noted is not None
+    assert began <= int(noted) <= time.time()
 
 
 def test_state_of_a_log_that_was_deleted_and_made_again_is_left_alone_whatever_its_offsets(tmp_path: Path) -> None:

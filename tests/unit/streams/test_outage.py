@@ -21,7 +21,7 @@ def test_it_is_said_once_and_again_after_a_minute_and_when_it_is_over() -> None:
     told = Told()
     outage = Outage("kafka://b:9092", told.say, told.clock)
     for told.now in range(0, 70, 5):
-        outage.because("timed out")
+        outage.unanswered("timed out")
     outage.over()
     outage.over()
     assert [event for event, _ in told.said] == ["broker-away", "broker-away", "broker-back"]
@@ -34,11 +34,11 @@ def test_it_is_said_once_and_again_after_a_minute_and_when_it_is_over() -> None:
 def test_what_is_over_at_the_next_try_is_not_worth_a_word() -> None:
     told = Told()
     outage = Outage("kafka://b:9092", told.say, told.clock)
-    outage.because("a leader has moved")
+    outage.unanswered("a leader has moved")
     told.now = 0.5
     outage.over()
     told.now = 60.0
-    outage.because("a leader has moved")
+    outage.unanswered("a leader has moved")
     assert told.said == []
 
 
@@ -46,7 +46,7 @@ def test_a_broker_that_answers_but_takes_nothing_is_not_back() -> None:
     told = Told()
     outage = Outage("kafka://b:9092", told.say, told.clock)
     for told.now in (0, 2, 4):
-        outage.because("too few copies", cycle=True)
+        outage.not_kept("too few copies")
         outage.answered()
     assert [event for event, _ in told.said] == ["broker-away"]
     outage.over()
@@ -57,17 +57,38 @@ def test_one_that_did_not_answer_is_back_when_it_does_though_nothing_is_to_be_ke
     told = Told()
     outage = Outage("kafka://b:9092", told.say, told.clock)
     for told.now in (0, 2, 4):
-        outage.because("timed out")
+        outage.unanswered("timed out")
     outage.answered()
     assert [event for event, _ in told.said] == ["broker-away", "broker-back"]
+
+
+def test_one_that_took_nothing_is_back_when_it_answers_for_long_and_no_cycle_fails_any_more() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in (0, 40):
+        outage.not_kept("too few copies")
+    told.now = 159
+    outage.answered()
+    assert [event for event, _ in told.said] == ["broker-away"]
+    told.now = 160
+    outage.answered()
+    assert told.said[1:] == [("broker-back", "kafka://b:9092 does what it is asked again, after 160 s: going on")]
+
+
+def test_a_question_without_an_answer_makes_no_pause_longer() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in range(10):
+        outage.unanswered("timed out")
+    assert outage.not_kept("timed out") == 0.5
 
 
 def test_pauses_grow_to_ten_seconds_and_begin_anew_with_the_next_outage() -> None:
     told = Told()
     outage = Outage("kafka://b:9092", told.say, told.clock)
-    assert [outage.because("no") for _ in range(7)] == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    assert [outage.not_taken_over("no") for _ in range(7)] == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
     outage.over()
-    assert outage.because("no") == 0.5
+    assert outage.not_taken_over("no") == 0.5
 
 
 def test_without_an_outage_nothing_is_said() -> None:

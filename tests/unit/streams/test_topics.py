@@ -94,6 +94,14 @@ def test_where_there_are_copies_two_acknowledge_whoever_asks() -> None:
     assert "has min.insync.replicas=1 and must have 2" in sentence
 
 
+def test_the_embedded_broker_is_told_from_one_that_can_be_asked_for_topics() -> None:
+    with (
+        embedded_broker(["purchases"], announce=lambda _: None) as broker,
+        pytest.raises(WrongUsage, match="`topics` is for a real Kafka"),
+    ):
+        ensure(broker.url, None, None, verify_only=False)
+
+
 def test_nothing_is_created_beside_inputs_that_have_another_count() -> None:
     sentence = f"the input pixels has {PARTITIONS} partitions, .* with 8: .*; nothing was created"
     with embedded_broker(["pixels"], announce=lambda _: None) as broker, pytest.raises(WrongUsage, match=sentence):

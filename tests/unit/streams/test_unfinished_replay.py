@@ -12,6 +12,7 @@ from streams.errors import WrongUsage
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
 from streams.replay.unfinished import NAME
+from streams.state_hash import of_directory
 from tables.rocks import RocksStore
 from tests.unit.streams.in_memory import NobodyWatches
 from tests.unit.streams.shop import line, program, read_lines, sale, write_lines
@@ -67,6 +68,8 @@ def test_a_state_into_which_a_run_was_broken_off_is_refused_for_its_records_woul
     whole = write_lines(tmp_path / "in.jsonl", *LINES)
     with pytest.raises(WrongUsage, match=REFUSED):
         go(tmp_path, whole)
+    with pytest.raises(WrongUsage, match=REFUSED):
+        list(of_directory(tmp_path / "state"))
     summary = go(tmp_path, whole, state=tmp_path / "another")
     assert summary.outcomes == {"applied": 400}
 

@@ -1,0 +1,48 @@
+"""Errors of the group: what ends a worker, with which exit code, and what librdkafka gets over by itself."""
+
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from streams.errors import Stop
+from streams.worker.cycle import FencedError
+from streams.worker.pulse import TRY_AGAIN
+from streams.worker.reader import end_by
+from streams.worker.settings import WorkerSettings
+
+SETTINGS = WorkerSettings(broker="kafka://127.0.0.1:1", state=Path("nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("code", "exit_code", "said"),
+    [
+        (KafkaError.INVALID_SESSION_TIMEOUT, 2, "--session-timeout-ms is outside what the broker allows"),
+        (KafkaError.INCONSISTENT_GROUP_PROTOCOL, 2, "another --app-id"),
+        (KafkaError.INVALID_GROUP_ID, 2, "another --app-id"),
+        (KafkaError.GROUP_MAX_SIZE_REACHED, TRY_AGAIN, "has as many members as the broker allows"),
+    ],
+)
+def test_a_group_that_does_not_let_a_worker_in_says_why_and_whether_to_try_again(code: int, exit_code: int, said: str) -> None:
+    ending = end_by(KafkaError(code), SETTINGS)
+    assert isinstance(ending, Stop)
+    assert ending.exit_code == exit_code
+    assert said in ending.message
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (KafkaError(KafkaError.FENCED_INSTANCE_ID), FencedError),
+        (KafkaError(KafkaError._FATAL, "Static consumer fenced by other consumer with same group.instance.id"), FencedError),
+        (KafkaError(KafkaError._FATAL, "something else", fatal=True), KafkaException),
+        (KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), KafkaException),
+    ],
+)
+def test_who_has_lost_its_name_or_its_rights_ends(error: KafkaError, kind: type[Exception]) -> None:
+    assert isinstance(end_by(error, SETTINGS), kind)
+
+
+@pytest.mark.parametrize("code", [KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR])
+def test_what_passes_ends_nothing(code: int) -> None:
+    assert end_by(KafkaError(code), SETTINGS) is None
