@@ -98,7 +98,7 @@ def basis_of(sale: Sale, program: Program) -> Basis:
     if sale.currency == program.currency and program.basis == "gross" and gross == before_discount and not sale.paid_by_points:
         return Basis(gross, net, total, before_discount, counted, consistent, sale)  # what most receipts are
 
-    rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
+    rate = rate_of(sale, program)
     scale: Exact = rate
     if sale.paid_by_points and not program.earn_on_paid_by_points and total > 0:
         scale = scale * Fraction(max(total - sale.paid_by_points * NANO, 0), total)
@@ -136,7 +136,7 @@ def rest_of(sale: Sale, program: Program, basis: Basis, left: Sequence[int]) -> 
     shares: list[Exact] = [
         Fraction(quantity, line.quantity) if line.quantity else 0 for quantity, line in zip(left, sale.lines, strict=True)
     ]
-    rate: Exact = 1 if sale.currency == program.currency else _rate(sale, program)
+    rate = rate_of(sale, program)
     amounts = _amounts(sale)
     before_discount = sum(amounts)
     gross: Exact = sum([amount * share for amount, share in zip(amounts, shares, strict=True)])
@@ -167,7 +167,10 @@ def _consistent(total: int, computed: int) -> bool:
     return total == computed or abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
 
 
-def _rate(sale: Sale, program: Program) -> Exact:
+def rate_of(sale: Sale, program: Program) -> Exact:
+    """What an amount of the sale is multiplied by. Raises `Refused` with `wrong-currency` where the program has no such rate."""
+    if sale.currency == program.currency:
+        return 1
     rate_nano = program.rates_nano.get(sale.currency)
     if rate_nano is None:
         accepted = ", ".join((program.currency, *sorted(program.rates_nano)))

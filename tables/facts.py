@@ -1,6 +1,6 @@
 """Facts: what a condition may ask about a sale, its lines and the profile at that instant.
 
-Pure. A fact is computed when it is asked for. Numbers are given as decimals, every digit of them.
+Pure. A fact is computed when it is asked for. Numbers are given as decimals, every digit of them; money is in the program's currency.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from schemas.conditions import Condition
 from schemas.instants import Instant, to_local
 from schemas.program import Program
 from schemas.records import Line, Sale
-from tables.basis import ATTO, Basis
+from tables.basis import ATTO, Basis, rate_of
 from tables.rounding import Exact
 
 _PROFILE: Final = "profile."
@@ -70,7 +70,7 @@ class Facts:
         """Whether a condition holds for the line at a position; what the line lacks is asked of the receipt."""
 
         def look_up(field: str) -> object:
-            found = _field_of_line(self.sale.lines[number], number, field)
+            found = self._of_line(number, field)
             return self.of_receipt(field, lines=False) if found is None else found
 
         return condition.matches(look_up)
@@ -87,7 +87,7 @@ class Facts:
             local = to_local(self.situation.at, self._program.timezone)
             return _WEEKDAYS[local.weekday()] if field == "weekday" else local.hour
         if field in _MONEY:
-            return _nano_decimal(getattr(self.sale, field))
+            return self._money(getattr(self.sale, field))
         if field.startswith(_PROFILE):
             return self.situation.fields.get(field.removeprefix(_PROFILE))
         if field in self.situation.figures:
@@ -106,13 +106,23 @@ class Facts:
             return None
         values: list[object] = []
         for number in self.basis.counted:
-            value = _field_of_line(self.sale.lines[number], number, field)
+            value = self._of_line(number, field)
             values.extend(value if isinstance(value, list) else () if value is None else (value,))
         return values or None
 
+    def _of_line(self, number: int, field: str) -> object:
+        line = self.sale.lines[number]
+        return self._money(getattr(line, field)) if field in _LINE_MONEY else _field_of_line(line, number, field)
+
+    def _money(self, nano: int | None) -> Decimal | None:
+        """An amount of the record, in the program's currency."""
+        if nano is None or self.sale.currency == self._program.currency:
+            return _nano_decimal(nano)
+        return _decimal(nano * NANO * rate_of(self.sale, self._program))
+
 
 _MONEY = frozenset({"discount", "tax", "shipping", "paid_by_points"})
-_LINE_MONEY = frozenset({"quantity", "unit_price", "discount", "tax"})
+_LINE_MONEY = frozenset({"unit_price", "discount", "tax"})
 _LINE_TEXT = frozenset({"sku", "category", "tags"})
 
 
@@ -120,8 +130,8 @@ def _field_of_line(line: Line, number: int, field: str) -> object:
     if field in _LINE_TEXT:
         value: object = getattr(line, field)
         return value
-    if field in _LINE_MONEY:
-        return _nano_decimal(getattr(line, field))
+    if field == "quantity":
+        return _nano_decimal(line.quantity)
     if field == "line_id":
         return line.line_id or str(number + 1)
     if field.startswith("attributes."):
