@@ -1,7 +1,8 @@
 """Opening what lies here of a partition, if it is of this very log, and has not been away for so long that the log does not tell any more
 what was forgotten since.
 
-A topic that was deleted and made again is another one, whatever its offsets; what was made of the old one says nothing of it.
+A topic that was deleted and made again is another one, whatever its offsets; what was made of the old one says nothing of it. Nor does a
+directory that somebody has moved to the place of another partition.
 The changelog keeps a deletion for `delete.retention.ms`. A state that goes on from an older offset never learns of it, and an erased
 profile, or a receipt that `remember` has let go, would be there again. So beside the offset up to which a state is the log stands when that
 was so, by the wall clock (`in_step`, `midway`), and who has been away for longer is made anew.
@@ -19,8 +20,9 @@ from streams.worker.broker import Broker
 from streams.worker.distrust import PoisonedError
 from streams.worker.logic import Logic, Reactions
 from streams.worker.outage import Say
-from streams.worker.position import META_IN_STEP, META_LOG, folder_of
+from streams.worker.position import META_IN_STEP, META_LOG, META_PARTITION, folder_of
 from streams.worker.settings import WorkerSettings
+from tables.store import DamagedError
 
 _DAY_SECONDS: Final = 86_400
 _MARGIN_SECONDS: Final = _DAY_SECONDS  # clocks differ
@@ -63,14 +65,14 @@ class Opening:
     def open(self, number: int, log: bytes) -> Reactions:
         """One partition's table, empty where nothing was here or it is too old.
 
-        Raises as `Logic.open`, `OSError`, or `PoisonedError` where it is of another log.
+        Raises as `Logic.open`, `OSError`, `PoisonedError` where it is of another log, or `DamagedError` where it is of another partition.
         """
         path = folder_of(self._settings.state, number, self._partitions)
         reactions = self._logic.open(path, self._partitions)
         if self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
             return reactions
         try:
-            _check_log(number, path, reactions, log)
+            _check_whose(number, path, reactions, log)
             noted = reactions.table.meta(META_IN_STEP)
             away_seconds = 0.0 if noted is None else self._clock() - int(noted)
         except BaseException:
@@ -87,11 +89,15 @@ class Opening:
         return self.open(number, log)
 
 
-def _check_log(number: int, path: Path, reactions: Reactions, log: bytes) -> None:
-    """Whether it is of the changelog that is there now. What does not say so yet says it from here on."""
-    noted = reactions.table.meta(META_LOG)
-    if noted is None:
-        reactions.table.write({META_LOG: log}, [])
-    elif noted != log:
+def _check_whose(number: int, path: Path, reactions: Reactions, log: bytes) -> None:
+    """Whether it is of the changelog that is there now, and of this partition. What does not say so yet says it from here on."""
+    table = reactions.table
+    ours = {META_LOG: log, META_PARTITION: b"%d" % number}
+    noted = {name: found for name in ours if (found := table.meta(name)) is not None}
+    if noted.get(META_LOG, log) != log:
         why = f"{path} was made of another {CHANGELOG}: the topic was made anew; delete this directory to rebuild it from the log"
         raise PoisonedError({number: why})
+    if (whose := int(noted.get(META_PARTITION, number))) != number:
+        raise DamagedError(f"{path} holds the state of partition {whose}, and was put here by somebody")
+    if len(noted) < len(ours):
+        table.write(ours, [])

@@ -11,7 +11,7 @@ from schemas.topics import CONSUMED
 from streams.worker.broker import Broker
 from streams.worker.distrust import PoisonedError
 from streams.worker.opening import Opening, in_step, midway
-from streams.worker.position import META_CHANGELOG, META_IN_STEP, META_LOG, META_POSITION, Position
+from streams.worker.position import META_CHANGELOG, META_IN_STEP, META_LOG, META_POSITION, Position, folder_of
 from streams.worker.settings import WorkerSettings
 from tests.unit.streams.recovering import PARTITIONS, Quiet, Said, logic, opened, recover
 
@@ -105,3 +105,15 @@ def test_state_of_a_log_that_was_deleted_and_made_again_is_left_alone_whatever_i
     reactions = opened(tmp_path / "again")
     assert reactions.table.meta(META_LOG) == b"the-only-one"
     reactions.table.close()
+
+
+def test_state_that_was_put_in_the_place_of_another_partition_is_deleted_and_not_continued(tmp_path: Path) -> None:
+    position = {META_POSITION: msgspec.json.encode(Position(inputs=dict.fromkeys(CONSUMED, 5)))}
+    state(tmp_path, position)
+    recover(tmp_path, Quiet(), [1])[1].table.close()
+    folder_of(tmp_path, 1, PARTITIONS).rename(folder_of(tmp_path, 2, PARTITIONS))
+    said = Said()
+    found = recover(tmp_path, Quiet({2: 0}), [2], said)
+    assert not found, "it has offsets, and its empty log no position: nothing of another's state was taken for its own"
+    whose = f"{folder_of(tmp_path, 2, PARTITIONS)} holds the state of partition 1, and was put here by somebody"
+    assert f"rebuilds: partition 2: {whose}; what lies here is deleted and rebuilt from the changelog" in said
