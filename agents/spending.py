@@ -14,9 +14,9 @@ from agents.entries import say
 from agents.programs import Version
 from agents.visit import Visit
 from schemas import records
-from schemas.instants import LATEST, Instant
+from schemas.instants import Instant
 from schemas.program import PointType
-from schemas.schedules import parse_duration
+from schemas.schedules import parse_length
 from tables import ledger, pages
 from tables.ledger_keys import ledger_key
 from tables.lots import spending_key
@@ -56,16 +56,20 @@ def redeem(request: Request) -> Done:
 
 
 def reserve(request: Request) -> Done:
-    wanted_us = request.point.hold_us if request.record.hold is None else parse_duration(request.record.hold)
-    hold_us = min(wanted_us, request.point.max_hold_us)
     if len(_membership(request).holds) >= HOLDS_MAX:
         raise Declined("too-many-holds")
     there, points = _spendable(request)
     held = ledger.reserve(there, points, request.point.spend_order)
-    until = min(request.at + hold_us, LATEST)
+    until = _held_until(request)
     holds.begin(request.visit, request.record.program, request.record.redemption_id, until)
     _say(request, "points.reserved", points, held.parts)
     return Done(_taken(request, "reserved", held.parts, until), points, until)
+
+
+def _held_until(request: Request) -> Instant:
+    zone, point, wanted = request.version.program.timezone, request.point, request.record.hold
+    hold = point.hold if wanted is None else parse_length(wanted)
+    return min(hold.later(request.at, zone), point.max_hold.later(request.at, zone))
 
 
 def commit(request: Request) -> Done:
@@ -99,7 +103,8 @@ def roll_back(request: Request) -> Done:
     )
     fetch = request.visit.fetch(redeemed.program, ledger_key(redeemed.point, redeemed.subledger))
     pages.open_earned(there, {lot.earned_at for lot, _ in parts}, fetch)
-    given = ledger.reinstate(there, parts, request.at, request.point.reinstate_expired_us)
+    zone, again = request.version.program.timezone, request.point.reinstate_expired
+    given = ledger.reinstate(there, parts, request.at, again.earlier(request.at, zone), again.later(request.at, zone))
     holds.come_back(request.visit, "points.reinstated", redeemed, given, request.at)
     return Done(structs.replace(redeemed, reinstated=redeemed.reinstated + points), points)
 

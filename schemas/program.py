@@ -112,10 +112,10 @@ class PointType:
     spend_order: Literal["earliest-expiry", "earliest-earned"]
     returns: Literal["pending-only", "within-balance", "allow-debt"]
     on_return: Literal["recompute", "proportional", "by-amount"]
-    reinstate_expired_us: int
+    reinstate_expired: Schedule  # a length of time, and so are these two
     redeem: Redeem
-    hold_us: int
-    max_hold_us: int
+    hold: Schedule
+    max_hold: Schedule
     max_balance_minor: int | None
     limit: Limit | None
     legal_entity: str | None

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.instants import (
     DAY_US,
+    EARLIEST,
     HOUR_US,
     LATEST,
     MINUTE_US,
@@ -106,6 +107,14 @@ class Schedule:
                 return end_of("day", self._next_day(to_local(anchor, zone).date(), leap_day), zone)
             case "immediately" | "on event":
                 raise ValueError(f"`{self.kind}` is no expiration")
+
+    def later(self, at: Instant, zone: ZoneInfo) -> Instant:
+        """So long after an instant, where the schedule is a length of time (`parse_length`)."""
+        return self._shifted(at, 1, zone, "feb-28")
+
+    def earlier(self, at: Instant, zone: ZoneInfo) -> Instant:
+        """So long before an instant."""
+        return max(self._shifted(at, -1, zone, "feb-28"), EARLIEST)
 
     def next_after(self, anchor: Instant, zone: ZoneInfo, leap_day: LeapDay, after: Instant | None = None) -> Instant | None:
         """The first time later than `after` (the anchor itself, if not given) that the schedule repeats, counted from the anchor.
@@ -232,6 +241,12 @@ def parse_duration(text: str) -> int:
     if found[2] not in _FIXED_US:
         raise ValueError(f"must be in minutes, hours, days or weeks (a {found[2]} has no fixed length), is {shown(text)}")
     return int(found[1]) * _FIXED_US[found[2]]
+
+
+def parse_length(text: str) -> Schedule:
+    """A length of time that is counted from an instant: minutes and hours as they elapse, days and weeks by the calendar."""
+    parse_duration(text)
+    return parse_schedule(text)
 
 
 def add_months(day: date, months: int, leap_day: LeapDay) -> date:

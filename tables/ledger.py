@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from msgspec import Struct, structs
 
 from schemas.amounts import POINTS_MINOR_MAX
-from schemas.instants import LATEST, Instant
+from schemas.instants import Instant
 from schemas.outcomes import Refused
 from tables.books import InvariantViolated, check, check_lots, require
 from tables.drafts import add
@@ -227,11 +227,11 @@ def release(ledger: Ledger, parts: Parts) -> GivenBack:
     return _give_back(ledger, given)
 
 
-def reinstate(ledger: Ledger, parts: Parts, at: Instant, reinstate_expired_us: int) -> GivenBack:
+def reinstate(ledger: Ledger, parts: Parts, at: Instant, since: Instant, until: Instant) -> GivenBack:
     """What was redeemed is active again in the same lots, and pays debt first.
 
-    `parts`: the lots as they were when they were last open. What expired no longer than so long before `at` comes back until as
-    long after it; what is past its date otherwise is for the caller to expire.
+    `parts`: the lots as they were when they were last open. What expired by `at`, but not before `since`, comes back until `until`;
+    what is past its date otherwise is for the caller to expire.
     """
     points = sum(points for _, points in parts)
     ledger.redeemed -= points
@@ -239,8 +239,8 @@ def reinstate(ledger: Ledger, parts: Parts, at: Instant, reinstate_expired_us: i
     given: list[tuple[Lot, int]] = []
     for then, part in parts:
         lot = still_open.get(then.lot_id, then)
-        if lot.expires_at is not None and at - reinstate_expired_us <= lot.expires_at <= at and reinstate_expired_us:
-            lot = structs.replace(lot, expires_at=min(at + reinstate_expired_us, LATEST))
+        if lot.expires_at is not None and since <= lot.expires_at <= at:
+            lot = structs.replace(lot, expires_at=until)
         given.append((lot, part))
     return _give_back(ledger, given)
 

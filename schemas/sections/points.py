@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 from schemas.amounts import MAX_SCALE, NANO
 from schemas.instants import DAY_US, HOUR_US, Instant, end_of, start_of
 from schemas.program import LeapDay, Limit, PointType, Ratio, Redeem, Rule
-from schemas.schedules import IMMEDIATELY, NEVER, Schedule, parse_duration
+from schemas.schedules import IMMEDIATELY, NEVER, Schedule, parse_duration, parse_length
 from schemas.sections import values
 from schemas.sections.section import Section
 
-DEFAULT_HOLD_US: Final = parse_duration("30 minutes")
-DEFAULT_MAX_HOLD_US: Final = parse_duration("7 days")
+DEFAULT_HOLD: Final = parse_length("30 minutes")
+DEFAULT_MAX_HOLD: Final = parse_length("7 days")
+_NO_DAYS: Final = parse_length("0 days")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def _read_point(section: Section, sid: str, calendar: Calendar) -> PointType:
     activation = section.value("activation", values.activation, IMMEDIATELY)
     expiration = section.value("expiration", values.expiration, NEVER)
     expires_from = section.choice("expires_from", "session", "activation")
-    hold_us = section.value("hold", values.positive_duration, DEFAULT_HOLD_US)
-    max_hold_us = section.value("max_hold", values.positive_duration, DEFAULT_MAX_HOLD_US)
-    if hold_us > max_hold_us:
+    hold = section.value("hold", values.positive_length, DEFAULT_HOLD)
+    max_hold = section.value("max_hold", values.positive_length, DEFAULT_MAX_HOLD)
+    if parse_duration(str(hold)) > parse_duration(str(max_hold)):
         section.fault("hold", "must not be longer than max_hold")
     point = PointType(
         sid=sid,
@@ -67,10 +68,10 @@ def _read_point(section: Section, sid: str, calendar: Calendar) -> PointType:
         spend_order=section.choice("spend_order", "earliest-expiry", "earliest-earned"),
         returns=section.choice("returns", "pending-only", "within-balance", "allow-debt"),
         on_return=section.choice("on_return", "recompute", "proportional", "by-amount"),
-        reinstate_expired_us=section.value("reinstate_expired", values.duration, 0),
+        reinstate_expired=section.value("reinstate_expired", values.length, _NO_DAYS),
         redeem=_read_redeem(section, scale),
-        hold_us=hold_us,
-        max_hold_us=max_hold_us,
+        hold=hold,
+        max_hold=max_hold,
         max_balance_minor=section.value_or_none("max_balance", values.points(scale)),
         limit=read_limit(section, scale),
         legal_entity=section.value_or_none("legal_entity", values.name),

@@ -8,7 +8,7 @@ from schemas.amounts import NANO, POINTS_MINOR_MAX, format_nano, format_points, 
 from schemas.document import shown_value
 from schemas.instants import DAY_US, zone, zone_names
 from schemas.program_faults import did_you_mean
-from schemas.schedules import Schedule, parse_duration, parse_schedule
+from schemas.schedules import Schedule, parse_duration, parse_length, parse_schedule
 
 _PROGRAM: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _SID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
@@ -120,6 +120,15 @@ def positive_duration(text: str) -> int:
     if length <= 0:
         raise ValueError(f"must be longer than nothing, is {shown_value(text)}")
     return length
+
+
+def length(text: str) -> Schedule:
+    return parse_length(text)
+
+
+def positive_length(text: str) -> Schedule:
+    positive_duration(text)
+    return parse_length(text)
 
 
 def activation(text: str) -> Schedule:

@@ -107,7 +107,7 @@ BUGS = (
         "a rollback revives what has expired",
         "spending",
         "tables.ledger:reinstate",
-        "at - reinstate_expired_us <= lot.expires_at <= at and reinstate_expired_us",
+        "since <= lot.expires_at <= at",
         "lot.expires_at <= at",
     ),
     Bug(

@@ -95,6 +95,16 @@ def falls_on(text: str, anchor: datetime, zone: ZoneInfo, leap_day: str, *, thro
     return instant
 
 
+def moved(text: str, at: datetime, zone: ZoneInfo, times: int = 1) -> datetime:
+    """So long after an instant (times -1: before it): hours as they elapse, days at the same time of the local day."""
+    count, unit = text.split()
+    name, often = unit.removesuffix("s"), int(count) * times
+    if name in ELAPSED:
+        return at + often * ELAPSED[name]
+    local = at.astimezone(zone).replace(tzinfo=None)
+    return on_the_clock(local + timedelta(days=often * (7 if name == "week" else 1)), zone) if often else at
+
+
 def rfc3339(instant: datetime) -> str:
     text = instant.astimezone(UTC).isoformat()
     return text.removesuffix("+00:00") + "Z"

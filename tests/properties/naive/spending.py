@@ -5,10 +5,11 @@ from fractions import Fraction
 from math import ceil, floor
 
 from tests.properties.naive.books import Pieces, size, taken
+from tests.properties.naive.calendar import moved
 from tests.properties.naive.crediting import accrue, become_member, joins_with
 from tests.properties.naive.lifetimes import renew
 from tests.properties.naive.people import Person, Refused, Request, Scene
-from tests.properties.naive.program import Json, Program, fraction, span
+from tests.properties.naive.program import Json, Program, fraction
 from tests.properties.naive.settling import expire, release, settle
 from tests.properties.naive.tiers import became_active
 
@@ -77,9 +78,8 @@ def react(scene: Scene, person: Person, program: Program, sid: str, record: Json
         person.requests[name] = request
         ledger.move(pieces, "active", request.state)
         if kind == "reserve":
-            request.hold_until = now + min(
-                span(str(record.get("hold", program.points[sid]["hold"]))), span(str(program.points[sid]["max_hold"]))
-            )
+            holds = str(record.get("hold", program.points[sid]["hold"])), str(program.points[sid]["max_hold"])
+            request.hold_until = min(moved(hold, now, program.zone) for hold in holds)
         scene.post(person, member, f"points.{request.state}", now, sid, subledger, pieces)
         if kind == "redeem":
             renew(scene, person, member, "spending", sid, [subledger], now, everywhere=False)
@@ -162,10 +162,10 @@ def roll_back(scene: Scene, person: Person, program: Program, request: Request, 
     pieces = [(lot, part - before.get(lot, 0)) for lot, part in backwards if part > before.get(lot, 0)]
     request.rolled_back += points
     ledger = member.ledger(sid, subledger)
-    grace = span(program.points[sid]["reinstate_expired"])
+    grace = program.points[sid]["reinstate_expired"]
     for lot, _ in pieces:
-        if grace and lot.expires is not None and now - grace <= lot.expires <= now:
-            lot.expires = now + grace
+        if lot.expires is not None and moved(grace, now, program.zone, -1) <= lot.expires <= now:
+            lot.expires = moved(grace, now, program.zone)
     paid = ledger.activate(pieces, "redeemed")
     scene.post(person, member, "points.reinstated", now, sid, subledger, pieces, debt_paid=paid)
     for lot, _ in pieces:

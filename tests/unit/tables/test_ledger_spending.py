@@ -81,7 +81,7 @@ def test_a_lot_that_debt_takes_whole_is_told_as_used_up() -> None:
     found = holding(lot("a", 50))
     spent = ledger.redeem(found, 50, "earliest-expiry")
     ledger.take_back(found, 80, frozenset(), "allow-debt", "earliest-expiry")
-    given = ledger.reinstate(found, _empty(spent), 5, 0)
+    given = ledger.reinstate(found, _empty(spent), 5, 5, 5)
     assert (given.points, given.debt_paid, [used.lot_id for used in given.used]) == (50, 50, ["a"])
     assert (found.active, found.redeemed, found.debt, found.debt_paid, found.lots) == (0, 0, 30, 50, [])
 
@@ -89,7 +89,7 @@ def test_a_lot_that_debt_takes_whole_is_told_as_used_up() -> None:
 def test_what_comes_back_comes_back_to_its_lot_with_its_dates() -> None:
     found = holding(lot("a", 50, 10), lot("b", 50, 20))
     spent = ledger.redeem(found, 60, "earliest-expiry")
-    ledger.reinstate(found, _empty(spent), 5, 0)
+    ledger.reinstate(found, _empty(spent), 5, 5, 5)
     assert {(lot.lot_id, lot.remaining, lot.expires_at) for lot in found.lots} == {("a", 50, 10), ("b", 50, 20)}
     assert (found.active, found.redeemed, found.issued) == (100, 0, 100)
 
@@ -107,7 +107,7 @@ def test_days_of_grace_for_what_has_expired(expired_ago: int, expires_in: int) -
     at = 100 * DAY_US
     found = holding(lot("a", 50, at - expired_ago))
     spent = ledger.redeem(found, 50, "earliest-expiry")
-    ledger.reinstate(found, _empty(spent), at, 2 * DAY_US)
+    ledger.reinstate(found, _empty(spent), at, at - 2 * DAY_US, at + 2 * DAY_US)
     assert found.lots[0].expires_at == at + expires_in
 
 

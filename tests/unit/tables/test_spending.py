@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.amounts import NANO, format_nano
 from schemas.program import PointType, Ratio, Redeem
-from schemas.schedules import IMMEDIATELY, NEVER
+from schemas.schedules import IMMEDIATELY, NEVER, parse_length
 from tables.spending import Declined, Wanted, points_named, points_taken, worth
 
 HUNDRED_A_POUND = Ratio(points_minor=100, money_nano=NANO)
@@ -32,10 +32,10 @@ def point_type(*, ratio: Ratio | None = HUNDRED_A_POUND, scale: int = 0, **redee
         spend_order="earliest-expiry",
         returns="pending-only",
         on_return="recompute",
-        reinstate_expired_us=0,
+        reinstate_expired=parse_length("0 days"),
         redeem=Redeem(**rules),
-        hold_us=1,
-        max_hold_us=1,
+        hold=parse_length("1 minute"),
+        max_hold=parse_length("1 minute"),
         max_balance_minor=None,
         limit=None,
         legal_entity=None,
