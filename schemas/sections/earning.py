@@ -51,6 +51,12 @@ def _read_rule(section: Section, name: str, points: tuple[PointType, ...], calen
     )
     section.done()
     check_life(section, activation, expiration, point, calendar)
+    if rule.fixed is not None and rule.band is not None:
+        section.reading.warn(
+            (*section.path, "band"), "means nothing here: fixed points are of no part of an amount; `when` can ask for one"
+        )
+    if rule.multiplier_nano is not None and rule.exclusive:
+        section.reading.warn((*section.path, "exclusive"), "means nothing here: a multiplier never stands alone")
     return rule
 
 

@@ -246,6 +246,11 @@ def test_what_is_not_there_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
         ({"points.0.activate_on": {"pixel": "delivered"}, "earning.0.activation": "on event"}, []),
         ({"points.0.renew_on": ["earning"]}, ["points.0.renew_on"]),
         ({"points.0.renew_on": ["earning"], "points.0.expiration": "1 year"}, []),
+        ({"earning.0.band": {"from": "5"}}, []),
+        ({"earning.1": {"rule": "f", "fixed": {"points": "5"}, "band": {"from": "5"}}}, ["earning.1.band"]),
+        ({"earning.1": {"rule": "f", "fixed": {"points": "5"}, "exclusive": "true"}}, []),
+        ({"earning.1": {"rule": "m", "multiplier": "2", "exclusive": "true"}}, ["earning.1.exclusive"]),
+        ({"earning.1": {"rule": "m", "multiplier": "2", "band": {"from": "5"}}}, []),
     ],
 )
 def test_what_says_something_and_does_nothing_is_warned_of(changes: dict[str, Any], paths: list[str]) -> None:
