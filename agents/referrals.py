@@ -67,13 +67,15 @@ def _text(value: object) -> str:
 
 
 def _note(visit: Visit, version: Version, referral: Referral, sale: Sale) -> None:
-    """The first purchase that counts; a higher revision of it takes its place."""
+    """The first purchase that counts; a higher revision of it takes its place. Lines that are all voided are none."""
     program = version.program
     if not consent.counts(visit.profile, program, sale.closed_at):
         return
     known = _known(visit.profile, program.program)
     place = (sale.application, sale.receipt_id)
     again = place == (known.application, known.receipt_id)
+    if known.bought_at is None and not any([line.quantity for line in sale.lines]):
+        return
     if known.bought_at is not None and not (again and (known.friends_code is None or known.final_at is not None)):
         return
     final_at = None
