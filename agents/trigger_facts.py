@@ -18,6 +18,7 @@ from agents.visit import Visit
 from schemas.condition_fields import DERIVED, FIELDS
 from schemas.events import LedgerEntry
 from schemas.instants import Instant
+from schemas.templates import ENTRY
 from tables.engagement import RunFacts
 
 FACTS_BYTES_MAX: Final = 8 * 1024
@@ -123,13 +124,7 @@ def _there(values: dict[str, Any]) -> dict[str, Any]:
 
 def entry_facts(entry: LedgerEntry) -> dict[str, Any]:
     """What a template may ask of an entry; a plain few of its fields."""
-    told = {
-        name: getattr(entry, name)
-        for name in (
-            "type", "point", "subledger", "points", "occurred_at", "sequence", "promotion", "scenario", "legal_entity", "description",
-            "reason", "withheld", "direction",
-        )
-    }  # fmt: skip
+    told = {name: getattr(entry, name) for name in ENTRY}
     expiries = [lot.expires_at for lot in entry.lots if lot.expires_at is not None]
     told["expires_at"] = min(expiries, default=None)
     return _there(told)

@@ -11,7 +11,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from schemas.program_faults import did_you_mean
 from schemas.template_sandbox import BOUNDED, Sandbox
-from schemas.templates import EXPIRING, OWN, PARTS, Template, is_own, path_of
+from schemas.templates import EXPIRING, ITEM, OWN, PARTS, Template, is_own, path_of
 
 _NEED_A_PART: Final = frozenset({"profile", "trigger", "entry"})
 _HELPERS: Final = frozenset({"range", "dict", "namespace", "joiner", "cycler"})
@@ -39,7 +39,7 @@ def faults_of(text: str) -> Iterator[str]:
         yield f"must be a Jinja template: {error.message}{_in(error.lineno, lines)}"
         return
     found = False
-    for line, reason in sorted({*_names(tree), *_places(tree), *_variables(tree), *_calls(tree)}):
+    for line, reason in sorted({*_names(tree), *_places(tree), *_variables(tree), *_items(tree), *_calls(tree)}):
         found = True
         yield f"{reason}{_in(line, lines)}"
     if not found:
@@ -154,6 +154,47 @@ def _of_path(node: nodes.Node, path: str, *, is_called: bool) -> Iterator[tuple[
     elif known is not None and (parts[0] not in known or parts[1:]):
         hint = did_you_mean(parts[0], known) or (f"; it has {', '.join(sorted(known))}" if known else "")
         yield node.lineno, f"must use variables that there are; {variable} has no {'.'.join(parts)}{hint}"
+
+
+def _items(tree: nodes.Template) -> Iterator[tuple[int, str]]:
+    """Parts that no lot has, of an item that is surely one: taken out of a list of lots, or gone through in a loop."""
+    loops = list(tree.find_all(nodes.For))
+    lots = {loop.target.name for loop in loops if isinstance(loop.target, nodes.Name) and _is_list(loop.iter)}
+    named = [name for name in tree.find_all(nodes.Name) if name.ctx != "load" and name.name in lots]
+    in_loops = {id(loop.target) for loop in loops if _is_list(loop.iter)}
+    others = {name.name for name in named if id(name) not in in_loops}  # they mean something else elsewhere
+    parts: list[tuple[nodes.Expr, nodes.Expr, Any]] = [(node, node.node, node.attr) for node in tree.find_all(nodes.Getattr)]
+    parts += [(node, node.node, getattr(node.arg, "value", None)) for node in tree.find_all(nodes.Getitem)]
+    for node, item, part in parts:
+        by_name = isinstance(item, nodes.Name) and item.name in lots - others
+        if isinstance(part, str) and part.lower() not in ITEM and (by_name or _is_item(item)):
+            hint = did_you_mean(part, ITEM) or f"; it has {', '.join(sorted(ITEM))}"
+            yield node.lineno, f"must use variables that there are; a lot has no {part}{hint}"
+
+
+def _is_list(node: nodes.Node) -> bool:
+    """Whether it is a list of lots, also one that is sorted or cut."""
+    if isinstance(node, nodes.Filter) and node.name in _OF_A_LIST and node.node is not None:
+        return _is_list(node.node)
+    if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+        return _is_list(node.node)
+    if isinstance(node, nodes.Call):
+        return isinstance(node.node, nodes.Name) and node.node.name == EXPIRING
+    return isinstance(node, nodes.Name) and node.name == "lots"
+
+
+def _is_item(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Filter) and node.name in ("first", "last") and node.node is not None:
+        return _is_list(node.node)
+    return (
+        isinstance(node, nodes.Getitem)
+        and isinstance(node.arg, nodes.Const)
+        and isinstance(node.arg.value, int)
+        and _is_list(node.node)
+    )
+
+
+_OF_A_LIST: Final = frozenset({"sort", "reverse", "list", "unique", "selectattr", "rejectattr"})
 
 
 def _calls(tree: nodes.Template) -> Iterator[tuple[int, str]]:

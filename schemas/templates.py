@@ -19,9 +19,15 @@ from jinja2.visitor import NodeTransformer
 from schemas.template_sandbox import BOUNDED, ITEMS_MAX, TEXT_MAX, Nothing, Sandbox, TooMuch, shown
 
 EXPIRING: Final = "loyalty_expiration_points"
+ENTRY: Final = (
+    "type", "point", "subledger", "points", "occurred_at", "sequence", "promotion", "scenario", "legal_entity", "description",
+    "reason", "withheld", "direction",
+)  # fmt: skip
+"""What a template may ask of an entry, and of its lots when the first of them expires."""
 PARTS: Final[dict[str, frozenset[str] | None]] = {
-    "profile": None, "trigger": None, "entry": None, "lots": frozenset(), "points": frozenset(), "expires_at": frozenset(),
+    "profile": None, "trigger": None, "lots": frozenset(), "points": frozenset(), "expires_at": frozenset(),
     "expires_on": frozenset(), EXPIRING: frozenset(),
+    "entry": frozenset({*ENTRY, "expires_at"}),
     "balance": frozenset({
         "active", "pending", "reserved", "redeemed", "expired", "reversed", "written_off", "debt_paid", "debt", "lifetime",
     }),
@@ -29,6 +35,10 @@ PARTS: Final[dict[str, frozenset[str] | None]] = {
     "program": frozenset({"name", "program", "title", "description", "timezone", "environment", "currency"}),
 }  # fmt: skip
 """Every variable, and its parts where these are known beforehand."""
+ITEM: Final = frozenset({
+    "amount", "points", "remaining", "lot_id", "earned_at", "expires_at", "expires_on", "receipt_id", "legal_entity", "description",
+})  # fmt: skip
+"""The parts of a lot: an item of `lots`, or of what `loyalty_expiration_points` gives."""
 OWN: Final = frozenset({"program", "program.program"})
 _HTML_CHANNELS: Final = frozenset({"email", "e-mail", "mail"})
 _UNSEEN: Final = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -56,7 +56,7 @@ def said(text: str, channel: str = "sms") -> str:
         ("{{ profile.evil }}", "{{ 7 * 7 }}"),
         ("{{ profile.list }} {{ profile.list | join('+') }} {{ profile.list[1] }}", '["a", "b"] a+b b'),
         ("{{ trigger.pixel.none.deeper }}", ""),
-        ("{% for lot in lots %}{{ lot.Amount }}{{ lot.description }}{{ lot.nothing }};{% endfor %}", "3a gift;4;"),
+        ("{% for lot in lots %}{{ lot.Amount }}{{ lot.description }}{{ lot.receipt_id }};{% endfor %}", "3a gift;4;"),
         ("{{ lots | sum(attribute='amount') }} {{ lots[1].amount }} {{ lots | length }} {{ lots[9].amount }}", "7 4 2 "),
         (
             "{% set total = namespace(of=0) %}{% for lot in lots %}{% set total.of = total.of + lot.amount %}{% endfor %}{{ total.of }}",
@@ -152,6 +152,12 @@ def test_a_text_may_have_sixteen_kib_and_no_more() -> None:
         ("{{ points is evn }}", "even"),
         ("{{ balance.actve }}", "active"),
         ("{{ tier.name.first }}", "name.first"),
+        ("{{ entry.pionts }}", "points"),
+        ("{{ entry.points.whole }}", "entry has no points.whole"),
+        ("{% for p in loyalty_expiration_points('club', 'pts', 10) %}{{ p.Amuont }}{% endfor %}", "amount"),
+        ("{% for lot in lots | sort(attribute='amount') %}{{ lot['expiry'] }}{% endfor %}", "a lot has no expiry"),
+        ("{{ lots[0].expires }}", "expires_on"),
+        ("{{ (lots | first).balance }} {{ lots[:2][1].nothing }}", "a lot has no balance"),
         ("{{ points.active }}", "points has no active"),
         ("{{ profile }}", "profile.first_name"),
         ("{% for field in profile %}{% endfor %}", "profile.first_name"),
@@ -180,6 +186,18 @@ def test_a_text_may_have_sixteen_kib_and_no_more() -> None:
 )
 def test_what_is_wrong_with_a_template_is_said_beforehand(text: str, told: str) -> None:
     assert told in " ".join(faults_of(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for p in lots %}{{ p.amount }}{% endfor %}{% for p in profile.children %}{{ p.name }}{% endfor %}",
+        "{% set p = profile.address %}{{ p.city }}{% for p in lots %}{{ p.AMOUNT }}{% endfor %}",
+        "{% for lot in lots %}{{ loop.index }}{{ lot.amount.bit_length }}{% endfor %}{{ lots | map(attribute='amount') | first }}",
+    ],
+)
+def test_what_may_be_no_lot_is_left_alone(text: str) -> None:
+    assert [*faults_of(text)] == []
 
 
 def test_a_fault_of_a_longer_template_names_its_line() -> None:
