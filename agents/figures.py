@@ -23,7 +23,9 @@ from msgspec import structs
 from agents.asked import Figure, figure_of
 from agents.programs import Version
 from agents.visit import Visit
+from schemas.amounts import COUNTED_MAX
 from schemas.instants import DAY_US, LATEST, Instant
+from schemas.outcomes import Refused
 from schemas.program import PointType
 from schemas.records import Pixel, Record
 from tables import figures
@@ -236,11 +238,19 @@ def bought(visit: Visit, version: Version, nano: int, at: Instant) -> None:
     asked = visit.programs.asked[version.program.program]
     engagement = visit.engagement(version.program.program)
     before = visit.profile.settled_at - asked.keep_us - DAY_US
-    engagement.figures = figures.bought(engagement.figures, at, nano, before, version.program.timezone)
+    engagement.figures = _countable(figures.bought(engagement.figures, at, nano, before, version.program.timezone))
 
 
 def came_back(visit: Visit, version: Version, nano: int, whole: bool, at: Instant) -> None:
     """So much of the sale of an instant came back; `whole`: nothing is left of it."""
     engagement = visit.engagement(version.program.program)
-    engagement.figures = figures.came_back(engagement.figures, at, nano, whole, version.program.timezone)
+    engagement.figures = _countable(figures.came_back(engagement.figures, at, nano, whole, version.program.timezone))
     visit.touch()
+
+
+def _countable(known: Figures) -> Figures:
+    """Raises `Refused` where a sum is more than what can be stored, as of a tier's (`agents/standing.py`): each alone, and all of them."""
+    sums = [known.total, *[nano for _, _, nano in known.purchases]]
+    if not -COUNTED_MAX < min(sums) <= max(sums) < COUNTED_MAX:
+        raise Refused("invalid-field", "this is more than the sum of purchases can count", "lines")
+    return known

@@ -111,6 +111,17 @@ def test_a_revision_may_not_move_its_points_to_another_program() -> None:
     assert shop.table.profile("p1") == earned
 
 
+@pytest.mark.parametrize("price", ["999999999999.999999999", "-999999999999", "9000000000"])
+def test_a_sum_of_purchases_that_cannot_be_stored_is_refused_as_it_comes_and_stops_no_worker(price: str) -> None:
+    shop = Shop(segments=[{"segment": "rich", "where": {"purchases.total": {"at_least": "1000.00"}}}])
+    assert shop.sell("R1") == "applied"
+    assert shop.sell("R2", lines=[{"sku": "A", "quantity": 1, "unit_price": price}]) == "dead-letter"
+    assert shop.refused() == ("invalid-field", "lines")
+    assert shop.sell("R3") == "applied"
+    shop.table.flush({})
+    assert shop.active() == 200
+
+
 def test_a_disk_that_fails_stops_no_profile_and_is_the_callers_affair() -> None:
     shop = Shop(FailingStore())
     with pytest.raises(OSError, match="the disk is gone"):
