@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 
 from schemas.instants import Instant
 from schemas.messages import Grant, Granted, Order, Reply, Request, read_reply, read_request
+from schemas.nesting import NESTED_MAX, too_deep
 from schemas.outcomes import Refused
 from schemas.reading import read_scalar
 from schemas.scalars import At, Nano
@@ -196,6 +197,8 @@ def decode(topic: str, value: bytes | None) -> Record | Message:
         raise Refused("not-json", "the record has no value (null)")
     if len(value) > RECORD_BYTES_MAX and topic not in MESSAGES:  # a message may carry a record, as text
         raise Refused("too-large", f"the record has {len(value):,} bytes; at most {RECORD_BYTES_MAX:,} are read")
+    if too_deep(value):
+        raise Refused("not-json", f"the value is nested deeper than {NESTED_MAX}")
     try:
         if topic == "purchases":
             return _purchase(value)

@@ -20,6 +20,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from schemas.instants import Instant, format_instant, parse_instant
+from schemas.nesting import too_deep
 
 FORMAT: Final = 2
 """2: with the programs, where the workers took them from their topic. Files of 1 are read as before."""
@@ -155,7 +156,7 @@ def _text(name: str, name_base64: str, content: bytes) -> bytes:
 
 def _stands_alone(value: bytes) -> bool:
     """Whether a value comes back as it is when it stands in a line: JSON without line ends, with nothing before it or behind it."""
-    if b"\n" in value or value == b"null":
+    if b"\n" in value or value == b"null" or too_deep(value):
         return False
     try:
         value.decode()
