@@ -11,6 +11,7 @@ import pytest
 
 from schemas.outcomes import REASONS
 from schemas.program_file import load_catalog, warnings
+from schemas.records import LINES_MAX
 from streams.check.run import check_file
 from tests.conftest import ROOT
 from tests.style.tree import files, name
@@ -98,6 +99,12 @@ def test_every_make_target_exists(document: Path) -> None:
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
     explained = re.findall(r"^### (\S+)$", (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(explained) == sorted(REASONS)
+
+
+def test_the_most_lines_that_a_receipt_may_have_are_those_of_the_code() -> None:
+    for document in ("records.md", "dead-letters.md"):
+        told = re.findall(r"([0-9,]+) lines", (ROOT / "docs" / document).read_text(encoding="utf-8"))
+        assert told == [f"{LINES_MAX:,}"], document
 
 
 @pytest.mark.parametrize("program", [path.name for path in EXAMPLES.glob("*.yaml") if not path.stem.endswith("-check")])
