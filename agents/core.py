@@ -132,6 +132,7 @@ class Core:
         record: Record | Message | None = None
         profile_id: str | None = None
         try:
+            records.check_key(incoming.key)
             known = self._decoded
             if known is not None and known[1] is incoming.value and known[0] == incoming.topic:
                 record = known[2]

@@ -12,7 +12,7 @@ from schemas.events import DeadLetter
 from schemas.outcomes import Refused
 from schemas.topics import DEAD_LETTERS
 
-_TRUNCATED_BYTES: Final = 64 * 1024
+_CUT_BYTES: Final = 64 * 1024
 
 
 def dead_timer(profile_id: str, refused: Refused) -> Effect:
@@ -29,12 +29,12 @@ def failed_template(profile_id: str, message: str) -> Effect:
 
 
 def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
-    value, encoded = incoming.value, []
+    key, value, encoded = incoming.key, incoming.value, []
     truncated = refused.reason == "too-large"
-    if value is not None and truncated:
-        value = value[:_TRUNCATED_BYTES]
+    if truncated:
+        key, value = key and key[:_CUT_BYTES], value and value[:_CUT_BYTES]
     texts: dict[str, str | None] = {}
-    told = () if refused.reason == "erased" else (("key", incoming.key), ("value", value))
+    told = () if refused.reason == "erased" else (("key", key), ("value", value))
     for name, content in told:
         try:
             texts[name] = None if content is None else content.decode()
@@ -53,5 +53,5 @@ def dead_letter(incoming: Incoming, refused: Refused) -> Effect:
         base64=tuple(encoded),
         truncated=truncated,
     )
-    key = texts.get("key")
-    return Effect(DEAD_LETTERS, "" if key is None or "key" in encoded else key, letter)
+    told_key = texts.get("key")
+    return Effect(DEAD_LETTERS, "" if told_key is None or "key" in encoded else told_key, letter)

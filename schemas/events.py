@@ -167,7 +167,7 @@ class RedemptionDecision(Struct, gc=False, frozen=True, kw_only=True, omit_defau
 class DeadLetter(Struct, gc=False, frozen=True, kw_only=True, omit_defaults=True):
     """A record that could not be used, as it came. `base64` names the fields that are base64 because they are not UTF-8.
 
-    A value over the size limit is cut to its first 64 KiB (`truncated`); the whole stays at its topic, partition and offset.
+    Of a record over the size limit key and value are cut to their first 64 KiB (`truncated`); the whole stays at its topic, partition and offset.
     `topic` None: a line of a file that is no record at all (`offset` is its place in the input), or something that was due at the
     profile of this key (there is no value).
     """

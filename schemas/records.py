@@ -23,6 +23,7 @@ from schemas.sections import values
 from schemas.topics import MESSAGES
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
+KEY_BYTES_MAX: Final = 64 * 1024  # of records of nobody; that of a profile is its id
 PROFILE_ID_BYTES_MAX: Final = 128
 LINES_MAX: Final = 2_000
 DEPTH_MAX: Final = 32
@@ -186,6 +187,12 @@ _SEPARATOR: Final = "\x1f"  # it separates the parts that ids are made of
 _CONTROL: Final = re.compile(r"[\x00-\x1f]")
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`(?: - at `\$\.?(.*)`)?$")
 _AT: Final = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
+
+
+def check_key(key: bytes | None) -> None:
+    """Raises `Refused` with `too-large` for a key that no dead letter and no message between keys could carry."""
+    if key is not None and len(key) > KEY_BYTES_MAX:
+        raise Refused("too-large", f"the record's key has {len(key):,} bytes; at most {KEY_BYTES_MAX:,} are read")
 
 
 def decode(topic: str, value: bytes | None) -> Record | Message:

@@ -44,7 +44,7 @@ def why_not(letter: Letter) -> str | None:
     if told.topic is None or told.topic not in CONSUMED:
         return "it holds no record of a topic" if told.topic is None else f"{told.topic} is no input topic"
     if told.truncated:
-        return f"only the beginning of its value stands there; fetch the original from {letter.source}, while it is there"
+        return f"only its beginning stands there; fetch the original from {letter.source}, while it is there"
     if told.reason == "erased":
         return "it is of a person who was erased, and comes without its value"
     return None

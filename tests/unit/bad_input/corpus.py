@@ -105,6 +105,9 @@ def keys() -> Iterator[Bad]:
     yield Bad("a profile of nothing", sale(profile_id=""), INVALID, "profile_id", key=b"")
     yield Bad("a profile that is a number", sale(profile_id=17), INVALID, "profile_id", key=b"17")
     yield Bad("a profile that is a list", sale(profile_id=["p"]), INVALID, "profile_id")
+    yield Bad("a key of megabytes", sale(), ("too-large",), key=b"\x01" * 2_000_000)
+    yield Bad("a key of megabytes on a sale of nobody", sale(profile_id=...), ("too-large",), key=b"\xff" * 4_000_000)
+    yield Bad("the longest key and value that are read, all escapes", b"\x01" * 1024 * 1024, ("not-json",), key=b"\x01" * 65_536)
 
 
 def fields() -> Iterator[Bad]:

@@ -143,7 +143,7 @@ def test_what_is_left_out_is_said_and_holds_nothing_up(broker: EmbeddedBroker, s
     first, *rest = err.splitlines()
     assert code == 1
     assert first.startswith(
-        "pointstream: dead-letters replay: dead-letters partition 2 offset 0 (too-large) is left out: only the "
+        "pointstream: dead-letters replay: dead-letters partition 2 offset 0 (too-large) is left out: only its "
     )
     assert rest[0] == "1 records were put back (purchases 1), 1 left out"
     assert "profile release" in rest[1]
