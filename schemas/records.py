@@ -207,6 +207,8 @@ def decode(topic: str, value: bytes | None) -> Record | Message:
     if too_deep(value):
         raise Refused("not-json", f"the value is nested deeper than {NESTED_MAX}")
     try:
+        if not value.isascii():
+            value.decode()  # the decoder passes over what it ignores, and whoever carries a record on needs it as text
         if topic == "purchases":
             return _purchase(value)
         if topic == "requests":

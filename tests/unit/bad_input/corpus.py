@@ -87,6 +87,7 @@ def whole_records() -> Iterator[Bad]:
     )
     for name, value in {"a list": b"[]", "a text": b'"R1"', "a number": b"1", "null": b"null", "true": b"true"}.items():
         yield Bad(f"{name} for an object", value, ("not-json", "invalid-field"))
+    yield Bad("no UTF-8 in a field that nobody reads", sale()[:-1] + b', "note": "\xc3\x28"}', ("not-json",))
     yield Bad("two mebibytes", sale(attributes={"note": "x" * 2 * 1024 * 1024}), ("too-large",))
     yield Bad("two mebibytes of nothing", b"\x00" * 2 * 1024 * 1024, ("too-large",))
 
