@@ -63,7 +63,7 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
     finally:
         _end(fleet)
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if asked else handler)  # to be asked twice is no more than once
     codes = [*codes, *[worker.returncode for worker in fleet]]
     return next((_exit_code(code) for code in codes if code), 0)
 

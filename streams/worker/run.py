@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from types import FrameType
+from typing import Final
 
 from confluent_kafka import KafkaException
 
@@ -38,12 +39,14 @@ from streams.worker.settings import WorkerSettings
 from streams.worker.transactional import Transactional
 from streams.worker.watch import Watch
 
+_ASKING: Final = (signal.SIGTERM, signal.SIGINT)
+
 
 def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
     configure(settings.log_format)
     try:
-        with _sigterm_like_ctrl_c():
+        with _asked_like_ctrl_c():
             if MEMBER in os.environ:
                 _end_with_the_fleet(sys.stdin.fileno())
             if settings.programs and logic is None:
@@ -84,17 +87,28 @@ def _count(settings: WorkerSettings, why: str) -> None:
 
 
 @contextmanager
-def _sigterm_like_ctrl_c() -> Iterator[None]:
+def _asked_like_ctrl_c() -> Iterator[None]:
     """Whoever is asked to end while it starts has nothing under way: it ends at once and well, and not as one whom a signal killed."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    before = {number: signal.signal(number, end) for number in _ASKING}
     try:
         yield
+    except KeyboardInterrupt:
+        _is_ending()
+        raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+def _is_ending() -> None:
+    """Whoever asks from here on asks for what is being done: it ends as well as if it had been asked once."""
+    for number in _ASKING:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _end_with_the_fleet(pipe: int) -> None:
@@ -155,9 +169,12 @@ def _publish(settings: WorkerSettings) -> None:
 async def _run(engine: Engine) -> tuple[str | None, int]:
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _ASKING:
         loop.add_signal_handler(number, asked.set)
     await engine.run(asked)
+    for number in _ASKING:
+        loop.remove_signal_handler(number)  # the loop's end would do so, too, and have the next signal kill
+    _is_ending()
     return engine.said, engine.exit_code
 
 
