@@ -62,6 +62,10 @@ class Pulse:
             return True
         return False
 
+    def unanswered(self) -> None:
+        """The broker does not say what waits: nobody can tell whether things stand still, and patience begins anew when it does."""
+        self._progress_at, self._tried = self._clock(), False
+
     def again(self, why: str, *, asked_to_end: bool) -> None:
         """At once, what is stuck is left behind and this process begins anew; one that was asked to end ends, for nobody asks twice.
 

@@ -1,7 +1,8 @@
 """A proxy of our own between clients and one local broker, that can keep back what the broker gives to a consumer.
 
 It forwards whole requests and answers of the Kafka protocol, has the broker's address in answers be its own, and knows of each answer what had
-been asked. Nothing is closed and nothing else is held up: to a client it looks as though the broker simply had no records for it.
+been asked. Nothing is closed and nothing else is held up: to a client it looks as though the broker simply had no records for it. Or it passes nothing
+on at all for a while, as a network that is cut somewhere.
 """
 
 import socket
@@ -26,12 +27,23 @@ class Between:
         self._robbed: set[int] = set()  # connections, by their number
         self._all_robbed = False
         self.kept_back = 0
+        self._passes = threading.Event()
+        self._passes.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def keep_back(self, *, from_new_ones_too: bool) -> None:
         """From now on no records reach the clients that are connected; nor, perhaps, those that come."""
         self._robbed = set(range(len(self._open)))
         self._all_robbed = from_new_ones_too
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Meanwhile nothing is passed on; then everything that came."""
+        self._passes.clear()
+        try:
+            yield
+        finally:
+            self._passes.set()
 
     def close(self) -> None:
         for end in self._open:
@@ -54,11 +66,13 @@ class Between:
         for frame in _frames(client, broker):
             kind, _, correlation = struct.unpack(">hhi", frame[:8])
             asked[correlation] = kind
+            self._passes.wait()
             _send(broker, frame)
 
     def _answers(self, broker: socket.socket, client: socket.socket, asked: dict[int, int], number: int) -> None:
         for frame in _frames(broker, client):
             kind = asked.pop(struct.unpack(">i", frame[:4])[0], None)
+            self._passes.wait()
             if kind == _FETCH and (self._all_robbed or number in self._robbed):
                 self.kept_back += 1
                 continue

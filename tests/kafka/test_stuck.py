@@ -58,6 +58,22 @@ def test_where_a_new_client_gets_none_either_the_process_ends_in_time(kafka: str
         assert again.end() == 0, again.said()
 
 
+def test_a_broker_that_did_not_answer_for_longer_than_that_is_no_client_that_is_stuck(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(3_000, seed=73)
+    with between(kafka) as proxy, processes() as everybody:
+        everybody.append(one := worker(proxy.address, tmp_path, "one", "--session-timeout-ms", "60000", *IMPATIENT))
+        send(kafka, sent[:1_500])
+        wait_until(kafka, 1_500, one)
+        with proxy.silent():
+            proxy.keep_back(from_new_ones_too=False)  # the first answers bring no records
+            send(kafka, sent[1_500:])
+            time.sleep(STUCK_SECONDS + 4)
+        wait_until(kafka, len(sent), one)
+        assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
+        assert one.end() == 0, one.said()
+
+
 NEVER_RETURNS = """
 import sys, time
 from streams.cli.main import run

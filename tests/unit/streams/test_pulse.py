@@ -40,6 +40,19 @@ def test_one_that_has_nothing_to_do_or_gets_on_is_left_alone(case: str) -> None:
     assert watched.ended == []
 
 
+def test_who_had_no_answer_for_long_is_not_taken_for_stuck_when_the_first_one_comes() -> None:
+    watched = Watched()
+    assert not watched.pulse.watch(7, behind=False)
+    for watched.now in range(1_001, 1_060):
+        watched.pulse.unanswered()
+    assert not watched.pulse.watch(7, behind=True)
+    for watched.now in range(1_060, 1_101):
+        watched.pulse.watch(7, behind=True)
+    assert watched.ended == ["nothing was applied for 41 s although records wait: ending"], (
+        "counted from the last one that did not come"
+    )
+
+
 def test_one_whose_client_is_stuck_begins_anew_but_ends_where_it_was_asked_to_end() -> None:
     watched = Watched()
     watched.pulse.again("the client is stuck", asked_to_end=False)
