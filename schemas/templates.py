@@ -21,7 +21,7 @@ from schemas.template_sandbox import BOUNDED, ITEMS_MAX, TEXT_MAX, Nothing, Sand
 EXPIRING: Final = "loyalty_expiration_points"
 ENTRY: Final = (
     "type", "point", "subledger", "points", "occurred_at", "sequence", "promotion", "scenario", "legal_entity", "description",
-    "reason", "withheld", "direction",
+    "reason", "withheld", "debt_paid", "direction",
 )  # fmt: skip
 """What a template may ask of an entry, and of its lots when the first of them expires."""
 PARTS: Final[dict[str, frozenset[str] | None]] = {
