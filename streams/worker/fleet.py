@@ -30,6 +30,7 @@ MEMBER: Final = "POINTSTREAM_MEMBER"
 """Set for a process of a fleet: its standard input is the pipe."""
 _HOME: Final = str(Path(__file__).resolve().parents[2])
 _LOOK_SECONDS: Final = 0.1
+_BEFORE_IT_BEGAN: Final = -signal.SIGTERM  # our own, while Python was still loading it: nothing had been taken on
 _LET_GO_SECONDS: Final = 55.0  # a worker ends by itself sooner, whatever its broker does
 
 
@@ -64,7 +65,7 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
         _end(fleet)
         for number, handler in before.items():
             signal.signal(number, signal.SIG_IGN if asked else handler)  # to be asked twice is no more than once
-    codes = [*codes, *[worker.returncode for worker in fleet]]
+    codes = [*codes, *[worker.returncode for worker in fleet if worker.returncode != _BEFORE_IT_BEGAN]]
     return next((_exit_code(code) for code in codes if code), 0)
 
 

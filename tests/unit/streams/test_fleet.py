@@ -23,16 +23,22 @@ AWAY = "kafka://127.0.0.1:1"
 
 
 class Fleet:
-    """Two processes, and what they said."""
+    """Two processes, and what they said. `at_once`: they are there, and nothing more."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, *flags: str, at_once: bool = False) -> None:
         self.log = folder / "log"
         arguments = ["worker", "--broker", AWAY, "--state", str(folder / "state"), "--processes", "2", *flags]
         with self.log.open("w") as log:
             self.process = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], cwd=ROOT, stdout=log, stderr=log)
-        self.wait_until(lambda: self.log.read_text().count("does not answer") == (1 if "1" in flags else 2))
+        if not at_once:
+            self.wait_until(lambda: self.log.read_text().count("does not answer") == (1 if "1" in flags else 2))
+        else:
+            self.wait_until(lambda: len(self._children()) == 2)
+        self.members = self._children()
+
+    def _children(self) -> list[int]:
         told = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        self.members = [int(pid) for pid in told.split()]
+        return [int(pid) for pid in told.split()]
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 40) -> None:
         deadline = time.monotonic() + seconds
@@ -42,8 +48,8 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder: Path, *flags: str) -> Iterator[Fleet]:
-    made = Fleet(folder, *flags)
+def fleet(folder: Path, *flags: str, at_once: bool = False) -> Iterator[Fleet]:
+    made = Fleet(folder, *flags, at_once=at_once)
     try:
         yield made
     finally:
@@ -85,6 +91,12 @@ def test_one_that_is_asked_to_end_while_it_starts_ends_with_all_its_members(tmp_
         started.process.terminate()
         assert started.process.wait(20) == 0
         assert not any(is_there(pid) for pid in started.members)
+
+
+def test_one_that_is_asked_to_end_before_its_members_can_be_asked_ends_well(tmp_path: Path) -> None:
+    with fleet(tmp_path, at_once=True) as started:
+        started.process.terminate()
+        assert started.process.wait(20) == 0
 
 
 @pytest.mark.parametrize("processes", ["1", "2"])
