@@ -28,7 +28,7 @@ from streams.logs import told
 from streams.published.topic import PARTITION, Reader
 from streams.published.versions import Identity, Versions
 from streams.worker.broker import Broker
-from streams.worker.changelog import CancelledError
+from streams.worker.changelog import CancelledError, StuckError
 from streams.worker.logic import LedgerLogic, LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import Programs
@@ -61,12 +61,15 @@ class FollowedPrograms(threading.Thread):
         questions: Broker,
         partitions: int,
         watch: Watch | None = None,
+        patience_seconds: float = 45.0,
     ) -> None:
+        """`patience_seconds`: for how long `wait_for` waits while nothing comes of what there is to read."""
         super().__init__(name="programs", daemon=True)
         self._broker, self._questions, self._partitions = broker, questions, partitions
         self._without = tuple(without)
         self._logic = logic
         self._watch = watch or Unwatched()
+        self._patience_seconds = patience_seconds
         self._versions = Versions()
         self._ending = threading.Event()
         self._read_to = 0
@@ -124,18 +127,31 @@ class FollowedPrograms(threading.Thread):
         self._read_to = max(versions.end, reader.end)
 
     def wait_for(self, partitions: Iterable[Partition], cancelled: threading.Event) -> None:
-        """Until the topic has been read as far as these partitions have taken it. Raises `CancelledError`, `WrongUsage`, `KafkaException`."""
+        """Until the topic has been read as far as these partitions have taken it.
+
+        Raises `CancelledError`, `StuckError`, `WrongUsage`, `KafkaException`.
+        """
         wanted = max([partition.position.programs for partition in partitions], default=0)
         if wanted > self._read_to:
-            end = self._questions.ends([(PROGRAMS, PARTITION)])[PROGRAMS, PARTITION]
-            if end < wanted:
-                raise WrongUsage(
-                    f"the state goes by programs up to offset {wanted} of the topic {PROGRAMS}, which ends at {end}: it was made anew. "
-                    "Restore the topic, or begin anew with another --app-id and new topics"
-                )
+            self._check_end(wanted)
+        until = time.monotonic() + self._patience_seconds
         while wanted > self._read_to:
             if cancelled.wait(_AGAIN_SECONDS):
                 raise CancelledError
+            if time.monotonic() > until:
+                self._check_end(wanted)  # where the broker is away, this says so
+                raise StuckError(
+                    f"the state goes by programs up to offset {wanted} of the topic {PROGRAMS}, and nothing of it came for "
+                    f"{self._patience_seconds:.0f} s although it is there: ending"
+                )
+
+    def _check_end(self, wanted: int) -> None:
+        end = self._questions.ends([(PROGRAMS, PARTITION)])[PROGRAMS, PARTITION]
+        if end < wanted:
+            raise WrongUsage(
+                f"the state goes by programs up to offset {wanted} of the topic {PROGRAMS}, which ends at {end}: it was made anew. "
+                "Restore the topic, or begin anew with another --app-id and new topics"
+            )
 
     # taking
 

@@ -20,7 +20,7 @@ from streams.published.rules import plan
 from streams.published.run import read
 from streams.published.topic import send
 from streams.worker.broker import Broker
-from streams.worker.changelog import CancelledError
+from streams.worker.changelog import CancelledError, StuckError
 from streams.worker.logic import LedgerLogic, LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import Position, Programs, Step
@@ -43,7 +43,7 @@ class Following:
         self.url, self._folder = url, folder
         self.logic = LedgerLogic(Catalog([]), 1 << 26)
         settings = WorkerSettings(broker=url, state=folder)
-        self.programs = FollowedPrograms(Cluster(url), (), self.logic, Broker(settings), PARTITIONS)
+        self.programs = FollowedPrograms(Cluster(url), (), self.logic, Broker(settings), PARTITIONS, patience_seconds=1.0)
 
     def publish(self, content: str) -> None:
         """With nobody at the door."""
@@ -156,3 +156,16 @@ def test_a_partition_that_is_ahead_is_waited_for_or_the_topic_is_not_the_one_it_
 def test_where_nothing_is_published_a_worker_does_not_start(following: Following) -> None:
     with pytest.raises(WrongUsage, match="nothing is published: `pointstream publish FILE --broker URL`"):
         following.programs.follow()
+
+
+def test_who_gets_nothing_of_what_the_state_goes_by_ends_in_time_and_says_why(following: Following) -> None:
+    following.publish(text())
+    following.programs.follow()
+    following.programs.end()  # its client reads no more, as one that is stuck
+    following.publish(text("2024-06-01", "2"))
+    partition = following.partition(programs=2)
+    with pytest.raises(
+        StuckError, match="goes by programs up to offset 2 of the topic programs, and nothing of it came for 1 s although"
+    ):
+        following.programs.wait_for([partition], threading.Event())
+    partition.table.close()
