@@ -24,6 +24,7 @@ from streams.worker.position import META_IN_STEP, META_LOG, META_PARTITION, fold
 from streams.worker.settings import WorkerSettings
 from tables.store import DamagedError
 
+_EMBEDDED: Final = b"embedded"  # that broker gives its topics no ids; no other one's state is of its log
 _DAY_SECONDS: Final = 86_400
 _MARGIN_SECONDS: Final = _DAY_SECONDS  # clocks differ
 _AWAY_SECONDS: Final = DELETE_RETENTION_MS // 1000 - _MARGIN_SECONDS
@@ -60,7 +61,7 @@ class Opening:
 
     def log(self) -> bytes:
         """Which log there is now, for `open`. Raises `KafkaException`."""
-        return b"" if self._settings.embedded else self._broker.incarnation(CHANGELOG).encode()
+        return _EMBEDDED if self._settings.embedded else self._broker.incarnation(CHANGELOG).encode()
 
     def open(self, number: int, log: bytes) -> Reactions:
         """One partition's table, empty where nothing was here or it is too old.
@@ -69,10 +70,10 @@ class Opening:
         """
         path = folder_of(self._settings.state, number, self._partitions)
         reactions = self._logic.open(path, self._partitions)
-        if self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
-            return reactions
         try:
             _check_whose(number, path, reactions, log)
+            if self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
+                return reactions
             noted = reactions.table.meta(META_IN_STEP)
             away_seconds = 0.0 if noted is None else self._clock() - int(noted)
         except BaseException:
@@ -95,7 +96,7 @@ def _check_whose(number: int, path: Path, reactions: Reactions, log: bytes) -> N
     ours = {META_LOG: log, META_PARTITION: b"%d" % number}
     noted = {name: found for name in ours if (found := table.meta(name)) is not None}
     if noted.get(META_LOG, log) != log:
-        why = f"{path} was made of another {CHANGELOG}: the topic was made anew; delete this directory to rebuild it from the log"
+        why = f"{path} was made of another {CHANGELOG}: the topic was made anew, or it is another broker's; delete this directory to rebuild it from the log"
         raise PoisonedError({number: why})
     if (whose := int(noted.get(META_PARTITION, number))) != number:
         raise DamagedError(f"{path} holds the state of partition {whose}, and was put here by somebody")

@@ -98,13 +98,25 @@ def test_a_quiet_partition_that_is_taken_over_is_in_step_again_and_not_made_anew
 
 def test_state_of_a_log_that_was_deleted_and_made_again_is_left_alone_whatever_its_offsets(tmp_path: Path) -> None:
     state(tmp_path, {META_LOG: b"the-one-before"})
-    with pytest.raises(PoisonedError, match="was made of another changelog: the topic was made anew; delete this directory"):
+    with pytest.raises(
+        PoisonedError, match="was made of another changelog: the topic was made anew, or it is another broker's; delete this"
+    ):
         kept(tmp_path, Said())
     state(tmp_path / "again", {})
     assert kept(tmp_path / "again", Said()), "it did not say of which log it is, and does from here on"
     reactions = opened(tmp_path / "again")
     assert reactions.table.meta(META_LOG) == b"the-only-one"
     reactions.table.close()
+
+
+def test_state_of_a_trial_on_the_embedded_broker_is_not_continued_on_kafka_nor_the_other_way_round(tmp_path: Path) -> None:
+    for tried, then in [("embedded://127.0.0.1:1", KAFKA), (KAFKA, "embedded://127.0.0.1:1")]:
+        folder = tmp_path / then[:5]
+        state(folder, in_step(NOW))
+        assert kept(folder, Said(), tried)
+        assert kept(folder, Said(), tried)
+        with pytest.raises(PoisonedError, match="it is another broker's; delete this directory"):
+            kept(folder, Said(), then)
 
 
 def test_state_that_was_put_in_the_place_of_another_partition_is_deleted_and_not_continued(tmp_path: Path) -> None:
