@@ -134,8 +134,13 @@ class Reckoning:
         return min(max(owed, 0), earned.points)
 
     def _so_far(self, earned: Earned, share: Exact) -> int:
-        """A share of what was given, over all returns together and rounded down, less what was asked for before."""
-        return int(earned.given * share // 1) - (earned.given - earned.points)
+        """A share of all that the receipt earned, over all returns together and rounded down, less what was asked for before.
+
+        The points that earlier revisions kept are some of those that the rest is worth, and were not given again.
+        """
+        whole = earned.given + earned.kept_before
+        rest = whole - int(whole * share // 1)
+        return earned.points - max(rest - earned.kept_before, 0)
 
     def _share_by_amount(self) -> Exact:
         facts = Facts(self._sale, self._basis, self._situation, self._rulebook.program)

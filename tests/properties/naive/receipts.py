@@ -261,9 +261,15 @@ def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) 
             return 0
         money, _ = paid_back(receipt)
         share = gone / full + (money / sum(amounts_of(sale, receipt.worth)) if money else 0)
-        return floor(claim.given * share) - claim.asked
+        return owed_of_share(claim, share)
     worth = sum(amounts_of(sale, receipt.worth), Fraction(0))
-    return floor(claim.given * receipt.returned / worth) - claim.asked if worth > 0 else 0
+    return owed_of_share(claim, receipt.returned / worth) if worth > 0 else 0
+
+
+def owed_of_share(claim: Claim, share: Fraction) -> int:
+    """So much of all its points, kept ones too, is gone; the rest is worth no more than the others."""
+    earned = claim.given + claim.kept_before
+    return claim.claims - max(earned - floor(earned * share) - claim.kept_before, 0)
 
 
 def take_back(
