@@ -7,6 +7,9 @@ Over all returns of a receipt together:
 - proportional: what the returned units earned by themselves, in proportion to what was given;
 - by amount: its points x returned basis / basis; always so where only an amount is known.
 
+Units and amounts of one receipt go beside each other, in whatever order: of what the rest of the units keeps, the share that was paid
+back in money is owed, too.
+
 Nothing ever gives points, and the return after which nothing is left takes exactly the rest.
 """
 
@@ -15,7 +18,7 @@ from fractions import Fraction
 
 from schemas.amounts import COUNTED_MAX, NANO, format_nano
 from schemas.outcomes import Refused
-from schemas.program import PointType, Program
+from schemas.program import PointType, Program, Rounding
 from schemas.records import Return, ReturnedLine, Sale
 from tables import limits
 from tables.basis import basis_of, line_worth, rest_of
@@ -125,12 +128,13 @@ class Reckoning:
         """How many points (minor) of what the receipt still claims it has to give back now. `point`: as the return's time has it."""
         if self.nothing_left:
             return earned.points
-        if by_amount or point.on_return == "by-amount":
+        if point.on_return == "by-amount" or (by_amount and not any(self._gone)):
             owed = self._so_far(earned, self._share_by_amount())
         elif point.on_return == "proportional":
             owed = self._so_far(earned, self._share_of_own(point.sid))
-        else:
-            owed = earned.points - max(self._rest_keeps(point) - earned.kept_before, 0)
+        else:  # of an amount what is owed is rounded down, and so what is kept up
+            keeps = self._rest_keeps(point.sid, "ceiling" if by_amount else point.rounding)
+            owed = earned.points - max(keeps - earned.kept_before, 0)
         return min(max(owed, 0), earned.points)
 
     def _so_far(self, earned: Earned, share: Exact) -> int:
@@ -159,12 +163,12 @@ class Reckoning:
         share: Exact = Fraction(sum([points * self._gone[line] for line, points in by_line.items()])) / whole
         return share + Fraction(self._refunded) / self._worth if self._refunded else share
 
-    def _rest_keeps(self, point: PointType) -> int:
+    def _rest_keeps(self, point: str, rounding: Rounding) -> int:
         """What the rest would have earned, less its share of the money that was paid back for it without naming a line."""
-        rest = self.rest_earns(point.sid)
+        rest = self.rest_earns(point)
         if not self._refunded:
             return rest
-        return round_exact(rest * Fraction(self._worth_of_rest - self._refunded) / self._worth_of_rest, point.rounding)
+        return round_exact(rest * Fraction(self._worth_of_rest - self._refunded) / self._worth_of_rest, rounding)
 
     def rest_earns(self, point: str) -> int:
         """What is left of the receipt would have earned so much (minor), under the limits that it met."""

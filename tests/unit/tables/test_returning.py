@@ -178,6 +178,7 @@ RECOMPUTE: dict[str, Any] = {"points.0.on_return": "recompute"}
 PROPORTIONAL: dict[str, Any] = {"points.0.on_return": "proportional"}
 BY_AMOUNT: dict[str, Any] = {"points.0.on_return": "by-amount"}
 WITH_BONUS = {"earning.1": BONUS}
+TWICE_THE_FIRST = {"earning.1": {"rule": "twice", "multiplier": "2", "lines": {"line_id": "1"}}}
 DAILY = {"earning.0.limit": {"points": "50", "per": "day"}}
 DAY = "rule:base:points:day:1719784800000000"  # 1 July in Berlin
 
@@ -187,6 +188,10 @@ OWED: list[tuple[str, dict[str, Any], Sale, dict[int, int], Earned, dict[str, An
     ("the whole by what it is worth", BY_AMOUNT | WITH_BONUS, SIXTY, {1: 1}, claim(160), {}, 53),
     ("an amount is by amount", RECOMPUTE | WITH_BONUS, SIXTY, {}, claim(160), {"refunded": 20, "by_amount": True}, 53),
     ("an amount and units together", BY_AMOUNT, SIXTY, {1: 1}, claim(50, 60), {"refunded": 10}, 20),
+    ("an amount after units that cost a bonus", RECOMPUTE | WITH_BONUS, SIXTY, {1: 1}, claim(40, 160), {"refunded": 10, "by_amount": True}, 10),
+    ("an amount after units, rounded down", RECOMPUTE, THREE, {0: 1}, claim(3, 5), {"refunded": 1, "by_amount": True}, 0),
+    ("an amount after units of their own", PROPORTIONAL | TWICE_THE_FIRST, SIXTY, {0: 1}, claim(20, 100), {"refunded": 15, "by_amount": True}, 20),
+    ("an amount after units that earned less", PROPORTIONAL | TWICE_THE_FIRST, SIXTY, {1: 1}, claim(80, 100), {"refunded": 15, "by_amount": True}, 25),
     ("nothing is left, of units", RECOMPUTE, SIXTY, {0: 1, 1: 1}, claim(7, 60), {}, 7),
     ("nothing is left, of money", RECOMPUTE, SIXTY, {1: 1}, claim(7, 60), {"refunded": 40}, 7),
     ("rounded together, the first of three", PROPORTIONAL, THREE, {0: 1}, claim(5), {}, 1),
