@@ -3,7 +3,7 @@
 Pure. A purchase stands at its own instant with its gross in the program's currency; what comes back of it is taken off there, and where
 nothing is left of it, it was none. Windows are half-open, like every life here: what happened exactly so long ago counts no more.
 
-Each purchase stands by itself for as long as the longest window that is asked for; of very many the older ones are put together, one
+Each purchase stands by itself, or with others of its instant, for as long as the longest window that is asked for; of very many the older ones are put together, one
 a local day, so that a profile stays small: a window is exact to the day then.
 """
 
@@ -37,13 +37,23 @@ def bought(figures: Figures, at: Instant, nano: int, before: Instant, zone: Zone
     if not purchases or purchases[-1][0] < at:
         purchases = (*purchases, (at, 1, nano))
     else:
-        purchases = tuple(sorted([*purchases, (at, 1, nano)]))
+        purchases = _together(sorted([*purchases, (at, 1, nano)]))
     if len(purchases) > LAST_KEPT and purchases[0][0] <= before:
         tail = len(purchases) - LAST_KEPT
         purchases = tuple([entry for entry in purchases[:tail] if entry[0] > before]) + purchases[tail:]
     if len(purchases) > SINGLE_MAX:
         purchases = _by_day(purchases, zone)[-DAYS_MAX:]
     return structs.replace(figures, purchases=purchases, count=figures.count + 1, total=figures.total + nano)
+
+
+def _together(purchases: Sequence[Purchase]) -> tuple[Purchase, ...]:
+    """Those of one instant as one: what comes back of either is then taken off their sum, and not off the other."""
+    found: list[Purchase] = []
+    for since, many, nano in purchases:
+        if found and found[-1][0] == since:
+            many, nano = many + found[-1][1], nano + found.pop()[2]
+        found.append((since, many, nano))
+    return tuple(found)
 
 
 def _by_day(purchases: Sequence[Purchase], zone: ZoneInfo) -> tuple[Purchase, ...]:
@@ -63,7 +73,7 @@ def came_back(figures: Figures, at: Instant, nano: int, whole: bool, zone: ZoneI
     if not figures.count:
         return figures  # nobody asked when it was made
     count = 1 if whole else 0
-    purchases = list(figures.purchases)
+    purchases = list(_together(figures.purchases))  # states of before hold them one by one
     place = _place(purchases, at, zone)
     if place is not None:
         since, many, gross = purchases[place]
