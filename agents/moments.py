@@ -38,15 +38,21 @@ def _date(visit: Visit, version: Version, engagement: Engagement, scenario: Scen
     if schedule is not None:
         if schedule.day is not None:
             moment = start_of("day", schedule.day, clock)
-            return moment if moment >= at and fired is None else None
+            return moment if _is_to_come(visit, moment, at) and fired is None else None
         month, day = schedule.month_day or (1, 1)
         moment = _yearly(version, (month, day), 1, fired, clock, at)
-        return moment if moment >= at else _yearly(version, (month, day), 1, day_of(at, clock).year, clock, at)
+        return moment if _is_to_come(visit, moment, at) else _yearly(version, (month, day), 1, day_of(at, clock).year, clock, at)
     known = day_named(visit, version, trigger.field or "", clock, at)
     if known is None:
         return None
     first = known.year + 1 if trigger.field in (REGISTERED_AT, JOINED_AT) else known.year
     return _yearly(version, (known.month, known.day), first, fired, clock, at) if first <= date.max.year else None
+
+
+def _is_to_come(visit: Visit, moment: Instant, at: Instant) -> bool:
+    """Whether a fixed day begins later, or now for who was there before: a record of that instant comes after it."""
+    stored = None if visit.hearing is None else visit.hearing.stored
+    return moment > at or (moment == at and stored is not None and stored.settled_at < at)
 
 
 def _yearly(version: Version, month_day: tuple[int, int], first: int, fired: int | None, clock: ZoneInfo, at: Instant) -> Instant:
