@@ -6,6 +6,7 @@ refusal is counted by its name.
 """
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from agents import codes, consent, runs, segments
@@ -110,7 +111,9 @@ def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
             key="receipt",
             at=sale.closed_at,
             field=field,
-            fact=_record_facts("receipt", sale, sale.closed_at, field),
+            fact=_record_facts(
+                "receipt", sale, sale.closed_at, lambda name: _spelled(field(name), name, program.currency_decimals)
+            ),
             sequence=sequence,
             points=points,
             entry=entry,
@@ -322,6 +325,17 @@ def _field_of(record: Sale | Cancel | Pixel, path: str, at: Instant, field: Call
     if path == "attributes":
         return getattr(record, "attributes", None)
     return field(path)
+
+
+def _spelled(value: object, name: str, decimals: int) -> object:
+    """Money as a person reads it: with the currency's decimals, and no zeros after them."""
+    if isinstance(value, list):
+        return [_spelled(each, name, decimals) for each in value]
+    if not isinstance(value, Decimal):
+        return value
+    whole, _, rest = format(value, "f").partition(".")
+    rest = rest.rstrip("0").ljust(0 if name == "quantity" else decimals, "0")
+    return f"{whole}.{rest}" if rest else whole
 
 
 def _whole(record: Sale | Cancel | Pixel, at: Instant) -> dict[str, Any]:
