@@ -11,7 +11,7 @@ from agents import standing
 from agents.entry_views import balance_view
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.amounts import format_points
+from schemas.amounts import format_points, is_decimal
 from schemas.instants import Instant, days_before, format_instant, to_local
 from schemas.program import PointType
 from schemas.template_sandbox import Amount
@@ -23,6 +23,11 @@ from tables.state import Ledger, Lot, Membership
 from tables.timelines import field_at, value_at
 
 LOTS_MAX: Final = 100
+_MONEY: Final = ("gross", "net", "total", "discount", "tax", "shipping", "paid_by_points")
+_AMOUNTS: Final = frozenset({
+    "milestone", "points", "entry.points", "entry.withheld", "tier.qualifying_points", *_MONEY, *(f"receipt.{name}" for name in _MONEY),
+})  # fmt: skip
+"""What is an amount of what `trigger` holds, which keeps it as text."""
 
 
 class Occasion(NamedTuple):
@@ -62,9 +67,9 @@ class TemplateFacts:
         if variable == "expires_at":
             return None if occasion.expires_at is None else format_instant(occasion.expires_at)
         if variable == "trigger":
-            return within(occasion.trigger, part)
+            return _reckoned(within(occasion.trigger, part), part in _AMOUNTS)
         if variable == "entry":
-            return None if occasion.entry is None else within(occasion.entry, part)
+            return None if occasion.entry is None else _reckoned(within(occasion.entry, part), f"entry.{part}" in _AMOUNTS)
         if variable == "balance":
             return self._balance(part or "active")
         if variable == "tier":
@@ -162,6 +167,11 @@ class TemplateFacts:
     def _last_day(self, expires_at: Instant) -> str:
         """The last local date of use: what expires at midnight is usable through the day before."""
         return to_local(expires_at - 1, self._version.program.timezone).date().isoformat()
+
+
+def _reckoned(found: Any, is_amount: bool) -> Any:
+    """A fact as a template may reckon with it."""
+    return Amount(found) if is_amount and isinstance(found, str) and is_decimal(found) else found
 
 
 def within(facts: Mapping[str, Any], path: str) -> Any:

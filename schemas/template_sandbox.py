@@ -39,10 +39,20 @@ class TooMuch(Exception):
 
 
 class Amount(Decimal):
-    """Points, as a template may reckon with them; alone it prints in the point type's scale, without an exponent."""
+    """Points or money, as a template may reckon with them; alone it prints in its own scale, without an exponent, and a text that says the
+    same is equal to it.
+    """
 
     def __str__(self) -> str:
         return format(self, "f")
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == other if isinstance(other, str) else super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = Decimal.__hash__
 
 
 class Nothing(ChainableUndefined):
