@@ -56,10 +56,15 @@ class Amount(Decimal):
 
 
 class Nothing(ChainableUndefined):
-    """What is not there: empty, and so is whatever would be in it."""
+    """What is not there: empty, and so is whatever would be in it. It is neither more nor less than anything."""
 
     def __int__(self) -> int:  # type: ignore[override]
         return 0
+
+    def __lt__(self, _other: object) -> bool:  # type: ignore[override]
+        return False
+
+    __le__ = __gt__ = __ge__ = __lt__  # type: ignore[assignment]
 
     def __call__(self, *_given: Any, **_named: Any) -> "Nothing":  # type: ignore[override]
         return self
@@ -77,7 +82,7 @@ def bounded(made: Any) -> Any:
 class Sandbox(ImmutableSandboxedEnvironment):
     """`html`: values are escaped for it."""
 
-    intercepted_binops = frozenset({"*", "**", "%", "+"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, *, html: bool) -> None:
         super().__init__(autoescape=html, undefined=Nothing, finalize=shown, cache_size=0)
@@ -111,7 +116,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             _check_times(left, right)
         elif operator == "**":
             _check_power(left, right)
-        return bounded(super().call_binop(context, operator, left, right))
+        return bounded(super().call_binop(context, operator, _beside(left, right), _beside(right, left)))
+
+
+def _beside(value: Any, other: Any) -> Any:
+    """A number with a point, as the template wrote it, beside an exact one: exact as well."""
+    return Decimal(repr(value)) if isinstance(value, float) and isinstance(other, Decimal) else value
 
 
 BOUNDED: Final = "_bounded"

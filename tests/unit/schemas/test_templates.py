@@ -45,6 +45,14 @@ def said(text: str, channel: str = "sms") -> str:
     ("text", "made"),
     [
         ("{{ points }} {{ points + 1 }} {{ points * 2 }} {{ points / 4 }} {{ -points }}", "80.00 81.00 160.00 20.00 -80.00"),
+        (
+            "{{ points * 0.01 }} {{ (points - 0.5) / 0.5 }} {{ 1.5 + points }} {{ (points * 0.333) | round(2) }}",
+            "0.8000 159.0 81.50 26.64",
+        ),
+        (
+            "{{ profile.none > 3 }} {{ 3 > profile.none }} {{ points <= profile.none }} {{ expires_on < '2024' }}",
+            "false false false false",
+        ),
         ("{{ points > 79.5 }} {{ points == 80 }} {{ points < 80 }}", "true true false"),
         ("{{ points | int }} {{ points | round(1) }} {{ points | string | length }}", "80 80.0 5"),
         (
