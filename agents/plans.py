@@ -22,6 +22,11 @@ MOVES: Final = frozenset({
 END: Final = 1 << 30
 _TRIGGER: Final = "trigger."
 _OF_ENTRIES: Final = frozenset({"entry", "expires_at", "expires_on", "balance", "lots", "tier"})
+_OF_TRIGGERS: Final[dict[type, frozenset[str]]] = {
+    campaigns.OnTier: frozenset({"tier.subledger"}),
+    campaigns.OnExpiring: frozenset({"point", "expires_at"}),
+}
+"""What says of which ledger these are asked, where no entry set the scenario off."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,9 @@ def plan_of(program: Program, scenario: Scenario) -> Plan:
     paths = {name.removeprefix(_TRIGGER) for name in asked if name.startswith(_TRIGGER)}
     printed = {path for text in texts for path in Template(text).paths}
     paths |= {path.removeprefix(_TRIGGER) for path in printed if path.startswith(_TRIGGER)}
+    asks_entry = any(path.partition(".")[0] in _OF_ENTRIES for path in printed)
+    if asks_entry:
+        paths |= _OF_TRIGGERS.get(type(scenario.trigger), frozenset())
     conditions = [*flat.conditions, scenario.trigger.when]
     segments = {
         mention.name for condition in conditions if condition for mention in condition.mentions if mention.what == "segment"
@@ -162,7 +170,7 @@ def plan_of(program: Program, scenario: Scenario) -> Plan:
         tuple(flat.ops),
         tuple(sorted([name for name in asked if not name.startswith(_TRIGGER)])),
         tuple(sorted(paths)),
-        any(path.partition(".")[0] in _OF_ENTRIES for path in printed),
+        asks_entry,
         tuple(sorted(segments)),
         (program.program, scenario.scenario),
         scenario.trigger.when,

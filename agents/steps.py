@@ -3,7 +3,7 @@
 None of them knows what a promotion, a notification or a segment is: these are asked (`promotions`, `notifying`, `segments`, `counts`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -208,18 +208,27 @@ def _speak_of(way: Way, entry: LedgerEntry) -> None:
 
 def _notify(way: Way, step: Any) -> int:
     entry = way.facts.entry
-    expires_at = None if entry is None else entry.get("expires_at")
+    of = entry if entry is not None else _ledger_of(way)
+    expires_at = of.get("expires_at")
     occasion = Occasion(
         about=f"{way.plan.name}:{way.number}.{way.step}",
         trigger=trigger_facts.nested(way.facts),
-        point=None if entry is None else entry.get("point"),
-        subledger="" if entry is None else entry.get("subledger") or "",
+        point=of.get("point"),
+        subledger=of.get("subledger") or "",
         points=way.points,
         entry=entry,
         expires_at=None if expires_at is None else parse_instant(expires_at),
     )
     notifying.notify(way.visit, way.version, step, way.at, occasion, way.depends_on, way.cause)
     return way.step + 1
+
+
+def _ledger_of(way: Way) -> Mapping[str, Any]:
+    """Of which ledger it speaks, where no entry set the run off: that of a tier that has changed, or of points that are about to expire."""
+    told = way.facts.trigger
+    if isinstance(way.plan.scenario.trigger, campaigns.OnTier):
+        return {"subledger": told.get("tier.subledger")}
+    return told if isinstance(way.plan.scenario.trigger, campaigns.OnExpiring) else {}
 
 
 def _tag(way: Way, step: Any) -> int:
