@@ -11,7 +11,7 @@ from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from schemas.program_faults import did_you_mean
 from schemas.template_sandbox import BOUNDED, Sandbox
-from schemas.templates import EXPIRING, ITEM, OWN, PARTS, Template, is_own, path_of
+from schemas.templates import EXPIRING, ITEM, OWN, PARTS, Template, argument_of, is_own, path_of
 
 _NEED_A_PART: Final = frozenset({"profile", "trigger", "entry"})
 _HELPERS: Final = frozenset({"range", "dict", "namespace", "joiner", "cycler"})
@@ -202,7 +202,7 @@ def _calls(tree: nodes.Template) -> Iterator[tuple[int, str]]:
     for call in tree.find_all(nodes.Call):
         if not isinstance(call.node, nodes.Name) or call.node.name != EXPIRING or call.dyn_args or call.dyn_kwargs:
             continue
-        said = [*_ARGUMENTS[: len(call.args)], *(pair.key for pair in call.kwargs)]
+        said = [*_ARGUMENTS[: len(call.args)], *(argument_of(pair.key) for pair in call.kwargs)]
         if (
             len(call.args) > len(_ARGUMENTS)
             or len(set(said)) < len(said)
@@ -217,7 +217,7 @@ def _calls(tree: nodes.Template) -> Iterator[tuple[int, str]]:
 
 def _given(call: nodes.Call) -> dict[str, nodes.Node]:
     """What is written down of the arguments, by their names."""
-    return {**dict(zip(_ARGUMENTS, call.args, strict=False)), **{pair.key: pair.value for pair in call.kwargs}}
+    return {**dict(zip(_ARGUMENTS, call.args, strict=False)), **{argument_of(pair.key): pair.value for pair in call.kwargs}}
 
 
 _ARGUMENTS: Final = ("program", "point", "days", "limit", "order")

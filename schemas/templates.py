@@ -241,6 +241,7 @@ class _Asks(NodeTransformer):
             self.paths.add(EXPIRING)
             node.args = [_named(each) if place == 0 else each for place, each in enumerate(node.args)]
             for pair in node.kwargs:
+                pair.key = argument_of(pair.key)
                 pair.value = _named(pair.value) if pair.key == "program" else pair.value
             node.node = nodes.Getattr(nodes.Name(_USE, "load", lineno=node.lineno), "expiring", "load", lineno=node.lineno)
         elif isinstance(called, nodes.Getattr):
@@ -289,6 +290,11 @@ def path_of(node: nodes.Node) -> str | None:
     if node.ctx != "load" or node.name not in PARTS:
         return None
     return ".".join([node.name, *reversed(parts)])
+
+
+def argument_of(key: str) -> str:
+    """The name of an argument of `loyalty_expiration_points`: the contract calls one of them otherwise than records do."""
+    return "point" if key == "point_sid" else key
 
 
 def _named(node: nodes.Expr) -> nodes.Expr:
