@@ -293,7 +293,7 @@ def _tell(
     points: str | None = None,
 ) -> bool:
     kind = _KINDS[type(scenario.trigger)]
-    known = told({"kind": kind, "at": format_instant(at), **facts})
+    known = told({"kind": kind, "at": format_instant(at), kind: facts or None, **facts})
     key = f"timer:{scenario.scenario}"
     return triggers.happened(visit, version, Happening(key=key, at=at, field=nothing, fact=known, cause=cause, points=points))
 

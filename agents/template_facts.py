@@ -25,7 +25,7 @@ from tables.timelines import field_at, value_at
 LOTS_MAX: Final = 100
 _MONEY: Final = ("gross", "net", "total", "discount", "tax", "shipping", "paid_by_points")
 _AMOUNTS: Final = frozenset({
-    "milestone", "points", "entry.points", "entry.withheld", "tier.qualifying_points", *_MONEY, *(f"receipt.{name}" for name in _MONEY),
+    "milestone", "points", "expiring.points", "entry.points", "entry.withheld", "tier.qualifying_points", *_MONEY, *(f"receipt.{name}" for name in _MONEY),
 })  # fmt: skip
 """What is an amount of what `trigger` holds, which keeps it as text."""
 

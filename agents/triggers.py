@@ -179,7 +179,7 @@ def of_fields(visit: Visit, version: Version, at: Instant) -> bool:
     }
     if not changed:
         return entered
-    happening = Happening(key="profile", at=at, field=_none, fact=_told("profile", at, {"fields": changed}))
+    happening = Happening(key="profile", at=at, field=_none, fact=_told("profile", at, {"fields": changed, "profile": changed}))
     return happened(visit, version, happening) or entered
 
 
@@ -293,9 +293,9 @@ def _none(_: str) -> object:
 
 
 def _told(kind: str, at: Instant, facts: Mapping[str, Any]) -> Callable[[str], object]:
-    return lambda path: (
-        (whole := {"kind": kind, "at": format_instant(at)} | dict(facts)) and (within(whole, path) if path else whole)
-    )
+    """`trigger.tier.to`, and by the trigger's name what has none of its own: `trigger.registration.registered_at`."""
+    whole = {"kind": kind, "at": format_instant(at), kind: facts} | dict(facts)
+    return lambda path: within(whole, path) if path else whole
 
 
 def _record_facts(
