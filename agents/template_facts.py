@@ -6,6 +6,7 @@ large ledger no more than a hundred are looked at.
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from agents import standing
 from agents.entry_views import balance_view
@@ -63,7 +64,7 @@ class TemplateFacts:
         if variable == "points":
             return None if occasion.points is None else Amount(occasion.points)
         if variable == "expires_on":
-            return None if occasion.expires_at is None else self._last_day(occasion.expires_at)
+            return None if occasion.expires_at is None else _last_day(occasion.expires_at, self._version.program.timezone)
         if variable == "expires_at":
             return None if occasion.expires_at is None else format_instant(occasion.expires_at)
         if variable == "trigger":
@@ -79,12 +80,15 @@ class TemplateFacts:
         return self._lots()
 
     def expiring(self, program: str, point: str, days: int, limit: int, order: str) -> Sequence[Mapping[str, Any]]:
-        """The active lots of a point type that expire within so many days from now, the first earned first (`asc`) or last."""
+        """The active lots of a point type that expire within so many days from now, the first earned first (`asc`) or last: of another
+        program by the days of its own zone.
+        """
         program = self._name if is_own(program) else program
         membership = self._visit.profile.programs.get(program)
-        if membership is None:
+        if membership is None or program not in self._visit.programs:
             return ()
-        until = days_before(self._now, self._version.program.timezone, -days)
+        zone = self._visit.programs.first(program).program.timezone
+        until = days_before(self._now, zone, -days)
         found: list[tuple[Lot, PointType]] = []
         for key in membership.ledgers:
             sid, subledger = split_ledger_key(key)
@@ -95,7 +99,7 @@ class TemplateFacts:
             kind = self._visit.programs.point(program, sid, self._now)
             found += [(lot, kind) for lot in held.look() if _expires_by(lot, until)]
         found.sort(key=lambda each: (each[0].earned_at, each[0].lot_id), reverse=order == "desc")
-        return [self._lot(lot, kind) for lot, kind in found[:limit]]
+        return [self._lot(lot, kind, zone) for lot, kind in found[:limit]]
 
     def _profile(self, part: str) -> Any:
         profile = self._visit.profile
@@ -147,9 +151,9 @@ class TemplateFacts:
         order = spending_key(point.spend_order)
         pages.open_first(held, LOTS_MAX, order, self._visit.fetch(self._name, key))
         found = sorted([lot for lot in held.look() if lot.active and lot.remaining], key=order)
-        return [self._lot(lot, point) for lot in found[:LOTS_MAX]]
+        return [self._lot(lot, point, self._version.program.timezone) for lot in found[:LOTS_MAX]]
 
-    def _lot(self, lot: Lot, point: PointType) -> Mapping[str, Any]:
+    def _lot(self, lot: Lot, point: PointType, zone: ZoneInfo) -> Mapping[str, Any]:
         amount = Amount(format_points(lot.remaining, point.scale))
         return {
             "amount": amount,
@@ -158,15 +162,16 @@ class TemplateFacts:
             "lot_id": lot.lot_id,
             "earned_at": format_instant(lot.earned_at),
             "expires_at": None if lot.expires_at is None else format_instant(lot.expires_at),
-            "expires_on": None if lot.expires_at is None else self._last_day(lot.expires_at),
+            "expires_on": None if lot.expires_at is None else _last_day(lot.expires_at, zone),
             "receipt_id": lot.receipt_id,
             "legal_entity": lot.legal_entity,
             "description": lot.description,
         }
 
-    def _last_day(self, expires_at: Instant) -> str:
-        """The last local date of use: what expires at midnight is usable through the day before."""
-        return to_local(expires_at - 1, self._version.program.timezone).date().isoformat()
+
+def _last_day(expires_at: Instant, zone: ZoneInfo) -> str:
+    """The last local date of use: what expires at midnight is usable through the day before."""
+    return to_local(expires_at - 1, zone).date().isoformat()
 
 
 def _reckoned(found: Any, is_amount: bool) -> Any:
