@@ -15,6 +15,7 @@ from agents.happenings import Ask, Happening
 from agents.plans import Plan
 from agents.programs import Version
 from agents.visit import Visit
+from schemas.campaigns import OnLines
 from schemas.condition_fields import DERIVED, FIELDS
 from schemas.events import LedgerEntry
 from schemas.instants import Instant
@@ -33,7 +34,8 @@ _DECODER: Final = msgspec.json.Decoder(RunFacts, float_hook=str)
 def taken(plan: Plan, happening: Happening) -> RunFacts:
     """What the plan asks of a happening."""
     fields = {name: _plain(happening.field(name)) for name in plan.fields if not is_personal(name)}
-    trigger = {path: _plain(happening.fact(path)) for path in plan.facts}
+    fact = _fact_of(plan, happening)
+    trigger = {path: _plain(fact(path)) for path in plan.facts}
     entry = entry_facts(happening.entry) if plan.asks_entry and happening.entry is not None else None
     facts = RunFacts(_there(fields), _there(trigger), entry)
     while len(_ENCODER.encode(facts)) > FACTS_BYTES_MAX:
@@ -80,7 +82,26 @@ def asker(visit: Visit, version: Version, plan: Plan, facts: RunFacts, at: Insta
 
 def first_asker(visit: Visit, version: Version, plan: Plan, happening: Happening) -> Ask:
     """How the condition of a trigger does."""
-    return _asker(visit, version, plan, happening.at, happening.field, happening.fact)
+    return _asker(visit, version, plan, happening.at, happening.field, _fact_of(plan, happening))
+
+
+def _fact_of(plan: Plan, happening: Happening) -> Ask:
+    """What `trigger.…` holds: what set off a scenario by its lines is told as `trigger.item` or `trigger.category`, a list where there are
+    several.
+    """
+    trigger = plan.scenario.trigger
+    if not isinstance(trigger, OnLines):
+        return happening.fact
+
+    def fact(path: str) -> object:
+        if path != trigger.kind:
+            return happening.fact(path)
+        found = happening.field("sku" if path == "item" else path)
+        named = dict.fromkeys(found if isinstance(found, list) else ())
+        there = [name for name in named if not trigger.names or name in trigger.names]
+        return there[0] if len(there) == 1 else there
+
+    return fact
 
 
 def _asker(visit: Visit, version: Version, plan: Plan, at: Instant, field: Ask, fact: Ask) -> Ask:
