@@ -87,6 +87,9 @@ class Recorded:
     def timestamp(self) -> tuple[int, int]:
         return 0, self._ms
 
+    def headers(self) -> None:
+        """Nothing that comes out of a replay has any."""
+
 
 decode: Final = msgspec.json.Decoder(Line).decode
 """Raises `msgspec.MsgspecError` or `UnicodeDecodeError`."""

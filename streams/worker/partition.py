@@ -10,6 +10,7 @@ from schemas.instants import Instant
 from schemas.topics import MESSAGES
 from streams.worker.logic import PartitionTable, Reactions
 from streams.worker.position import Position, Programs, Records, Step, Tick
+from streams.worker.tracing import Traces, traceparent
 
 _SMALL_BYTES: Final = 2048
 _PROFILE_WEIGHT: Final = 2
@@ -31,6 +32,7 @@ class Work:
         self.steps: list[Step] = []
         self.handled: dict[str, Counter[str]] = {}
         self.slices: list[Slice] = []
+        self.traces = Traces()
         self.noted = False  # a position is to be kept, whatever else is
         self.applied = 0
         self.weight = 0  # of its records, in small ones
@@ -101,9 +103,14 @@ class Partition:
         start, end = messages[0].offset(), messages[-1].offset() + 1
         if start < self.position.inputs.get(topic, 0):
             raise AssertionError(f"{topic} partition {number}: offset {start} came again and would be applied twice")
+        said = reactions.outbox
         for message in messages:
             incoming = Incoming(topic, number, message.offset(), message.key(), message.value(), message.timestamp()[1] * 1000)
+            parent = traceparent(message.headers())
+            before = len(said.effects), len(said.messages)
             outcomes[apply(incoming)] += 1
+            if parent is not None:
+                work.traces.note(parent, said, *before)
         work.slices.append(Slice(topic, len(messages), messages[0].timestamp()[1], messages[-1].timestamp()[1]))
         last = work.steps[-1] if work.steps else None
         if isinstance(last, Records) and last.topic == topic:

@@ -16,6 +16,7 @@ from schemas.topics import BALANCES, CHANGELOG, CYCLES, LEDGER_ENTRIES, NOTIFICA
 from streams.worker.cycle import CycleFailedError, Parcel
 from streams.worker.position import POSITION_KEY
 from streams.worker.settings import WorkerSettings
+from streams.worker.tracing import TRACEPARENT
 
 _EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
 _QUEUE_MESSAGES: Final = 200_000
@@ -53,11 +54,12 @@ class Sender:
     def outputs(self, parcel: Parcel) -> None:
         """Effects in order of emission, then balances, then messages to other keys."""
         number = parcel.partition.number
+        traces = parcel.work.traces
         plain: dict[str, list[dict[str, Any]]] = {}
-        for effect in parcel.effects:
+        for place, effect in enumerate(parcel.effects):
             key, value = effect.key.encode() or None, encode(effect.record)
             if effect.topic in _EVENTS:
-                self._one(effect.topic, key, value, number, cloud_event(effect))
+                self._one(effect.topic, key, value, number, [*cloud_event(effect), *_trace(traces.effects.get(place))])
             else:
                 plain.setdefault(effect.topic, []).append({"key": key, "value": value})
         if parcel.balances:
@@ -65,8 +67,9 @@ class Sender:
         plain.setdefault(BALANCES, []).append({"key": POSITION_KEY, "value": parcel.position})
         for topic, records in plain.items():
             self._many(topic, records, number)
-        for message in parcel.messages:
-            self._one(message.topic, message.key.encode(), encode(message.record), PARTITION_UA)
+        for place, message in enumerate(parcel.messages):
+            headers = _trace(traces.messages.get(place)) or None
+            self._one(message.topic, message.key.encode(), encode(message.record), PARTITION_UA, headers)
 
     def cycle(self, parcel: Parcel) -> None:
         self._one(CYCLES, b"%d" % parcel.number, parcel.cycle, parcel.partition.number)
@@ -111,6 +114,10 @@ class Sender:
         until = time.monotonic() + _WAIT_SECONDS
         while len(self._producer) + number > _QUEUE_MESSAGES and time.monotonic() < until:
             self._producer.poll(_LOOK_SECONDS)
+
+
+def _trace(parent: bytes | None) -> list[tuple[str, bytes]]:
+    return [] if parent is None else [(TRACEPARENT, parent)]
 
 
 def cloud_event(effect: Effect) -> list[tuple[str, str]]:
