@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SHOWN_MAX: Final = 10
 _WIDTH: Final = 180  # where there is no terminal to ask
+_KEY_SHOWN: Final = 128
 _STOPPED: Final = ("internal-error", "profile-stopped")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -87,7 +88,9 @@ def list_letters(*, broker: "Cluster", reasons: tuple[str, ...], since: int | No
     if in_order:
         from rich.console import Console
 
-        Console(width=width(_WIDTH), highlight=False).print(_table(in_order))
+        from streams.cli.plain import Plain
+
+        Console(width=width(_WIDTH), highlight=False).print(Plain(_table(in_order)))
     more = f", the newest {len(in_order):,} of them above" if len(in_order) < counts.total() else ""
     click.echo(
         f"{counts.total():,} dead letters{more}" + "".join(f"; {reason} {n:,}" for reason, n in sorted(counts.items())), err=True
@@ -184,11 +187,16 @@ def _table(letters: Iterable["Letter"]) -> "Table":
             letter.topic or "",
             str(letter.partition),
             str(letter.offset),
-            letter.key or "",
+            _beginning(letter.key or ""),
             letter.message,
         )
         table.add_row(*(Text(cell) for cell in cells))
     return table
+
+
+def _beginning(text: str) -> str:
+    """A profile's id is never longer; a key that is none may be."""
+    return text if len(text) <= _KEY_SHOWN else f"{text[:_KEY_SHOWN]}…"
 
 
 def _for_machines(each: "Letter") -> dict[str, Any]:

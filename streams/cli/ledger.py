@@ -60,9 +60,10 @@ def command(
     else:
         from rich.console import Console
 
+        from streams.cli.plain import Plain
         from streams.provenance.people import draw
 
-        Console(width=width(_WIDTH), highlight=False).print(draw(profile_id, shown))
+        Console(width=width(_WIDTH), highlight=False).print(Plain(draw(profile_id, shown)))
     wrong = faults(programs)
     for fault in wrong:
         click.echo(f"pointstream: ledger: {fault}", err=True)

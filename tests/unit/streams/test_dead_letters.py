@@ -222,3 +222,22 @@ def test_wrong_usage_ends_with_2(say: Any, arguments: list[object], sentence: st
     code, _, err = say(*arguments)
     assert code == 2
     assert sentence in err
+
+
+def test_no_key_gives_orders_to_a_terminal_or_fills_it(broker: EmbeddedBroker, say: Any) -> None:
+    ordering, bidi = b"\x1b]0;mine\x07\x1b[2Jp1", "\u202ep2".encode()
+    refuse(
+        broker,
+        [
+            (("pixels", ordering, b"x"), "not-json"),
+            (("pixels", bidi, b"x"), "not-json"),
+            (("pixels", b"k" * 60_000, b"x"), "not-json"),
+        ],
+    )
+    code, out, _ = say("list", "--broker", broker.url)
+    assert code == 0
+    assert "]0;mine" in out
+    assert not [sign for sign in out if sign != "\n" and not sign.isprintable()]
+    assert out.count("k") < 200
+    _, out, _ = say("list", "--broker", broker.url, "--json")
+    assert [letter["key"].encode() for letter in json.loads(out)["dead_letters"]] == [ordering, bidi, b"k" * 60_000]

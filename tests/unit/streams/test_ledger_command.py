@@ -179,3 +179,13 @@ def test_a_redeemed_point_is_traced_to_its_lot_receipt_lines_and_rules(
         ("10", "R1", "1", [{"rule": "base", "points": "10", "lines": ["1"]}]),
         ("2", "R2", None, [{"rule": "base", "points": "10", "every_line": True}]),
     ]
+
+
+def test_no_receipt_gives_orders_to_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = write_lines(tmp_path / "in.jsonl", line(sale("R\x1b[2J\u202e1")))
+    assert run(["replay", "--program", str(program(tmp_path)), "--input", str(inputs), "--output", str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    code, out, _ = say(capsys, "p1", "--output", tmp_path / "out")
+    assert code == 0
+    assert "receipt R\N{REPLACEMENT CHARACTER}[2J" in out
+    assert "\x1b" not in out
