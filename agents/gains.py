@@ -5,6 +5,9 @@ receipt, so that what is left of it after a return can be judged alike.
 """
 
 from fractions import Fraction
+from typing import Final
+
+import msgspec
 
 from agents import codes, consent, figures, segments, standing
 from agents.crediting import Portion, credit, joins, portion
@@ -13,6 +16,7 @@ from agents.returns import Place
 from agents.taking_back import use
 from agents.visit import Visit
 from schemas.instants import Instant
+from schemas.outcomes import Refused
 from schemas.records import Sale
 from tables import limits, tiers
 from tables.basis import Basis
@@ -22,6 +26,10 @@ from tables.ledger_keys import ledger_key
 from tables.rounding import apportion
 from tables.state import Earned, Saw
 from tables.timelines import fields_at
+
+_TOLD_BYTES: Final = 6 * 1024 * 1024
+"""Of what rules counted; with all else of it an entry fits into its topic (`schemas.topics.LARGE`)."""
+_TOLD_SURELY: Final = 4_000  # ids of lines: as long as they may be and escaped, they have fewer bytes
 
 
 def earn(
@@ -159,10 +167,13 @@ def _gain(
 
 
 def _line_ids(sale: Sale, award: Award) -> dict[str, tuple[str, ...]]:
-    """The lines that a rule counted, of those that did not count every line."""
-    return {
+    """The lines that a rule counted, of those that did not count every line. Raises `Refused` where no entry could tell them all."""
+    found = {
         rule: tuple([sale.lines[place].line_id or str(place + 1) for place in places]) for rule, places in award.lines.items()
     }
+    if sum([len(ids) for ids in found.values()]) > _TOLD_SURELY and len(msgspec.json.encode(found)) > _TOLD_BYTES:
+        raise Refused("too-large", "its rules counted so many lines that its entry would be larger than a record may be", "lines")
+    return found
 
 
 def _split(award: Award, granted: limits.Granted, rest: int) -> tuple[list[Portion], tuple[tuple[str, int], ...]]:

@@ -13,6 +13,7 @@ from agents.outbox import Outbox
 from schemas.events import DeadLetter, ProfileBalances, encode
 from schemas.instants import parse_instant
 from schemas.program_file import build_catalog, read_document
+from schemas.topics import BY_NAME
 from tables.memory import MemoryStore
 from tables.pages import HEAD_MAX
 from tables.table import Table
@@ -120,6 +121,22 @@ def test_a_sum_of_purchases_that_cannot_be_stored_is_refused_as_it_comes_and_sto
     assert shop.sell("R3") == "applied"
     shop.table.flush({})
     assert shop.active() == 200
+
+
+@pytest.mark.parametrize(("rules", "outcome"), [(5, "applied"), (20, "dead-letter")])
+def test_an_entry_that_tells_what_its_rules_counted_fits_into_its_topic_or_the_receipt_is_refused(
+    rules: int, outcome: str
+) -> None:
+    rate = {"rate": {"points": "1", "per": "1.00"}, "lines": {"category": "x"}}
+    shop = Shop(earning=[{"rule": f"r{number}", **rate, "expiration": f"{number + 1} days"} for number in range(rules)])
+    lines = [
+        {"sku": "A", "quantity": 1, "unit_price": "1.00", "category": "x", "line_id": f"{n}".ljust(75, "\x01")}
+        for n in range(1_999)
+    ]
+    assert shop.sell("R1", lines=[*lines, {"sku": "B", "quantity": 1, "unit_price": "1.00"}]) == outcome
+    assert max(len(encode(effect.record)) for effect in shop.outbox.effects) < BY_NAME["ledger-entries"].max_message_bytes
+    if outcome == "dead-letter":
+        assert shop.refused() == ("too-large", "lines")
 
 
 def test_a_disk_that_fails_stops_no_profile_and_is_the_callers_affair() -> None:
