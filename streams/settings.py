@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
 PREFIX: Final = "POINTSTREAM"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -20,6 +21,12 @@ def setting(flag: str, *names: str, **rest: Any) -> Callable[[_Command], _Comman
     """A flag `--flag` that is also `POINTSTREAM_FLAG`; the rest is what `click.option` takes."""
     variable = f"{PREFIX}_{flag.removeprefix('--').partition('/')[0].replace('-', '_').upper()}"
     return click.option(flag, *names, envvar=variable, show_envvar=True, **{"show_default": True, **rest})
+
+
+def gives_way(name: str, to: str) -> bool:
+    """Of two settings of the running command that exclude each other: whether this one is the environment's, and the other a flag."""
+    source = click.get_current_context().get_parameter_source
+    return source(name) is ParameterSource.ENVIRONMENT and source(to) is ParameterSource.COMMANDLINE
 
 
 class Size(click.ParamType):

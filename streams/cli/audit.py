@@ -10,7 +10,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import ManyValues, Named, Size, setting
+from streams.settings import ManyValues, Named, Size, gives_way, setting
 
 if TYPE_CHECKING:
     from streams.audit.auditor import Found
@@ -67,6 +67,8 @@ def command(
     from streams.audit.run import AuditSettings, audit_files, audit_topic
     from streams.replay.lines import check_readable
 
+    broker = None if gives_way("broker_address", to="inputs") else broker
+    inputs = () if gives_way("inputs", to="broker_address") else inputs
     if (broker is None) == (not inputs):
         raise click.UsageError("name either --broker or --input")
     if inputs and (follow or metrics_port is not None):

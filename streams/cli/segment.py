@@ -10,7 +10,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import DONE
-from streams.settings import ManyValues, Time, setting
+from streams.settings import ManyValues, Time, gives_way, setting
 
 if TYPE_CHECKING:
     from streams.brokers import Cluster
@@ -67,6 +67,8 @@ def command(
     from streams.preview import counted, wanted
     from streams.programs import read_programs
 
+    broker = None if gives_way("broker_address", to="state") else broker
+    state = () if gives_way("state", to="broker_address") else state
     if (broker is None) == (not state):
         raise click.UsageError("name either --state directories or a --broker")
     looked_for = wanted(read_programs(program), name, at)

@@ -111,6 +111,15 @@ def test_wrong_usage_ends_with_2(say: Any, arguments: list[object], sentence: st
     assert sentence in err
 
 
+def test_a_flag_counts_before_the_environment(say: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POINTSTREAM_BROKER", "kafka://127.0.0.1:1")
+    assert say("--input", SPENT)[0] == 0
+    monkeypatch.setenv("POINTSTREAM_INPUT", str(SPENT))
+    code, _, err = say()
+    assert code == 2
+    assert "name either --broker or --input" in err
+
+
 def test_a_state_that_somebody_else_uses_is_refused(say: Any, tmp_path: Path) -> None:
     taken = Accounts(tmp_path / "state")
     code, _, err = say("--input", SPENT, "--state", tmp_path / "state")

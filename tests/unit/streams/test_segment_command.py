@@ -95,3 +95,11 @@ def test_a_segment_with_nobody_in_it_is_no_error(state: Path, capsys: pytest.Cap
 def test_it_asks_for_a_state_or_a_broker(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code = run(["segment", "--program", str(state.parent / "shop.json")])
     assert (code, "--state" in capsys.readouterr().err) == (2, True)
+
+
+def test_a_flag_counts_before_the_environment(
+    state: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = say(capsys, state, "regulars")
+    monkeypatch.setenv("POINTSTREAM_BROKER", "kafka://127.0.0.1:1")
+    assert say(capsys, state, "regulars") == said
