@@ -20,7 +20,7 @@ from schemas.outcomes import Refused
 from schemas.reading import read_scalar
 from schemas.scalars import At, Nano
 from schemas.sections import values
-from schemas.topics import MESSAGES
+from schemas.topics import MESSAGES, POSITION
 
 RECORD_BYTES_MAX: Final = 1024 * 1024
 KEY_BYTES_MAX: Final = 64 * 1024  # of records of nobody; that of a profile is its id
@@ -357,14 +357,14 @@ def fingerprint(record: Record) -> bytes:
 
 
 def check_profile_id(profile_id: str) -> str | None:
-    """What is wrong with a profile id, or None: not empty, at most 128 bytes of UTF-8, no control characters."""
+    """What is wrong with a profile id, or None: not empty, at most 128 bytes of UTF-8, no control characters, and not a position's key."""
     if not profile_id:
         return "profile_id is empty"
     if len(profile_id.encode()) > PROFILE_ID_BYTES_MAX:
         return _PROFILE_ID_TOO_LONG
     if any(character < " " or "\x7f" <= character <= "\x9f" for character in profile_id):
         return "profile_id holds a control character"
-    return None
+    return f"profile_id is the key {POSITION}, by which partitions tell their positions" if profile_id == POSITION else None
 
 
 def event_time(record: Record | Request | Reply | Grant | Granted) -> Instant:

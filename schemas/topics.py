@@ -42,6 +42,9 @@ REQUESTS: Final = "requests"
 REPLIES: Final = "replies"
 PROGRAMS: Final = "programs"
 
+POSITION: Final = "__position__"
+"""The key under which `balances` and the changelog tell a partition's position, and so the id of no profile."""
+
 LARGE: Final = 8 * 1024 * 1024  # a dead letter holds its record as text, escapes and all
 
 TOPICS: Final[tuple[Topic, ...]] = (

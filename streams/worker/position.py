@@ -10,11 +10,12 @@ from typing import Final
 import msgspec
 
 from schemas.instants import Instant
+from schemas.topics import POSITION
 from streams.errors import WrongUsage
 from tables.stored import FORMAT as STATES
 
 FORMAT: Final = 1
-POSITION_KEY: Final = b"__position__"
+POSITION_KEY: Final = POSITION.encode()
 META_POSITION: Final = b"position"
 META_CHANGELOG: Final = b"changelog"
 META_IN_STEP: Final = b"in-step"

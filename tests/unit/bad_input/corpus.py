@@ -103,6 +103,7 @@ def keys() -> Iterator[Bad]:
     longer = "p" * 300  # past the bound of other ids, too
     yield Bad("a profile of 300 bytes", sale(profile_id=longer), INVALID, "profile_id", key=longer.encode())
     yield Bad("a profile with a control character", sale(profile_id=control), INVALID, "profile_id", key=control.encode())
+    yield Bad("a profile like a position", sale(profile_id="__position__"), INVALID, "profile_id", key=b"__position__")
     yield Bad("a profile of nothing", sale(profile_id=""), INVALID, "profile_id", key=b"")
     yield Bad("a profile that is a number", sale(profile_id=17), INVALID, "profile_id", key=b"17")
     yield Bad("a profile that is a list", sale(profile_id=["p"]), INVALID, "profile_id")
