@@ -131,3 +131,11 @@ def test_the_example_receipts_give_what_the_rules_say(tmp_path: Path) -> None:
     found = [[json.loads(row)[field] for field in ("profile_id", "active", "pending", "tier")] for row in rows]
     assert found == [["ann", "40", "0", None], ["bob", "512", "0", "Silver"]]
     assert "wrong-currency" in (tmp_path / "dead-letters.jsonl").read_text(encoding="utf-8")
+    said = _pointstream("ledger", "ann", "--output", str(tmp_path)).stdout
+    shown = (ROOT / "docs" / "provenance.md").read_text(encoding="utf-8").split("```\n")
+    assert _words(said) in [_words(block) for block in shown]
+
+
+def _words(text: str) -> list[str]:
+    """Without rules, for a table is as wide as it has room."""
+    return text.replace("─", " ").split()
