@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     help="Run without this part of the program, which is not in force yet.",
 )
 @setting("--backfill", is_flag=True, help="Ticks follow the greatest event time applied instead of the clock.")
-@setting("--app-id", default="pointstream", metavar="NAME", help="The consumer group; workers of one name share the partitions.")
+@setting(
+    "--app-id",
+    default="pointstream",
+    metavar="NAME",
+    help="The consumer group; workers of one name share the partitions. All workers of these topics have one: two groups would count everything twice.",
+)
 @setting(
     "--instance-id",
     metavar="NAME",
