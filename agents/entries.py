@@ -5,17 +5,23 @@ same however often it is said. Nothing is decided here.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from agents.entry_views import balance_view, lot_view
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import format_points
-from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange
+from schemas.events import Cause, Extended, LedgerEntry, RuleView, TierChange, encode
 from schemas.instants import Instant, format_instant
+from schemas.outcomes import Refused
 from schemas.program import PointType
-from schemas.topics import LEDGER_ENTRIES, TIER_CHANGES
+from schemas.topics import LARGE, LEDGER_ENTRIES, TIER_CHANGES
 from tables.ledger_keys import ledger_key
 from tables.state import Lot
+
+_ENTRY_BYTES: Final = LARGE - 512 * 1024
+"""A record of the topic may be no larger, with its key and its headers."""
+_LOTS_SURELY: Final = 2_000  # as long as ids may be and escaped, an entry of them is smaller
 
 
 def say_joined(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:
@@ -105,6 +111,8 @@ def say(
         debt_paid=format_points(debt_paid, scale) if debt_paid else None,
         balance=balance_view(membership.ledgers[ledger_key(sid, subledger)], scale),
     )
+    if len(parts) > _LOTS_SURELY and len(encode(entry)) > _ENTRY_BYTES:
+        raise Refused("too-large", f"an entry of {len(parts):,} lots would be larger than a record may be; ask for less at once")
     visit.tell(LEDGER_ENTRIES, entry)
 
 

@@ -54,6 +54,12 @@ class Shop:
         incoming = Incoming("purchases", 0, 0, None, json.dumps(sale).encode(), parse_instant(AT))
         return self.core.apply(self.table, incoming, self.outbox)
 
+    def redeem(self, redemption_id: str, points: str) -> str:
+        asked = {"redemption_id": redemption_id, "profile_id": "p1", "program": "club", "requested_at": AT, "points": points}
+        return self.core.apply(
+            self.table, Incoming("redemptions", 0, 0, None, json.dumps(asked).encode(), parse_instant(AT)), self.outbox
+        )
+
     def refused(self) -> tuple[str, str | None]:
         letter = self.outbox.effects[-1].record
         assert isinstance(letter, DeadLetter)
@@ -137,6 +143,19 @@ def test_an_entry_that_tells_what_its_rules_counted_fits_into_its_topic_or_the_r
     assert max(len(encode(effect.record)) for effect in shop.outbox.effects) < BY_NAME["ledger-entries"].max_message_bytes
     if outcome == "dead-letter":
         assert shop.refused() == ("too-large", "lines")
+
+
+def test_a_redemption_out_of_more_lots_than_an_entry_can_tell_is_refused_and_a_smaller_one_is_not() -> None:
+    shop = Shop()
+    for number in range(2_700):
+        line = {"sku": "A", "quantity": 1, "unit_price": "1.00", "line_id": "\x01" * 256}
+        assert shop.sell(f"{number:04}".ljust(256, "\x01"), lines=[line]) == "applied"
+    assert shop.redeem("D1", "2700") == "dead-letter"
+    assert shop.refused() == ("too-large", None)
+    assert shop.active() == 2_700
+    assert shop.redeem("D2", "2300") == "applied"
+    assert shop.active() == 400
+    assert max(len(encode(effect.record)) for effect in shop.outbox.effects) < BY_NAME["ledger-entries"].max_message_bytes
 
 
 def test_a_disk_that_fails_stops_no_profile_and_is_the_callers_affair() -> None:
