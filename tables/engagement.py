@@ -47,7 +47,7 @@ class Figures(Struct, gc=False, array_like=True, frozen=True):
     """What derived figures are reckoned from (`figures.py`), as far as a version of the program asks for it.
 
     `first_at`: when the first record of the profile happened. `purchases`: (when, how many, gross in nano), oldest first, of the
-    longest time that is asked for and the last few; `count` and `total` are those of all times. `visits`: the last one of each of
+    longest time that is asked for and the last few; `count` and `total` are those of all times. `visits`: the first and the last one of each of
     the last days. `pixels`: of each type that is asked for, when the newest was, and what it said.
     """
 

@@ -22,7 +22,8 @@ Purchase = tuple[Instant, int, int]
 SINGLE_MAX: Final = 64
 DAYS_MAX: Final = 400
 LAST_KEPT: Final = 8
-"""So many of the last purchases are kept however long ago they are: where one is cancelled, the one before was the last."""
+"""So many of the last purchases are kept however long ago they are: where one is cancelled, the one before was the last. Of visits twice as
+many: two a day."""
 
 
 def day_of(at: Instant, zone: ZoneInfo) -> date:
@@ -113,13 +114,13 @@ def last_purchase(figures: Figures, at: Instant) -> Instant | None:
 
 
 def visited(figures: Figures, at: Instant, zone: ZoneInfo) -> Figures:
-    """One visit more."""
-    visits = figures.visits
-    if visits and visits[-1] < at and day_of(visits[-1], zone) == day_of(at, zone):
-        return structs.replace(figures, visits=(*visits[:-1], at))
-    others = [visit for visit in visits if day_of(visit, zone) != day_of(at, zone)]
-    newest = max([visit for visit in visits if visit not in others], default=at)
-    return structs.replace(figures, visits=tuple(sorted([*others, max(newest, at)]))[-LAST_KEPT:])
+    """One visit more. Of a local day the first and the last are kept: a late record asks on which day the one before it was."""
+    visits, today = figures.visits, day_of(at, zone)
+    same = [visit for visit in visits if day_of(visit, zone) == today]
+    others = [visit for visit in visits if visit not in same]
+    ends = {min([at, *same]), max([at, *same])}
+    kept = tuple(sorted([*others, *ends]))[-2 * LAST_KEPT :]
+    return figures if kept == visits else structs.replace(figures, visits=kept)
 
 
 def last_visit(figures: Figures, at: Instant) -> Instant | None:

@@ -80,12 +80,12 @@ def test_what_comes_back_of_a_day_that_was_put_together_is_taken_off_there() -> 
     assert taken.purchases[0] == (first[0], 2, 200)
 
 
-def test_visits_are_the_last_of_each_day() -> None:
+def test_visits_are_the_first_and_the_last_of_each_day() -> None:
     figures = Figures()
     for at in (1, 5, 3, DAY_US + 7, 2):
         figures = visited(figures, at, UTC)
-    assert figures.visits == (5, DAY_US + 7)
-    assert (last_visit(figures, DAY_US), last_visit(figures, 0)) == (5, None)
+    assert figures.visits == (1, 5, DAY_US + 7)
+    assert (last_visit(figures, DAY_US), last_visit(figures, 4), last_visit(figures, 0)) == (5, 1, None)
 
 
 def test_scores_begin_with_one() -> None:
