@@ -8,7 +8,7 @@ one (the batch call takes no headers), all others many in a call. Nothing here w
 import time
 from typing import Any, Final
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from agents.outbox import Effect
 from schemas.events import encode
@@ -106,8 +106,9 @@ class Sender:
             self._wait_for_room(len(some))
             if self._producer.produce_batch(topic, some, partition, **rest) != len(some):
                 # Which ones did not fit is told, but sending those alone would break the order: give the cycle up.
-                wrong = next((record["_error"] for record in some if "_error" in record), "the queue is full")
-                raise CycleFailedError(f"{topic}: not all records of the cycle could be queued: {wrong}")
+                wrong = next(record["_error"] for record in some if "_error" in record)
+                full = wrong.code() == KafkaError._QUEUE_FULL  # noqa: SLF001  # its public name; the broker takes nothing, then
+                raise CycleFailedError(f"{topic}: not all records of the cycle could be queued: {wrong.str()}", away=full)
 
     def _wait_for_room(self, number: int) -> None:
         """Until the queue has room for so many records: the broker takes them while we wait."""

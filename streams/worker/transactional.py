@@ -80,9 +80,14 @@ class Transactional:
         except KafkaException as error:
             self._producer = None
             self._tell(error.args[0])
-        except (BufferError, CycleFailedError) as error:
+        except BufferError as error:
             self._producer = None
-            raise CycleFailedError(str(error)) from None
+            raise CycleFailedError(
+                str(error), away=True
+            ) from None  # it took nothing of a full queue for as long as that was waited for
+        except CycleFailedError:
+            self._producer = None
+            raise
         finally:
             self._until = None
 

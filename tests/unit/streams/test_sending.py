@@ -1,8 +1,15 @@
 """A cycle that is larger than the client's queue is sent as the broker takes it, and in order."""
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+from confluent_kafka import Producer
+
+from streams.worker.cycle import CycleFailedError
 from streams.worker.producing import Sender
+from streams.worker.settings import WorkerSettings
+from streams.worker.transactional import Transactional
 
 
 class Queue:
@@ -38,3 +45,26 @@ def test_more_records_than_the_queue_holds_are_sent_in_order() -> None:
         queue.poll(0.0)
     assert queue.taken == values
     assert queue.most <= 200_000
+
+
+@pytest.mark.parametrize(
+    ("size", "away"), [(1, True), (2_000_000, False)], ids=["a broker that takes nothing", "a record that is too large"]
+)
+def test_a_cycle_that_does_not_fit_waits_for_the_broker_and_one_that_never_will_does_not(size: int, *, away: bool) -> None:
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": 10, "log_level": 0})
+    with pytest.raises(CycleFailedError, match="not all records of the cycle could be queued") as failed:
+        Sender(producer)._many("balances", [{"key": b"p", "value": b"x" * size} for _ in range(20 if away else 2)], 3)
+    producer.purge()
+    assert failed.value.away is away
+
+
+def test_a_transaction_for_which_the_queue_has_no_room_waits_for_the_broker(tmp_path: Path) -> None:
+    class Full:
+        def begin_transaction(self) -> None:
+            raise BufferError("Local: Queue full")
+
+    publish = Transactional(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path), "one")
+    publish._producer = Full()
+    with pytest.raises(CycleFailedError, match="Queue full") as failed:
+        publish.send([])
+    assert failed.value.away
