@@ -155,6 +155,10 @@ class Broker:
             for member in told.members
         }
 
+    def members(self, group: str) -> int:
+        """How many members a group has now; 0 where there is no such group."""
+        return len(self._admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result().members)
+
     def _offsets(self, places: Iterable[Place], spec: Any, *, committed: bool) -> dict[Place, int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
         asked: Any = {TopicPartition(topic, number): spec for topic, number in places}

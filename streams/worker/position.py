@@ -29,7 +29,8 @@ class Position(msgspec.Struct):
     `greatest`: the greatest event time applied, kept where ticks follow it. `tick`: the newest tick applied. `forgotten`: of what is
     remembered, what is older than this may have been swept. `programs`: how far the topic `programs` has been taken. `states`: no
     state behind this position is of a newer format, so whoever opens them knows at once, and not by the first that it cannot read.
-    `partitions`: of the inputs, when the ledgers behind this position were made; 0 where that was not noted.
+    `partitions`: of the inputs, when the ledgers behind this position were made; 0 where that was not noted. `group`: whose worker was here
+    last; empty where that was not noted.
     """
 
     format: int = FORMAT
@@ -41,6 +42,7 @@ class Position(msgspec.Struct):
     programs: int = 0
     states: int = STATES
     partitions: int = 0
+    group: str = ""
 
 
 class Records(msgspec.Struct, tag="records"):

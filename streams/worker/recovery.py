@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import msgspec
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas.topics import CHANGELOG, CONSUMED
 from streams.errors import WrongUsage
@@ -196,6 +197,23 @@ class Recovery:
                 "or begin anew with new topics and another --app-id"
             )
 
+    def _check_group(self, group: str) -> None:
+        """Raises `WrongUsage` where workers of another group may be at work on these topics: each group would book everything."""
+        if group in ("", self._settings.app_id) or self._settings.embedded:
+            return
+        try:
+            members = self._broker.members(group)
+            told = f"{members} {'member' if members == 1 else 'members'} now"
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                raise
+            members, told = 1, "members that this user may not see"
+        if members:
+            raise WrongUsage(
+                f"the group {group} works on these topics, and has {told}; a second group would book everything once more. Start with --app-id {group}; "
+                "or, to give the group another name, end all of its workers first"
+            )
+
     def _position(
         self, number: int, reactions: Reactions, grouped: set[int], starts: dict[Place, int], stops: dict[Place, int]
     ) -> Position:
@@ -211,6 +229,8 @@ class Recovery:
         position = Position() if stored is None else decode_position(stored)
         self._check_partitions(position.partitions or self._partitions)
         position.partitions = self._partitions
+        self._check_group(position.group)
+        position.group = self._settings.app_id
         for topic in CONSUMED:
             start, stop = starts[topic, number], stops[topic, number]
             offset = position.inputs.setdefault(topic, start)

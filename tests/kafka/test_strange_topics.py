@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from schemas.topics import CHANGELOG, PURCHASES, TOPICS
 from tests.kafka.help import new_topics, processes
-from tests.kafka.receipts import records, send
+from tests.kafka.receipts import applied, expected, records, send
 from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
@@ -93,3 +93,23 @@ def test_a_session_that_the_broker_does_not_allow_is_refused_and_not_waited_for(
         everybody.append(one := worker(kafka, tmp_path, "one", "--session-timeout-ms", "1000"))
         assert one.wait(60) == 2, one.said()
         assert "--session-timeout-ms is outside what the broker allows" in one.said()
+
+
+def test_a_second_group_is_refused_while_the_first_is_at_work_and_takes_over_when_that_has_ended(
+    kafka: str, tmp_path: Path
+) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(600, seed=97)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        send(kafka, sent[:300])
+        wait_until(kafka, 300, one)
+        everybody.append(other := worker(kafka, tmp_path, "other", "--app-id", "other"))
+        assert other.wait(60) == 2, other.said()
+        assert "works on these topics, and has 1 member now; a second group would book everything once more" in other.said()
+        assert one.end() == 0, one.said()
+        send(kafka, sent[300:])
+        everybody.append(other := worker(kafka, tmp_path, "other", "--app-id", "other"))
+        wait_until(kafka, 600, other)
+        assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
+        assert other.end() == 0, other.said()

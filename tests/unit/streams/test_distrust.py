@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from schemas.topics import CONSUMED
 from streams.errors import WrongUsage
@@ -143,3 +144,28 @@ def test_ledgers_of_another_number_of_partitions_are_refused(tmp_path: Path) -> 
         WrongUsage, match=f"the ledgers were made with {PARTITIONS * 2} partitions, and the topics have {PARTITIONS} now"
     ):
         recover(tmp_path, Quiet(), [1])
+
+
+def test_a_second_group_on_the_same_topics_is_refused_for_everything_would_be_booked_twice(tmp_path: Path) -> None:
+    state(tmp_path, 1, msgspec.json.encode(Position(cycle=2, inputs=dict.fromkeys(CONSUMED, 5), group="others")))
+    with pytest.raises(
+        WrongUsage, match=r"the group others works on these topics, and has 2 members now; .* Start with --app-id others"
+    ):
+        recover(tmp_path, Quiet(), [1])
+
+
+def test_a_group_whose_members_may_not_be_counted_counts_as_at_work(tmp_path: Path) -> None:
+    class Secretive(Quiet):
+        def members(self, group: str) -> int:
+            raise KafkaException(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED))
+
+    state(tmp_path, 1, msgspec.json.encode(Position(cycle=2, inputs=dict.fromkeys(CONSUMED, 5), group="gone")))
+    with pytest.raises(WrongUsage, match="and has members that this user may not see"):
+        recover(tmp_path, Secretive(), [1])
+
+
+def test_a_group_takes_over_from_one_that_has_no_members_any_more(tmp_path: Path) -> None:
+    state(tmp_path, 1, msgspec.json.encode(Position(cycle=2, inputs=dict.fromkeys(CONSUMED, 5), group="gone")))
+    found = recover(tmp_path, Quiet(), [1])
+    assert found[1].position.group == "pointstream"
+    close(found)
