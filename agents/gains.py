@@ -131,7 +131,10 @@ def _gain(
         earned.append(Earned(program.program, point.sid, subledger, points, lots, (), 0, points))
         return
     held = membership.ledgers.get(ledger_key(point.sid, subledger))
-    balance = 0 if held is None else held.active + held.pending
+    kept_before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
+    balance = 0  # without what is there of what the receipt itself has kept: that comes off what it earns anyway
+    if held is not None:
+        balance = max(held.active - kept_before, 0) + held.pending
     if point.initial_balance_minor and membership.joined_at is None and not subledger:
         wanted = [portion(points, point, rule) for rule, points in award.rows]
         if joins(visit, version, point, wanted, at, sale.receipt_id):
@@ -139,7 +142,6 @@ def _gain(
     if point.max_balance_minor is not None and balance:
         room[point.sid] = balance
     granted = limits.grant(award, program, membership.usage, balance, at)
-    kept_before = kept.pop((program.program, point.sid, subledger), 0) if kept else 0
     rest = max(granted.total - kept_before, 0)
     if granted.withheld:
         visit.count(("withheld", program.program, point.sid), granted.withheld)

@@ -124,7 +124,7 @@ def sale_earns(
     at = saw.at
     rooms = rooms_of_rules(person, program, sid, at)
     rows = earned(program, sid, sale, saw, left, used_up(rooms))
-    rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at, sale["receipt_id"])
+    rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at, sale["receipt_id"], kept)
     claim = Claim(program, sid, subledger, saw, rooms, kept, kept)
     given = limited(rows, rooms)
     total = sum(points for _, points in given)
@@ -164,9 +164,17 @@ def used_up(rooms: Rooms) -> frozenset[str]:
 
 
 def rooms_of(
-    person: Person, program: Program, sid: str, subledger: str | None, rows: Rows, rooms: Rooms, at: datetime, receipt: str
+    person: Person,
+    program: Program,
+    sid: str,
+    subledger: str | None,
+    rows: Rows,
+    rooms: Rooms,
+    at: datetime,
+    receipt: str,
+    kept: int,
 ) -> Rooms:
-    """The point type's own limit and its highest balance, beside the limits of the rules."""
+    """The point type's own limit and its highest balance, beside the limits of the rules. What the receipt has kept is its own."""
     member, point = person.member(program), program.points[sid]
     rooms = dict(rooms)
     if point["limit"] is not None:
@@ -176,7 +184,7 @@ def rooms_of(
         joins = member.joined is None and sum(p for _, p in given) > 0
         joins = joins and joins_with(person, program, sid, [(points, rule) for rule, points in given], at, receipt)
         ledger = member.ledger(sid, subledger)
-        held = ledger.total("active") + ledger.total("pending")
+        held = max(ledger.total("active") - kept, 0) + ledger.total("pending")
         initial = program.minor(sid, point["initial_balance"]) if joins and subledger is None else 0
         rooms["balance"] = (max(program.minor(sid, point["max_balance"]) - held - initial, 0), False)
     return rooms
