@@ -40,8 +40,8 @@ def threshold(program: Program, rank: int) -> int:
 def shown(program: Program, amount: int) -> str:
     if program.tiers["measure"] != "spend":
         return program.text(program.tiers["point"], amount)
-    whole, rest = divmod(amount, NANO)
-    return f"{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
+    whole, rest = divmod(abs(amount), NANO)
+    return f"{'-' if amount < 0 else ''}{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
 
 
 def active(member: Member, subledger: str | None, reviewed: datetime | None = None) -> int:
