@@ -6,6 +6,7 @@ about points; how a change is said is in `agents/entries.py`.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,6 +19,7 @@ from schemas.effect_ids import effect_id
 from schemas.events import Cause, LedgerEntry, TierChange
 from schemas.instants import Instant, format_instant
 from schemas.messages import Grant, Request
+from schemas.outcomes import Refused
 from schemas.topics import REQUESTS
 from tables import pages
 from tables.engagement import Engagement
@@ -27,6 +29,8 @@ from tables.state import Ledger, Lot, LotPage, Membership, PageRef, Profile, Rem
 from tables.table import Kept, Table
 
 Settle = Callable[["Visit", Instant], bool]
+LEDGERS_MAX: Final = 1_000
+"""Of one profile and program. With all the lots of each that `balances` shows they fit into a record of it."""
 
 
 class Visit:
@@ -109,11 +113,16 @@ class Visit:
         return found
 
     def head(self, program: str, point: str, subledger: str) -> Ledger:
-        """A ledger as it lies in its profile: what is asked for next, and not what lies in pages."""
+        """A ledger as it lies in its profile: what is asked for next, and not what lies in pages.
+
+        Raises `Refused` for one subledger too many: all of a profile's are in one record of `balances`.
+        """
         ledgers = self.membership(program).ledgers
         key = ledger_key(point, subledger)
         found = ledgers.get(key)
         if found is None:
+            if subledger and len(ledgers) >= LEDGERS_MAX:
+                raise Refused("invalid-field", f"a profile has at most {LEDGERS_MAX:,} ledgers in a program", "subledger")
             found = ledgers[key] = Ledger()
         return found
 

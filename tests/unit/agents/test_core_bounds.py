@@ -10,6 +10,7 @@ from agents.balances import profile_balances
 from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
+from agents.visit import LEDGERS_MAX
 from schemas.events import DeadLetter, ProfileBalances, encode
 from schemas.instants import parse_instant
 from schemas.program_file import build_catalog, read_document
@@ -156,6 +157,15 @@ def test_a_redemption_out_of_more_lots_than_an_entry_can_tell_is_refused_and_a_s
     assert shop.redeem("D2", "2300") == "applied"
     assert shop.active() == 400
     assert max(len(encode(effect.record)) for effect in shop.outbox.effects) < BY_NAME["ledger-entries"].max_message_bytes
+
+
+def test_a_feed_that_numbers_its_subledgers_makes_no_profile_too_large_to_be_told() -> None:
+    shop = Shop(subledgers={"enabled": "true"})
+    for number in range(LEDGERS_MAX):
+        assert shop.sell(f"R{number}", subledger=f"till-{number}") == "applied"
+    assert shop.sell("R-one-more", subledger="one-more") == "dead-letter"
+    assert shop.refused() == ("invalid-field", "subledger")
+    assert [shop.sell("R-known", subledger="till-7"), shop.sell("R-main")] == ["applied", "applied"]
 
 
 def test_a_disk_that_fails_stops_no_profile_and_is_the_callers_affair() -> None:
