@@ -239,14 +239,15 @@ def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) 
     program, sid, sale = claim.program, claim.sid, receipt.sale
     shares = shares_of(receipt)
     now = person.member(program).program
-    policy = "by-amount" if by_amount else now.points[sid]["on_return"]
+    units = any(share < 1 for share, line in zip(shares, sale["lines"], strict=True) if fraction(line["quantity"]))
+    policy = "by-amount" if by_amount and not units else now.points[sid]["on_return"]
     if policy == "recompute":
         rest = sum(
             points for _, points in limited(earned(program, sid, sale, claim.saw, shares, used_up(claim.rooms)), claim.rooms)
         )
         money, there = paid_back(receipt)
         if money:
-            rest = rounded(rest * (there - money) / there, now.points[sid]["rounding"])
+            rest = rounded(rest * (there - money) / there, "ceiling" if by_amount else now.points[sid]["rounding"])
         return claim.claims - max(rest - claim.kept_before, 0)
     if policy == "proportional":
         rows = [
