@@ -41,11 +41,11 @@ BUGS = (
         "return earned.given * 99 // 100 - (earned.given - earned.points)\n",
     ),
     Bug(
-        "each return rounds by itself",
+        "what a return takes is rounded up",
         "returns",
         "tables.returning:Reckoning._so_far",
-        "int(earned.given * share // 1) - (earned.given - earned.points)",
-        "int((earned.given * share - (earned.given - earned.points)) // 1) + 1",
+        "int(whole * share // 1)",
+        "int(-(-whole * share // 1))",
     ),
     Bug(
         "a lot is usable at the instant of its expiry (<= for <)",
