@@ -9,7 +9,8 @@ from typing import Final
 from agents import figures
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.instants import Instant, to_local
+from schemas.events import TierChange
+from schemas.instants import Instant, parse_instant, to_local
 from tables import tiers
 from tables.timelines import field_at, value_at
 
@@ -17,8 +18,8 @@ _PROFILE: Final = "profile."
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
-def look_up(visit: Visit, version: Version, field: str, at: Instant) -> object:
-    """A fact of the person; None for what is not known of this one."""
+def look_up(visit: Visit, version: Version, field: str, at: Instant, subledger: str = "") -> object:
+    """A fact of the person; None for what is not known of this one. `subledger`: whose tier is asked for."""
     if field.startswith(_PROFILE):
         found: object = field_at(visit.profile.fields, field.removeprefix(_PROFILE), at)
         return found
@@ -26,7 +27,7 @@ def look_up(visit: Visit, version: Version, field: str, at: Instant) -> object:
         case "member":
             return is_member(visit, version, at)
         case "tier":
-            return tier_at(visit, version, at)
+            return tier_at(visit, version, at, subledger)
         case "tags":
             return tags_at(visit, version, at)
         case "weekday":
@@ -42,12 +43,28 @@ def is_member(visit: Visit, version: Version, at: Instant) -> bool:
     return membership is not None and membership.joined_at is not None and membership.joined_at <= at
 
 
-def tier_at(visit: Visit, version: Version, at: Instant) -> str | None:
-    """The tier of the main ledger."""
+def tier_at(visit: Visit, version: Version, at: Instant, subledger: str = "") -> str | None:
+    """The tier of the main ledger, or of a subledger: each has its own (R107)."""
     membership = visit.profile.programs.get(version.program.program)
     if membership is None or membership.joined_at is None or version.ladder is None:
         return None
-    return tiers.held_at(membership.tiers.get(""), at)
+    return tiers.held_at(membership.tiers.get(subledger), at)
+
+
+def tier_before(visit: Visit, version: Version, at: Instant, subledger: str = "") -> str | None:
+    """The tier held at the record's instant before its own effect, as the conditions of rules see it: the receipt that makes one Gold is no
+    receipt of a Gold member.
+    """
+    for said in visit.heard or ():
+        if (
+            isinstance(said, TierChange)
+            and said.cause == visit.cause
+            and said.program == version.program.program
+            and (said.subledger or "") == subledger
+            and parse_instant(said.occurred_at) <= at
+        ):
+            return said.from_tier
+    return tier_at(visit, version, at, subledger)
 
 
 def tags_at(visit: Visit, version: Version, at: Instant) -> list[str] | None:

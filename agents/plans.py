@@ -155,6 +155,8 @@ def plan_of(program: Program, scenario: Scenario) -> Plan:
     flat.steps(scenario.steps)
     texts = [program.campaigns.templates.get(name, "") for name in sorted(flat.templates)]
     asked = {name for condition in flat.conditions for name in condition.fields}
+    if "tier" in asked:
+        asked.add("subledger")  # says whose
     paths = {name.removeprefix(_TRIGGER) for name in asked if name.startswith(_TRIGGER)}
     printed = {path for text in texts for path in Template(text).paths}
     paths |= {path.removeprefix(_TRIGGER) for path in printed if path.startswith(_TRIGGER)}

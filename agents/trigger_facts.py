@@ -77,12 +77,31 @@ def is_personal(field: str) -> bool:
 
 def asker(visit: Visit, version: Version, plan: Plan, facts: RunFacts, at: Instant) -> Ask:
     """How a condition of a step looks up its fields, at the instant of the step."""
-    return _asker(visit, version, plan, at, lambda field: _number(field, facts.fields.get(field)), facts.trigger.get)
+
+    def field(name: str) -> object:
+        return _number(name, facts.fields.get(name))
+
+    return _asker(visit, version, plan, at, field, facts.trigger.get)
 
 
 def first_asker(visit: Visit, version: Version, plan: Plan, happening: Happening) -> Ask:
-    """How the condition of a trigger does."""
-    return _asker(visit, version, plan, happening.at, happening.field, _fact_of(plan, happening))
+    """How the condition of a trigger does. Of a record itself, `tier` is the one before its own effect (CONTRACT, section 4)."""
+    ask = _asker(visit, version, plan, happening.at, happening.field, _fact_of(plan, happening))
+    if happening.cause is not None:
+        return ask
+
+    def of_record(name: str) -> object:
+        if name == "tier":
+            return person.tier_before(visit, version, happening.at, _subledger(happening.field))
+        return ask(name)
+
+    return of_record
+
+
+def _subledger(field: Ask) -> str:
+    """Of which ledger the tier is asked: of that which the record, the entry or the tier change names."""
+    named = field("subledger")
+    return named if isinstance(named, str) else ""
 
 
 def _fact_of(plan: Plan, happening: Happening) -> Ask:
@@ -111,7 +130,7 @@ def _asker(visit: Visit, version: Version, plan: Plan, at: Instant, field: Ask, 
         if name == "segment":
             return [found for found in plan.segments if segments.inside(visit, version, found, at)] or None
         if is_personal(name):
-            return person.look_up(visit, version, name, at)
+            return person.look_up(visit, version, name, at, _subledger(field) if name == "tier" else "")
         return field(name)
 
     return ask

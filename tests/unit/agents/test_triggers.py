@@ -1,5 +1,7 @@
 """Who hears of what: a record that waits is heard by those who cannot wait, and by nobody twice; who made an entry does not hear of it."""
 
+from typing import Any
+
 import pytest
 
 from agents.hearing import EVERYBODY, NOBODY, OTHERS, WHO_JOINS, Hearing, Whom
@@ -77,3 +79,49 @@ def test_a_sale_in_a_currency_that_the_program_does_not_know_sets_nothing_off_th
     both = Scene(parts, parts | {"program": "dollars", "currency": "USD"})
     both.sell(1, "R1", 10)
     assert {entry.program for entry in both.said} == {"club"}
+
+
+_OF_GOLD: dict[str, Any] = {
+    "scenario": "of-gold",
+    "reentry": "true",
+    "trigger": {"receipt": None, "when": {"tier": "Gold"}},
+    "steps": [{"award": {"promotion": "thanks"}}],
+}
+_THANKS: dict[str, Any] = {
+    "subledgers": {"enabled": "true"},
+    "tiers": {"definitions": [{"name": "Basic", "threshold": "0"}, {"name": "Gold", "threshold": "50"}]},
+    "promotions": [{"promotion": "thanks", "action": "accrue", "points": "1"}],
+    "scenarios": [_OF_GOLD],
+}
+
+
+@pytest.mark.parametrize(
+    ("sales", "thanked"),
+    [
+        pytest.param([(1, "R1", {})], [], id="a receipt that makes one Gold is none of a Gold member"),
+        pytest.param([(1, "R1", {}), (2, "R2", {})], ["R2"], id="the next one is"),
+        pytest.param(
+            [(1, "R1", {}), (2, "R2", {"subledger": "fuel"})], [], id="a tier of the main ledger is none of a subledger"
+        ),
+        pytest.param(
+            [(1, "R1", {"subledger": "fuel"}), (2, "R2", {"subledger": "fuel"}), (3, "R3", {})],
+            ["R2"],
+            id="a subledger has its own",
+        ),
+        pytest.param([(3, "R1", {}), (1, "R2", {})], [], id="a late receipt is judged by the tier of its time"),
+    ],
+)
+def test_the_tier_in_a_condition_is_that_before_the_record(
+    sales: list[tuple[float, str, dict[str, str]]], thanked: list[str]
+) -> None:
+    club = Scene(_THANKS)
+    for day, receipt_id, more in sales:
+        club.sell(day, receipt_id, 60, **more)
+    assert [each.cause["receipt_id"] for each in club.said if each.promotion] == thanked
+
+
+def test_a_tier_changes_before_the_scenarios_that_it_sets_off_ask_for_it() -> None:
+    on_rising = _OF_GOLD | {"trigger": {"tier": "Gold", "when": {"tier": "Gold"}}}
+    club = Scene(_THANKS | {"scenarios": [on_rising]})
+    club.sell(1, "R1", 60)
+    assert [each.promotion for each in club.said if each.promotion] == ["thanks"]
