@@ -4,7 +4,7 @@ A change is made by whoever knows the rule, and said here right after it: number
 same however often it is said. Nothing is decided here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from agents.entry_views import balance_view, lot_view
@@ -22,6 +22,7 @@ from tables.state import Lot
 _ENTRY_BYTES: Final = LARGE - 512 * 1024
 """A record of the topic may be no larger, with its key and its headers."""
 _LOTS_SURELY: Final = 2_000  # as long as ids may be and escaped, an entry of them is smaller
+_BESIDE_LOTS_BYTES: Final = 64 * 1024
 
 
 def say_joined(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> None:
@@ -114,6 +115,13 @@ def say(
     if len(parts) > _LOTS_SURELY and len(encode(entry)) > _ENTRY_BYTES:
         raise Refused("too-large", f"an entry of {len(parts):,} lots would be larger than a record may be; ask for less at once")
     visit.tell(LEDGER_ENTRIES, entry)
+
+
+def can_tell(lots: Sequence[Lot], scale: int) -> bool:
+    """Whether one entry has room for all of these lots: who may decline asks before anything has changed."""
+    if len(lots) <= _LOTS_SURELY:
+        return True
+    return sum(len(encode(lot_view(lot, lot.issued, scale))) + 1 for lot in lots) <= _ENTRY_BYTES - _BESIDE_LOTS_BYTES
 
 
 def say_tier(

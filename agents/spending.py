@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import structs
 
 from agents import holds, lifetimes
-from agents.entries import say
+from agents.entries import can_tell, say
 from agents.programs import Version
 from agents.visit import Visit
 from schemas import records
@@ -121,6 +121,8 @@ def _spendable(request: Request) -> tuple[Ledger, int]:
     there = membership.ledgers.get(key, Ledger())
     points = points_taken(Wanted(record.points, record.money, record.order_total), point, there.active)
     pages.open_for_spending(there, points, spending_key(point.spend_order), visit.fetch(record.program, key))
+    if not can_tell(ledger.next_spent(there, points, point.spend_order), point.scale):
+        raise Declined("too-many-lots")
     return there, points
 
 

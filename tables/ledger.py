@@ -188,6 +188,17 @@ def write_off_lots(ledger: Ledger, lots: Sequence[Lot]) -> Spent:
     return Spent(tuple([(lot, lot.remaining) for lot in lots]), ())
 
 
+def next_spent(ledger: Ledger, points: int, order: SpendOrder) -> list[Lot]:
+    """The open lots that so many points would be taken from."""
+    found: list[Lot] = []
+    for lot in _spendable(ledger, order):
+        if points <= 0:
+            break
+        points -= lot.remaining
+        found.append(lot)
+    return found
+
+
 def redeem(ledger: Ledger, points: int, order: SpendOrder) -> Spent:
     """Active points are spent, lot by lot in spending order."""
     spent = _spend(ledger, points, order)
@@ -302,7 +313,7 @@ def _spend(ledger: Ledger, points: int, order: SpendOrder, *, held: bool = False
     parts: list[tuple[Lot, int]] = []
     changed: dict[str, Lot] = {}
     left = points
-    for lot in spending_order([lot for lot in ledger.lots if lot.active and lot.remaining], order):
+    for lot in _spendable(ledger, order):
         part = min(left, lot.remaining)
         left -= part
         parts.append((lot, part))
@@ -312,6 +323,10 @@ def _spend(ledger: Ledger, points: int, order: SpendOrder, *, held: bool = False
             break
     ledger.active -= points
     return Spent(tuple(parts), _replace_all(ledger, changed))
+
+
+def _spendable(ledger: Ledger, order: SpendOrder) -> list[Lot]:
+    return spending_order([lot for lot in ledger.lots if lot.active and lot.remaining], order)
 
 
 def _as_they_stand(ledger: Ledger, parts: Parts) -> Parts:
