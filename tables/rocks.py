@@ -205,14 +205,21 @@ def _options(shared: RocksShared, *, asked_by_key: bool = True) -> Options:
 
 
 def _page(family: Any, start: bytes, end: bytes) -> list[bytes]:
-    """Up to so many keys from `start` to before `end`, read at once so that no iterator stays open."""
+    """Up to so many keys from `start` to before `end`, read at once so that no iterator stays open.
+
+    By the bare iterator, for only that says whether it ended behind the last key or at a block that cannot be read. Python's own, over
+    `keys()`, ends alike at both, and what lies behind such a block would never come due, without a word. Raises as `get`.
+    """
     page: list[bytes] = []
-    keys = family.keys(from_key=start) if start else family.keys()
-    for key in keys:
-        if key >= end:
-            break
-        page.append(key)
-        if len(page) == _PAGE:
-            break
-    del keys
+    place = family.iter()
+    try:
+        place.seek(start)
+        while place.valid() and len(page) < _PAGE and (key := place.key()) < end:
+            page.append(key)
+            place.next()
+        place.status()
+    except Exception as error:
+        raise _broken(error) from error
+    finally:
+        del place, family  # an error that is still looked at would keep them, and with them RocksDB's lock
     return page

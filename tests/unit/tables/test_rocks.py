@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.store import DamagedError
 from tests.conftest import ROOT
 
 WRITES = 400
@@ -110,3 +111,29 @@ def test_what_else_goes_wrong_in_a_directory_with_lock_in_its_name_is_told_as_it
     (folder / "LOCK").mkdir(parents=True)
     with pytest.raises(OSError, match=r"cannot be opened: IO error: while open a file for lock: .*: Is a directory"):
         RocksStore(folder)
+
+
+WAYS = {
+    "what is due": lambda store: [*store.due(20_000, None)],
+    "what is due from somewhere on": lambda store: [*store.due(20_000, (1_000, "p1000"))],
+    "states": lambda store: [*store.states(b"p")],
+    "keys": lambda store: [*store.keys(b"p", b"q")],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_walking_over_a_block_that_cannot_be_read_is_damage_and_not_the_end(tmp_path: Path, way: str) -> None:
+    store = RocksStore(tmp_path, logged=False)
+    store.write([(b"p%d" % n, os.urandom(40)) for n in range(10_000)], [(f"p{n}", None, n) for n in range(10_000)], {})
+    store.close()
+    for file in tmp_path.glob("*.sst"):
+        data = bytearray(file.read_bytes())
+        for at in range(0, len(data) * 3 // 4, 1_000):  # in its blocks of data, all of them; what lists them stays as it is
+            data[at] ^= 1
+        file.write_bytes(data)
+    store = RocksStore(tmp_path, logged=False)
+    with pytest.raises(DamagedError, match="block checksum mismatch") as damage:
+        WAYS[way](store)
+    store.close()
+    RocksStore(tmp_path, logged=False).close()  # nothing of it is open any more, though the error is still there
+    assert damage.value.args
