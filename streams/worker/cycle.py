@@ -24,6 +24,7 @@ from schemas.instants import format_instant
 from streams.worker.opening import in_step
 from streams.worker.partition import Partition, Work
 from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
+from tables.store import DamagedError
 
 
 class CycleFailedError(Exception):
@@ -35,6 +36,15 @@ class CycleFailedError(Exception):
     def __init__(self, why: str, *, away: bool = False) -> None:
         super().__init__(why)
         self.away = away
+
+
+class UnwrittenError(Exception):
+    """The broker has the cycle, and it cannot be written here: what lies here of a partition is damaged."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(f"partition {number}: {why}")
+        self.number = number
+        self.why = why
 
 
 class FencedError(Exception):
@@ -135,7 +145,7 @@ def carry_out(
     planned: bool = False,
 ) -> None:
     """Publish what was set apart, and then write it. Any thread, while others apply the next cycle; `sent` is called when all is encoded,
-    from where on there is more waiting than work.
+    from where on there is more waiting than work. Raises `CycleFailedError`, `FencedError`, `UnwrittenError` or `OSError`.
     """
     began = time.monotonic()
     for parcel in parcels:
@@ -149,7 +159,10 @@ def carry_out(
         if parcel.changelog_end is not None:
             meta[META_CHANGELOG] = b"%d" % parcel.changelog_end
             meta |= in_step(time.time())
-        parcel.partition.table.write(meta, parcel.changes)
+        try:
+            parcel.partition.table.write(meta, parcel.changes)
+        except DamagedError as error:
+            raise UnwrittenError(parcel.partition.number, str(error)) from None
     if told is not None:
         told(parcels, time.monotonic() - began)
 

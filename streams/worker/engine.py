@@ -25,7 +25,7 @@ from streams.errors import Stop
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.broker import Broker, Place
-from streams.worker.cycle import CycleFailedError, FencedError, Publish
+from streams.worker.cycle import CycleFailedError, FencedError, Publish, UnwrittenError
 from streams.worker.held import Held
 from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
@@ -329,6 +329,10 @@ class Engine:
             self._watch.not_kept(fenced=True)
             self._drop_partitions()
             self.end(str(failed), kind="fenced")
+        elif isinstance(failed, UnwrittenError):  # a compaction came to a block that cannot be read
+            self._recovery.distrust.damaged(failed.number, failed.why)
+            self._drop_partitions()
+            self._reader.assign_again()
         else:
             self.end(told(failed))
 

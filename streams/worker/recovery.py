@@ -176,7 +176,8 @@ class Recovery:
             elif span.start < span.end:
                 spans[number] = span
             else:
-                reactions.table.write(in_step(time.time()), [])
+                with self._told_of(number):
+                    reactions.table.write(in_step(time.time()), [])
         if poisoned:
             raise PoisonedError(poisoned)
 

@@ -14,15 +14,36 @@ from schemas.partitioner import partition_of
 from schemas.topics import CHANGELOG, CYCLES, PURCHASES
 from streams.worker.position import POSITION_KEY, folder_of
 from tests.kafka.help import Process, free_ports, new_topics, processes, read_all
-from tests.kafka.receipts import expected, published, records, send
+from tests.kafka.receipts import expected, program_file, published, records, send
 from tests.kafka.test_upgrade import until
 from tests.kafka.test_watched import metric
 from tests.kafka.test_watched import until as until_metric
-from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
+from tests.kafka.test_worker import COMMAND, PARTITIONS, assert_books, wait_until, worker
 from tests.unit.metrics.test_ports import get
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 UNREADABLE, DAMAGED, TRUNCATED = 0, 1, 2
+
+# What RocksDB says to every write when a compaction has come to a block that cannot be read, and that nobody else had read for long.
+_COMPACTED = f"""
+import streams.worker.logic as logic
+from tables.store import DamagedError
+
+class Compacted(logic.RocksStore):
+    left = 7
+
+    def __init__(self, path, *rest, **more):
+        super().__init__(path, *rest, **more)
+        self.meets_it = "partition-{DAMAGED:04}" in path.name and Compacted.left > 0
+
+    def write(self, *what):
+        Compacted.left -= self.meets_it
+        if self.meets_it and Compacted.left <= 0:
+            raise DamagedError("the state is damaged: Corruption: block checksum mismatch")
+        super().write(*what)
+
+logic.RocksStore = Compacted
+"""
 
 
 def _here(key: str) -> int:
@@ -120,6 +141,21 @@ def test_a_state_that_is_damaged_under_a_running_worker_is_rebuilt_while_it_runs
         assert_books(kafka, tmp_path, sent)
         assert f"partition {DAMAGED}: the state is damaged: Corruption" in again.said()
         assert again.end() == 0, again.said()
+
+
+def test_damage_that_a_compaction_finds_is_rebuilt_while_the_worker_runs(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(4_000, seed=94)
+    send(kafka, sent)
+    arguments = f"worker --broker kafka://{kafka} --backfill --cycle-records 300 --program {program_file(tmp_path)}".split()
+    with processes() as everybody:
+        everybody.append(
+            one := Process(["-c", _COMPACTED + COMMAND, *arguments, "--state", str(tmp_path / "one")], tmp_path / "one.log")
+        )
+        wait_until(kafka, len(sent), one)
+        assert_books(kafka, tmp_path, sent)
+        assert f"partition {DAMAGED}: the state is damaged: Corruption" in one.said()
+        assert one.end() == 0, one.said()
 
 
 def test_records_that_are_deleted_unread_under_a_running_worker_stop_their_own_partition_alone(
