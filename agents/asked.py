@@ -228,6 +228,8 @@ def _leaves(source: Any) -> Iterator[tuple[Figure, tuple[int, ...]]]:
 
 def _numbers(value: Any) -> Iterator[Decimal]:
     if isinstance(value, Mapping):
+        if value.keys() <= {"point", "within"}:
+            yield Decimal(0)  # with no comparison it asks for more than nothing
         for name, inner in value.items():
             if name not in ("point", "within"):
                 yield from _numbers(inner)
