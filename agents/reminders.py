@@ -212,7 +212,10 @@ def _earliest(visit: Visit, version: Version, reminder: Reminder, since: Instant
         reviews = [
             (at, when(at)) for at, subledger in _reviews(membership) if not _is_told(visit, program, reminder, at, subledger)
         ]
-        return min([found for at, found in reviews if since <= at and found < at], default=None)
+        found = [found for at, found in reviews if since <= at and found < at]
+        if _may_put_off(version):
+            found += [at for at, _ in _reviews(membership) if since <= at]
+        return min(found, default=None)
     told = _told_days(visit, program, reminder)
     zone = version.program.timezone
     return expiry_groups.earliest(_places(visit, program, membership, reminder), reminder.of, zone, since - 1, told, when)
@@ -303,6 +306,11 @@ def _send_reviews(visit: Visit, version: Version, reminder: Reminder, membership
         )
         notify(visit, version, reminder, at, occasion, None, _cause(at), before=review_at)
         _note(visit, program, reminder, place, at, zone_today=to_local(at, zone).date())
+
+
+def _may_put_off(version: Version) -> bool:
+    """Whether a review may put a fall off, by its grace: it says nothing then, so reminders look themselves for the one after it."""
+    return version.ladder is not None and version.ladder.grace_end(0) > 0
 
 
 def _reviews(membership: Membership) -> Iterator[tuple[Instant, str]]:
