@@ -211,7 +211,8 @@ class Core:
                 )
             cause: Cause = {"timer": "tick", "due_at": format_instant(at)}
             visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, at, at, settle)
-            self._settle(table, visit, due_at, at, outbox)
+            until = at if unknown is None else unknown.begins  # which comes before what is later
+            self._settle(table, visit, due_at, until, outbox)
 
     def is_due(self, table: Table, at: Instant) -> bool:
         """Whether a tick would do anything."""
