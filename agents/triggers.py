@@ -96,12 +96,18 @@ def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
         return False  # another program counts it
     facts: list[Facts] = []
 
-    def field(name: str) -> object:
+    def known() -> Facts:
         if not facts:
             refused = codes.refused(visit, version, sale) if version.codes and sale.promo_codes else ()
             situation = Situation(sale.closed_at, None, False, refused_codes=refused)
             facts.append(Facts(sale, basis_of(sale, program), situation, program))
-        return facts[0].of_receipt(name)
+        return facts[0]
+
+    def field(name: str) -> object:
+        return known().of_receipt(name)
+
+    def fact(name: str) -> object:
+        return _spelled(known().lines() if name == "lines" else field(name), name, program.currency_decimals)
 
     sequence, points, entry = _last_accrual(visit, program.program)
     return happened(
@@ -111,9 +117,7 @@ def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
             key="receipt",
             at=sale.closed_at,
             field=field,
-            fact=_record_facts(
-                "receipt", sale, sale.closed_at, lambda name: _spelled(field(name), name, program.currency_decimals)
-            ),
+            fact=_record_facts("receipt", sale, sale.closed_at, fact),
             sequence=sequence,
             points=points,
             entry=entry,
@@ -331,6 +335,8 @@ def _spelled(value: object, name: str, decimals: int) -> object:
     """Money as a person reads it: with the currency's decimals, and no zeros after them."""
     if isinstance(value, list):
         return [_spelled(each, name, decimals) for each in value]
+    if isinstance(value, dict):
+        return {key: _spelled(inner, key, decimals) for key, inner in value.items()}
     if not isinstance(value, Decimal):
         return value
     whole, _, rest = format(value, "f").partition(".")

@@ -110,6 +110,13 @@ class Facts:
             values.extend(value if isinstance(value, list) else () if value is None else (value,))
         return values or None
 
+    def lines(self) -> list[dict[str, object]]:
+        """The lines that count, each with what is known of it."""
+        found = [{name: self._of_line(number, name) for name in _TOLD_OF_LINES} for number in self.basis.counted]
+        for number, line in zip(self.basis.counted, found, strict=True):
+            line["attributes"] = self.sale.lines[number].attributes
+        return [{name: value for name, value in line.items() if value not in (None, [], {})} for line in found]
+
     def _of_line(self, number: int, field: str) -> object:
         line = self.sale.lines[number]
         return self._money(getattr(line, field)) if field in _LINE_MONEY else _field_of_line(line, number, field)
@@ -124,6 +131,7 @@ class Facts:
 _MONEY = frozenset({"discount", "tax", "shipping", "paid_by_points"})
 _LINE_MONEY = frozenset({"unit_price", "discount", "tax"})
 _LINE_TEXT = frozenset({"sku", "category", "tags"})
+_TOLD_OF_LINES = ("line_id", "sku", "category", "tags", "quantity", "unit_price", "discount", "tax")
 
 
 def _field_of_line(line: Line, number: int, field: str) -> object:
