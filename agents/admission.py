@@ -9,6 +9,7 @@ from schemas.instants import Instant, format_instant
 from schemas.outcomes import Refused
 from schemas.program import Program
 from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from tables.basis import knows_currency
 
 
 def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, at: Instant, arrived_at: Instant) -> list[Version]:
@@ -49,7 +50,12 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
             refusal = refusal or refused
     if not found and not inactive and refusal is not None:
         raise refusal
-    return found
+    return found if sale is None or len(found) < 2 else _of_currency(found, sale)
+
+
+def _of_currency(versions: list[Version], sale: Sale) -> list[Version]:
+    """A program that does not know the sale's currency does not count it, if another does."""
+    return [version for version in versions if knows_currency(version.program, sale)] or versions
 
 
 def _plainly_counts(program: Program, sale: Sale, at: Instant, arrived_at: Instant) -> bool:

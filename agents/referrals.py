@@ -26,6 +26,7 @@ from schemas.messages import Grant, Granted
 from schemas.outcomes import APPLIED
 from schemas.records import Record, Sale, event_time
 from schemas.topics import REPLIES
+from tables.basis import knows_currency
 from tables.engagement import Referring, Reward
 from tables.keys import claim_key, identity_key, receipt_key
 from tables.returning import Reckoning
@@ -121,7 +122,7 @@ def _left(visit: Visit, program: str, known: Referring) -> bool:
     if receipt is None or sale is None:
         return False
     version = visit.programs.version(program, sale.closed_at)
-    if version is None or version.program.campaigns.referral is None:
+    if version is None or version.program.campaigns.referral is None or not knows_currency(version.program, sale):
         return False
     rest = Reckoning(version.rulebook, sale, Saw(program), receipt.returned, receipt.refunded)
     return not rest.nothing_left and rest.spend_nano >= version.program.campaigns.referral.minimum_nano

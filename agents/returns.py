@@ -21,6 +21,7 @@ from schemas import records
 from schemas.instants import Instant
 from schemas.outcomes import APPLIED, DUPLICATE, STALE_REVISION, Refused
 from schemas.records import Cancel, Return, Sale, fingerprint
+from tables.basis import knows_currency
 from tables.keys import identity_key, receipt_key
 from tables.returning import Reckoning, come_back
 from tables.state import SALE, Earned, Receipt, Saw, Seen
@@ -198,7 +199,10 @@ def _judges(programs: Programs, known: Receipt, sale: Sale, versions: list[Versi
     """The versions that the receipt was judged by, of all programs that it has to do with, or else may have."""
     names = [saw.program for saw in known.saw] + [claim.program for claim in known.earned]
     found = {name: programs.version(name, sale.closed_at) or programs.first(name) for name in names if name in programs}
-    return found or {version.program.program: version for version in versions}
+    if not found:
+        by_then = [programs.version(version.program.program, sale.closed_at) or version for version in versions]
+        found = {judge.program.program: judge for judge in by_then if knows_currency(judge.program, sale)}
+    return found
 
 
 def _unspend(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version], now: Receipt | None) -> None:

@@ -92,8 +92,6 @@ def _refusal(visit: Visit, version: Version, plan: Plan, happening: Happening) -
 
 def of_sale(visit: Visit, version: Version, sale: Sale, whom: Whom) -> bool:
     program = version.program
-    if sale.currency != program.currency and sale.currency not in program.rates_nano:
-        return False  # another program counts it
     facts: list[Facts] = []
 
     def known() -> Facts:

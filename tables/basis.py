@@ -167,6 +167,11 @@ def _consistent(total: int, computed: int) -> bool:
     return total == computed or abs(total - computed) * 100 <= abs(computed) * _TOTAL_TOLERANCE_PERCENT
 
 
+def knows_currency(program: Program, sale: Sale) -> bool:
+    """Whether the program counts sales in this currency."""
+    return sale.currency == program.currency or sale.currency in program.rates_nano
+
+
 def rate_of(sale: Sale, program: Program) -> Exact:
     """What an amount of the sale is multiplied by. Raises `Refused` with `wrong-currency` where the program has no such rate."""
     if sale.currency == program.currency:
