@@ -10,7 +10,7 @@ from schemas.instants import Instant
 from schemas.topics import MESSAGES
 from streams.worker.logic import PartitionTable, Reactions
 from streams.worker.position import Position, Programs, Records, Step, Tick
-from streams.worker.tracing import Traces, traceparent
+from streams.worker.tracing import Traces, parent_of
 
 _SMALL_BYTES: Final = 2048
 _PROFILE_WEIGHT: Final = 2
@@ -106,7 +106,7 @@ class Partition:
         said = reactions.outbox
         for message in messages:
             incoming = Incoming(topic, number, message.offset(), message.key(), message.value(), message.timestamp()[1] * 1000)
-            parent = traceparent(message.headers())
+            parent = parent_of(message)
             before = len(said.effects), len(said.messages)
             outcomes[apply(incoming)] += 1
             if parent is not None:

@@ -6,12 +6,22 @@ record or of an exported run. Anything that is not of the standard's form is pas
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from agents.outbox import Outbox
 
 TRACEPARENT: Final = "traceparent"
 _FORM: Final = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def parent_of(message: Any) -> bytes | None:
+    """The trace of a `confluent_kafka.Message`. Where one of its headers has a name that is no UTF-8 the client raises instead of telling any
+    (confluent-kafka 2.16); it may be asked once, for then it tells of what is not there.
+    """
+    try:
+        return traceparent(message.headers())
+    except SystemError:
+        return None
 
 
 def traceparent(headers: Sequence[tuple[str, bytes | str | None]] | None) -> bytes | None:

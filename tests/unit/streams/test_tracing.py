@@ -116,6 +116,18 @@ def test_a_question_to_another_key_is_of_the_trace_as_well() -> None:
     assert asked == [None, PARENT]
 
 
+def test_a_record_with_a_header_whose_name_is_no_text_counts_like_any_other() -> None:
+    class Unreadable(Message):
+        def headers(self) -> list[tuple[str, bytes]] | None:
+            """As confluent-kafka does where a name is no UTF-8."""
+            raise SystemError("<method 'headers'> returned a result with an exception set")
+
+    one = partition()
+    one.apply("purchases", [Unreadable(0, None, "R1"), Message(1, [("traceparent", PARENT)], "R2")])
+    told = [(headers["type"], headers.get("traceparent")) for _, headers in sent(pack(one))]
+    assert told == [("membership.joined", None), ("points.accrued", None), ("points.accrued", PARENT)]
+
+
 def test_the_headers_of_an_entry_are_those_of_a_cloud_event() -> None:
     one = partition()
     one.apply("purchases", [Message(0, None, "R1")])
