@@ -57,7 +57,7 @@ class Watching:
         self.standing = Standing(catalog, self.sweep)
         self.registry.register(self.standing)
         self._state = settings.state
-        self._began: float | None = None
+        self._began: float | None = None  # when partitions were assigned; None while none are ours
         self.events.ended_before(ends(settings.state))
         _tell_what_runs(self.registry)
         self._programs = Info(
@@ -88,15 +88,19 @@ class Watching:
 
     @_safe
     def revoked(self, *, lost: bool) -> None:
+        self._began = None
         self.events.rebalanced("lost" if lost else "revoked")
         self.health.recovered.set(False, _LOST if lost else "the partitions were taken away; waiting for others")
         self.standing.poisoned = {}
+        self.standing.recovery_left = {}
         self._tell_ready()
 
     @_safe
     def replaying(self, left: Mapping[int, int], replayed: int) -> None:
-        self.standing.recovery_left = dict(left)
         self.events.replayed(replayed)
+        if self._began is None:  # they were taken away, and who replays has not heard of it yet
+            return
+        self.standing.recovery_left = dict(left)
         self.health.recovered.set(False, f"replaying the changelog: {sum(left.values()):,} offsets left")
 
     @_safe
@@ -106,10 +110,11 @@ class Watching:
     @_safe
     def recovered(self, partitions: Mapping[int, Partition]) -> None:
         self.standing.recovered(partitions)
+        if self._began is None:  # likewise; that they are dropped is told next
+            return
         alone = "".join([f"; left alone: partition {number}: {why}" for number, why in self.standing.poisoned.items()])
         self.health.recovered.set(True, f"{len(partitions)} partitions open{alone}")
-        if self._began is not None:
-            self.events.recovered(time.monotonic() - self._began)
+        self.events.recovered(time.monotonic() - self._began)
         self._tell_ready()
 
     @_safe

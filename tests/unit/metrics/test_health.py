@@ -48,6 +48,19 @@ def lost(watching: Watching) -> None:
     watching.revoked(lost=True)
 
 
+def lost_while_recovering(watching: Watching) -> None:
+    recovering(watching)
+    watching.revoked(lost=True)
+    watching.replaying({0: 990, 1: 5}, 10)
+
+
+def lost_as_recovery_ends(watching: Watching) -> None:
+    recovering(watching)
+    watching.revoked(lost=True)
+    watching.recovered({})
+    watching.dropped()
+
+
 def cycle_failed(watching: Watching) -> None:
     recovered(watching)
     watching.not_kept(fenced=False)
@@ -74,6 +87,8 @@ def applying_while_ticks_wait(watching: Watching) -> None:
         (without_partitions, (True, True, True)),
         (revoked, (True, True, False)),
         (lost, (True, True, False)),
+        (lost_while_recovering, (True, True, False)),
+        (lost_as_recovery_ends, (True, True, False)),
         (cycle_failed, (True, True, False)),
         (ending, (True, True, False)),
         (applying_while_ticks_wait, (True, True, True)),
@@ -90,7 +105,14 @@ def test_what_is_answered(state: object, expected: tuple[bool, bool, bool], tmp_
 
 
 @pytest.mark.parametrize(
-    ("taken", "says"), [(revoked, "the partitions were taken away"), (lost, "the session is over")], ids=["revoked", "lost"]
+    ("taken", "says"),
+    [
+        (revoked, "the partitions were taken away"),
+        (lost, "the session is over"),
+        (lost_while_recovering, "the session is over"),
+        (lost_as_recovery_ends, "the session is over"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
 )
 def test_whether_others_take_them_or_the_broker_is_silent_is_told_apart(taken: object, says: str, tmp_path: Path) -> None:
     watching = Scene(tmp_path).watching
@@ -98,6 +120,13 @@ def test_whether_others_take_them_or_the_broker_is_silent_is_told_apart(taken: o
     taken(watching)
     (check,) = [check for check in watching.health.ready() if check.name == "recovered"]
     assert check.says.startswith(says)
+
+
+def test_of_a_recovery_that_was_broken_off_nothing_is_left(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    lost_while_recovering(scene.watching)
+    assert scene.value("pointstream_recovery_remaining_records", partition="0") is None
+    assert scene.value("pointstream_recovery_records_total") == 20, "what was replayed was"
 
 
 def test_a_loop_that_stands_still_is_not_alive() -> None:
