@@ -16,9 +16,10 @@ from schemas.topics import PURCHASES
 from streams.brokers import Cluster
 from streams.embedded import embedded_broker
 from streams.errors import WrongUsage
-from streams.published.rules import plan
+from streams.published.rules import Offer, plan
 from streams.published.run import read
 from streams.published.topic import send
+from streams.published.versions import identity_of_key
 from streams.worker.broker import Broker
 from streams.worker.changelog import CancelledError, StuckError
 from streams.worker.logic import LedgerLogic, LedgerReactions
@@ -26,7 +27,7 @@ from streams.worker.partition import Partition
 from streams.worker.position import Position, Programs, Step
 from streams.worker.programs import FollowedPrograms
 from streams.worker.settings import WorkerSettings
-from tests.unit.published.fleet import day, text
+from tests.unit.published.fleet import day, raw, text
 
 PARTITIONS = 4
 TIERS = "{definitions: [{name: A, threshold: '5'}]}"
@@ -48,6 +49,12 @@ class Following:
     def publish(self, content: str) -> None:
         """With nobody at the door."""
         send(self.url, plan(read(self.url), [Source("a.yaml", content)], None).new)
+
+    def publish_for_others(self, name: str, content: str) -> None:
+        """What this version takes for no program file, and a newer one may run. `name`: PROGRAM/DATE."""
+        key, published = raw(name, content)
+        offer = Offer(key, identity_of_key(key), published)
+        send(self.url, [offer])
 
     def partition(self, programs: int = 0) -> Partition:
         reactions = self.logic.open(self._folder / "p0", 1)
@@ -127,6 +134,17 @@ def test_what_the_ledgers_do_not_bear_is_refused_and_the_old_goes_on(
     partition = following.partition(programs=1)
     following.programs.bring_up([partition])
     assert [step.offset for step in _steps(partition) if isinstance(step, Programs)] == [3]
+    partition.table.close()
+
+
+def test_a_partition_does_not_go_back_behind_what_this_worker_cannot_even_read(following: Following) -> None:
+    following.publish(text())
+    following.publish_for_others("club/2024-06-01", text("2024-06-01", invented="a newer version knows it"))
+    following.programs.follow()
+    partition = following.partition(programs=2)  # of a worker of a newer version
+    following.programs.wait_for([partition], threading.Event())
+    with pytest.raises(WrongUsage, match="goes by programs that this worker must refuse"):
+        following.programs.bring_up([partition])
     partition.table.close()
 
 
