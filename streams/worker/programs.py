@@ -13,7 +13,7 @@ terms) are refused with a sentence, and the old ones go on.
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from agents import made_under
@@ -62,6 +62,7 @@ class FollowedPrograms(threading.Thread):
         partitions: int,
         watch: Watch | None = None,
         patience_seconds: float = 45.0,
+        open_topic: Callable[[Cluster], Reader] = Reader,
     ) -> None:
         """`patience_seconds`: for how long `wait_for` waits while nothing comes of what there is to read."""
         super().__init__(name="programs", daemon=True)
@@ -70,7 +71,9 @@ class FollowedPrograms(threading.Thread):
         self._logic = logic
         self._watch = watch or Unwatched()
         self._patience_seconds = patience_seconds
+        self._open_topic = open_topic
         self._versions = Versions()
+        self._made_anew = False
         self._ending = threading.Event()
         self._read_to = 0
         self._newest = self._taken = Taken(0, [], Catalog([]), [], {})
@@ -85,7 +88,7 @@ class FollowedPrograms(threading.Thread):
 
     def follow(self) -> Catalog:
         """Read the topic to its end, and follow it from then on; the programs that there are. Raises `WrongUsage`."""
-        reader, until = Reader(self._broker), time.monotonic() + _READ_SECONDS
+        reader, until = self._open_topic(self._broker), time.monotonic() + _READ_SECONDS
         while not reader.ended and time.monotonic() < until:
             self._read(reader)
         if not reader.ended:
@@ -118,6 +121,15 @@ class FollowedPrograms(threading.Thread):
 
     def _read(self, reader: Reader) -> None:
         found = reader.read(_POLL_SECONDS)
+        if found and found[0].offset < self._versions.end and not self._made_anew:
+            self._made_anew = True
+            _log.error(
+                "the topic %s was made anew: the programs that are in force go on, and nothing more is taken from it. Restore it; no worker could "
+                "go on with these partitions after a restart",
+                PROGRAMS,
+            )
+        if self._made_anew:
+            return
         for why in self._versions.take(found):
             _log.error("%s", why)
         versions = self._versions

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents.incoming import Incoming
@@ -19,7 +20,7 @@ from streams.errors import WrongUsage
 from streams.published.rules import Offer, plan
 from streams.published.run import read
 from streams.published.topic import send
-from streams.published.versions import identity_of_key
+from streams.published.versions import Found, Published, identity_of_key
 from streams.worker.broker import Broker
 from streams.worker.changelog import CancelledError, StuckError
 from streams.worker.logic import LedgerLogic, LedgerReactions
@@ -169,6 +170,51 @@ def test_a_partition_that_is_ahead_is_waited_for_or_the_topic_is_not_the_one_it_
     cancelled.set()
     with pytest.raises(CancelledError):
         following.programs.wait_for([_at(2)], cancelled)
+
+
+class Readings:
+    """A reader of the topic that gives these, one after the other."""
+
+    def __init__(self, *readings: list[Found]) -> None:
+        self._readings = [*readings]
+        self.ended, self.end = False, 0
+
+    def read(self, _seconds: float) -> list[Found]:
+        time.sleep(0.01)
+        self.ended = True
+        return self._readings.pop(0) if self._readings else []
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def all_read(self) -> bool:
+        return not self._readings
+
+
+def _records(*published: tuple[str, Published], first: int = 0) -> list[Found]:
+    return [Found(first + n, key.encode(), msgspec.json.encode(one)) for n, (key, one) in enumerate(published)]
+
+
+def test_of_a_topic_that_was_made_anew_while_it_runs_nothing_is_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    before = raw("club/2024-01-01", text()), raw("club/2024-06-01", text("2024-06-01", "2"))
+    others = [raw("club/2024-01-01", text(points="70")), raw("club/2024-07-01", text("2024-07-01", "9"))]
+    topic: Any = Readings(_records(*before), _records(*others), _records(raw("club/2024-08-01", text("2024-08-01")), first=2))
+    settings = WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path)
+    logic = LedgerLogic(Catalog([]), 1 << 26)
+    following = FollowedPrograms(settings.cluster, (), logic, Broker(settings), PARTITIONS, open_topic=lambda _: topic)
+    following.follow()
+    until = time.monotonic() + 20
+    while not topic.all_read:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    following.end()
+    assert not following.newer
+    catalog, _ = logic.core(PARTITIONS)
+    assert [version.effective_from for version in catalog.programs["club"]] == [day("2024-01-01"), day("2024-06-01")]
+    assert [record.getMessage()[:35] for record in caplog.records if record.levelno >= logging.ERROR] == [
+        "the topic programs was made anew: t"
+    ]
 
 
 def test_where_nothing_is_published_a_worker_does_not_start(following: Following) -> None:
