@@ -157,7 +157,7 @@ class Engine:
                     if self._programs is not None and self._programs.newer:
                         await self._keeping.settled()
                         if self.said is None:
-                            self._programs.bring_up(self._held)
+                            await self._in_thread(self._programs.bring_up, list(self._held))
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
             for pause_seconds in pace.pauses(self._is_behind_in_reading):
@@ -360,7 +360,7 @@ class Engine:
         """A take-over is done: these partitions are recovered, and are read on from where they stand."""
         async with self._turn:
             if self._programs is not None:
-                self._programs.bring_up(found.values())
+                await self._in_thread(self._programs.bring_up, list(found.values()))
             self._held.hold(assigned.assignment, found, assigned.group)
             self._outage.answered()
             self._watch.recovered(found)

@@ -1,7 +1,7 @@
 """The programs of a worker of a fleet: taken from the topic `programs`, followed in a thread, and put in force between two cycles.
 
     follow    a thread reads the topic, from its start to its end before the worker joins the group, and then on
-    take      in the event loop, when nothing is dirty: every partition goes by the new programs from here on, and a step says so
+    take      when nothing is dirty, nor will be meanwhile: every partition goes by the new programs from here on, and a step says so
     commit    the step is the first of the partition's next cycle, so `cycles` tells what was judged by which programs, and a
               position that says how far the topic was taken goes with the states into the changelog
 
@@ -51,7 +51,7 @@ class Taken(NamedTuple):
 
 
 class FollowedPrograms(threading.Thread):
-    """`follow` first, and `end` at the end. `bring_up` and `newer` are for the event loop, the others for any thread."""
+    """`follow` first, and `end` at the end. All of it for any thread; `bring_up` while nobody else changes the partitions that it is given."""
 
     def __init__(
         self,
@@ -168,7 +168,10 @@ class FollowedPrograms(threading.Thread):
     # taking
 
     def bring_up(self, partitions: Iterable[Partition]) -> None:
-        """Have these partitions go by the newest programs; none of them may be dirty. Raises `WrongUsage`."""
+        """Have these partitions go by the newest programs; none of them may be dirty. Raises `WrongUsage`.
+
+        May look at every profile, where what cannot change has changed of a program of which nobody may have entries yet.
+        """
         owned = [partition for partition in partitions if isinstance(partition.reactions, LedgerReactions)]
         if self.newer:
             newest = self._newest
