@@ -204,12 +204,16 @@ class Recovery:
             return
         try:
             members = self._broker.members(group)
-            told = f"{members} {'member' if members == 1 else 'members'} now"
         except KafkaException as error:
             if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 raise
-            members, told = 1, "members that this user may not see"
+            raise WrongUsage(
+                f"the group {group} works on these topics, or did, and this user may not see whether it has members; a second group would book "
+                f"everything once more. Start with --app-id {group}; or, to give the group another name, end all of its workers and let this user "
+                "describe it"
+            ) from None
         if members:
+            told = f"{members} {'member' if members == 1 else 'members'} now"
             raise WrongUsage(
                 f"the group {group} works on these topics, and has {told}; a second group would book everything once more. Start with --app-id {group}; "
                 "or, to give the group another name, end all of its workers first"
