@@ -161,9 +161,9 @@ def _by_day(entries: tuple[tuple[Instant, int], ...]) -> tuple[tuple[Instant, in
 
 
 def risen(ladder: Ladder, state: TierState, amount: int, now: Instant) -> Change | None:
-    """Enter or rise to what an amount reaches, where that is higher."""
+    """Enter or rise to what an amount reaches, where that is higher. A tier at 0 is every member's, also where receipts came to less than nothing."""
     following = ladder.following.get(state.tier)
-    if following is None or amount < following:
+    if following is None or max(amount, 0) < following:
         return None
     kind = "tier.joined" if state.tier is None else "tier.upgraded"
     return Change(_entered(ladder, state, ladder.reached(amount), now), kind, state.tier, amount, "threshold-reached")

@@ -32,6 +32,11 @@ def money(most: int) -> st.SearchStrategy[str]:
     return st.builds(lambda cents: f"{cents // 100}.{cents % 100:02d}", st.integers(10, most * 100))
 
 
+def prices(most: int) -> st.SearchStrategy[str]:
+    """Of a line: now and then it is a gift."""
+    return st.one_of(*[money(most)] * 9, st.just("0.00"))
+
+
 @st.composite
 def points(draw: st.DrawFn, sid: str) -> Json:
     scale = draw(st.sampled_from((0, 0, 1, 2, 7)))
@@ -123,7 +128,7 @@ def programs(draw: st.DrawFn) -> Json:
 def sales(draw: st.DrawFn, number: int) -> Json:
     lines = []
     for sku in draw(st.lists(st.sampled_from(("A", "B", "C")), min_size=1, max_size=3)):
-        line: Json = {"sku": sku, "quantity": draw(st.sampled_from((1, 1, 2, 3, "0.5"))), "unit_price": draw(money(20))}
+        line: Json = {"sku": sku, "quantity": draw(st.sampled_from((1, 1, 2, 3, "0.5"))), "unit_price": draw(prices(20))}
         if draw(st.sampled_from((True, False, False))):
             line["discount"] = "0.01"
         lines.append(line)

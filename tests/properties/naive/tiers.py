@@ -57,7 +57,9 @@ def name_of(program: Program, rank: int) -> str | None:
 
 
 def reached(program: Program, amount: int) -> int:
-    return max((rank for rank in range(len(program.tiers["definitions"])) if threshold(program, rank) <= amount), default=NONE)
+    """A tier at 0 is every member's, also of one whose receipts came to less than nothing."""
+    ranks = range(len(program.tiers["definitions"]))
+    return max((rank for rank in ranks if threshold(program, rank) <= max(amount, 0)), default=NONE)
 
 
 # what counts
