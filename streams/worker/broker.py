@@ -1,7 +1,7 @@
 """What a worker asks the broker about its topics: that they are there, that their partitions agree, and where they end."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Event
@@ -105,10 +105,10 @@ class Broker:
     def starts(self, places: Iterable[Place]) -> dict[Place, int]:
         return self._offsets(places, _EARLIEST, committed=False)
 
-    def incarnation(self, topic: str) -> str:
-        """The id that the broker gave a topic when it was made: one that is deleted and made again has another."""
-        told = self._admin.describe_topics(TopicCollection([topic]), request_timeout=_SECONDS)[topic].result()
-        return str(told.topic_id)
+    def incarnations(self, topics: Sequence[str]) -> dict[str, str]:
+        """The ids that the broker gave topics when they were made: one that is deleted and made again has another."""
+        told = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=_SECONDS)
+        return {topic: str(told[topic].result().topic_id) for topic in topics}
 
     def committed(self, group: str, places: Iterable[Place], cancelled: Event) -> dict[Place, int | None] | None:
         """The group's offsets, None where it has none; None for all where it was cancelled.

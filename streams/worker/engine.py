@@ -209,6 +209,8 @@ class Engine:
             else:
                 self._ticks.note(instants, ends)
                 self._held.note_ends()
+            if await self._in_thread(self._recovery.inputs_made_anew):
+                self._reader.assign_again()
         self._watch.clock(ends, self.applied, self._ticks.waiting_seconds())
         at_rest = not self._keeping.busy and not self._turn.locked()
         if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):
@@ -320,11 +322,10 @@ class Engine:
             self._failures += not failed.away
             if failed.away:
                 self._taking_over.pause_seconds = self._outage.not_kept(str(failed))
-                self._reader.assign_again()
             elif self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
-            else:
-                self._reader.assign_again()
+                return
+            self._reader.assign_again()
         elif isinstance(failed, FencedError):
             self._watch.not_kept(fenced=True)
             self._drop_partitions()

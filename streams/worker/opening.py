@@ -61,7 +61,7 @@ class Opening:
 
     def log(self) -> bytes:
         """Which log there is now, for `open`. Raises `KafkaException`."""
-        return _EMBEDDED if self._settings.embedded else self._broker.incarnation(CHANGELOG).encode()
+        return _EMBEDDED if self._settings.embedded else self._broker.incarnations([CHANGELOG])[CHANGELOG].encode()
 
     def open(self, number: int, log: bytes) -> Reactions:
         """One partition's table, empty where nothing was here or it is too old.

@@ -20,6 +20,7 @@ META_POSITION: Final = b"position"
 META_CHANGELOG: Final = b"changelog"
 META_IN_STEP: Final = b"in-step"
 META_LOG: Final = b"log"  # which changelog it was made of: a topic that is made anew has another id
+META_INPUTS: Final = b"inputs"  # likewise of the inputs, by name
 META_PARTITION: Final = b"partition"  # which partition's: a directory may have been moved to another's place
 
 

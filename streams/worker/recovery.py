@@ -32,6 +32,7 @@ from streams.worker.outage import Say
 from streams.worker.partition import Partition
 from streams.worker.position import (
     META_CHANGELOG,
+    META_INPUTS,
     META_POSITION,
     Position,
     decode_position,
@@ -59,6 +60,7 @@ class Recovery:
         self._broker = broker
         self._partitions = partitions
         self._watch = watch or Unwatched()
+        self._made: dict[str, str] = {}  # the inputs' ids, as of the last recovery
 
     def recover(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
         """Open, restore and position these partitions; those that cannot be continued are told, and left out.
@@ -93,6 +95,7 @@ class Recovery:
         poisoned: dict[int, str] = {}
         found: dict[int, Partition] = {}
         log, wrong = self._opening.log(), False
+        self._made = self._incarnations()
         try:
             for number in numbers:
                 try:
@@ -108,6 +111,7 @@ class Recovery:
             for number, reactions in opened.items():
                 try:
                     position = self._position(number, reactions, grouped, starts, stops)
+                    self._check_inputs(number, reactions, position, starts)
                     found[number] = Partition(number, reactions, position, backfill=self._settings.backfill)
                 except PoisonedError as error:
                     poisoned |= error.why
@@ -218,6 +222,31 @@ class Recovery:
                 f"the group {group} works on these topics, and has {told}; a second group would book everything once more. Start with --app-id {group}; "
                 "or, to give the group another name, end all of its workers first"
             )
+
+    def inputs_made_anew(self) -> bool:
+        """Any thread: whether an input has been deleted and made again since partitions were recovered last. Raises `KafkaException`."""
+        return self._made != self._incarnations()
+
+    def _incarnations(self) -> dict[str, str]:
+        return {} if self._settings.embedded else self._broker.incarnations(CONSUMED)  # that broker gives its topics no ids
+
+    def _check_inputs(self, number: int, reactions: Reactions, position: Position, starts: dict[Place, int]) -> None:
+        """Raises `PoisonedError` where an input is another one than when this state was opened last, and would not be read from its start.
+        What does not say of which inputs it is says it from here on.
+        """
+        stored = reactions.table.meta(META_INPUTS)
+        noted = {} if stored is None else msgspec.json.decode(stored, type=dict[str, str])
+        for topic, made in self._made.items():
+            offset = position.inputs[topic]
+            if noted.get(topic, made) != made and offset > starts[topic, number]:
+                why = (
+                    f"{topic} was deleted and made anew, and what it has before offset {offset}, where it is to go on, would never be applied. "
+                    f"Where it was restored with the same offsets, delete {self._path(number)}, which is rebuilt from the changelog"
+                )
+                raise PoisonedError({number: why})
+        if noted != self._made:
+            with self._told_of(number):
+                reactions.table.write({META_INPUTS: msgspec.json.encode(self._made)}, [])
 
     def _position(
         self, number: int, reactions: Reactions, grouped: set[int], starts: dict[Place, int], stops: dict[Place, int]

@@ -1,6 +1,7 @@
 """Topics that are not as a worker left them: logs that ended in a marker and are empty, strangers in the changelog, more partitions."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from schemas.topics import CHANGELOG, PURCHASES, TOPICS
-from tests.kafka.help import new_topics, processes
+from streams.errors import WrongUsage
+from tests.kafka.help import create_topics, new_topics, processes
 from tests.kafka.receipts import applied, expected, records, send
 from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
 
@@ -48,6 +50,28 @@ def test_a_log_that_was_read_to_its_end_may_be_emptied_whatever_its_last_records
         assert_books(kafka, tmp_path, sent)
         assert "left alone" not in again.said()
         assert again.end() == 0, again.said()
+
+
+def test_an_input_that_is_made_anew_under_a_running_worker_is_not_read_on_in_its_middle(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(900, seed=97)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        send(kafka, sent[:300])
+        wait_until(kafka, 300, one)
+        one.freeze()  # so that the new one is longer than the old one was before anybody looks
+        admin = AdminClient({"bootstrap.servers": kafka})
+        for gone in admin.delete_topics([PURCHASES]).values():
+            gone.result()
+        time.sleep(1)
+        create_topics(kafka, PARTITIONS, [PURCHASES])
+        send(kafka, sent[300:])
+        one.thaw()
+        assert one.wait(60) == WrongUsage.exit_code, one.said()
+        assert "purchases was deleted and made anew, and what it has before offset" in one.said()
+        everybody.append(again := worker(kafka, tmp_path))
+        assert again.wait(30) == WrongUsage.exit_code, again.said()
+        assert applied(kafka, PARTITIONS).total() == 300
 
 
 @pytest.mark.parametrize("value", [b"", b"hello"], ids=["empty", "as if of a much newer format"])

@@ -1,7 +1,7 @@
 """Recovery without a broker: partitions whose state is as the log's end says, so that nothing has to be read from it."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ class Quiet:
 
     def __init__(self, ends: dict[int, int] | None = None) -> None:
         self._ends = ends or {}
+        self.made: dict[str, str] = {}
 
-    def incarnation(self, topic: str) -> str:
-        return "the-only-one"
+    def incarnations(self, topics: Sequence[str]) -> dict[str, str]:
+        return {topic: self.made.get(topic, "the-only-one") for topic in topics}
 
     def committed(self, group: str, places: Iterable[Place], cancelled: threading.Event) -> dict[Place, int | None]:
         return dict.fromkeys(places, 5)

@@ -1,5 +1,6 @@
 """A partition that cannot be continued is left alone, one that is damaged is rebuilt, and the others go on in either case."""
 
+import shutil
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,47 @@ def test_a_position_outside_its_log_leaves_the_partition_alone_and_the_others_go
     said = Said()
     assert close(recover(tmp_path, Quiet(), EVERYBODY, said)) == [0, 2]
     assert said == [f"poisoned: partition 1 is left alone, and the others go on: {why}"]
+
+
+@pytest.mark.parametrize(
+    ("at", "goes_on"),
+    [
+        pytest.param({"pixels": 5}, False, id="what the new one has before the position would never be applied"),
+        pytest.param({"pixels": 3}, True, id="which is nothing where it is to be read from its start"),
+    ],
+)
+def test_an_input_that_was_made_anew_leaves_the_partition_alone_also_where_its_log_is_long_enough(
+    tmp_path: Path, at: dict[str, int], *, goes_on: bool
+) -> None:
+    state(tmp_path, 1, at=at)
+    broker, said = Quiet(), Said()
+    assert close(recover(tmp_path, broker, [1], said)) == [1]
+    broker.made = {"pixels": "another-one"}
+    for _ in range(2):
+        assert close(recover(tmp_path, broker, [1], said)) == [1] * goes_on
+    assert [sentence[:100] for sentence in said] == [
+        "poisoned: partition 1 is left alone, and the others go on: pixels was deleted and made anew, and wha"
+    ] * (0 if goes_on else 2)
+
+
+def test_who_has_restored_an_input_with_its_offsets_deletes_the_state_and_goes_on(tmp_path: Path) -> None:
+    state(tmp_path, 1)
+    broker = Quiet()
+    assert close(recover(tmp_path, broker, [1])) == [1]
+    broker.made = {"pixels": "another-one"}
+    shutil.rmtree(folder_of(tmp_path, 1, PARTITIONS))
+    state(tmp_path, 1)  # as the changelog has it
+    assert close(recover(tmp_path, broker, [1])) == [1]
+
+
+def test_an_input_that_is_made_anew_under_a_running_worker_is_noticed(tmp_path: Path) -> None:
+    state(tmp_path, 1)
+    broker = Quiet()
+    made = recovery(tmp_path, broker, Said())
+    close(made.recover([1], threading.Event()))
+    assert not made.inputs_made_anew()
+    broker.made = {"pixels": "another-one"}
+    assert made.inputs_made_anew()
 
 
 def test_a_state_that_is_ahead_of_its_changelog_is_left_alone(tmp_path: Path) -> None:
