@@ -10,11 +10,12 @@ from typing import Any, Final, NamedTuple
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from schemas.program_faults import did_you_mean
-from schemas.template_sandbox import BOUNDED, Sandbox
+from schemas.template_sandbox import BOUNDED, SHOWN, Sandbox
 from schemas.templates import EXPIRING, ITEM, OWN, PARTS, Template, argument_of, is_own, path_of
 
 _NEED_A_PART: Final = frozenset({"profile", "trigger", "entry"})
 _HELPERS: Final = frozenset({"range", "dict", "namespace", "joiner", "cycler"})
+_JINJAS_OWN: Final = "self"
 _NO_PLACE: Final = (
     nodes.Include,
     nodes.Import,
@@ -26,7 +27,7 @@ _NO_PLACE: Final = (
     nodes.ScopedEvalContextModifier,
 )
 _environment: Final = Sandbox(html=False)
-_FILTERS: Final = frozenset(_environment.filters) - {BOUNDED}
+_FILTERS: Final = frozenset(_environment.filters) - {BOUNDED, SHOWN}
 _TESTS: Final = frozenset(_environment.tests)
 
 
@@ -103,7 +104,8 @@ def _names(tree: nodes.Template) -> Iterator[tuple[int, str]]:
                     f"must use filters and tests that there are; no {what} is called {node.name}{did_you_mean(node.name, names)}",
                 )
                 node.name = "string"  # there is a filter and a test of this name: the search for variables wants one
-    for name in meta.find_undeclared_variables(tree) - PARTS.keys() - _HELPERS:
+    found = meta.find_undeclared_variables(tree) | {name.name for name in tree.find_all(nodes.Name) if name.name == _JINJAS_OWN}
+    for name in found - PARTS.keys() - _HELPERS:
         line = next((node.lineno for node in tree.find_all(nodes.Name) if node.name == name), 1)
         yield line, f"must use variables that there are; none is called {name}{did_you_mean(name, PARTS)}"
 

@@ -7,9 +7,10 @@ time without a clock.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from decimal import Decimal
 from functools import wraps
+from itertools import islice
 from re import compile as pattern
 from typing import Any, Final, NoReturn
 
@@ -88,9 +89,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(autoescape=html, undefined=Nothing, finalize=shown, cache_size=0)
         self.filters = {name: _bounded(name, filter_) for name, filter_ in self.filters.items() if name not in _LEFT_OUT}
         self.filters["or"] = _or
-        self.filters[BOUNDED] = bounded
+        self.filters |= {BOUNDED: bounded, SHOWN: shown}
         self.globals = {"range": _range, "dict": dict, "namespace": Namespace, "joiner": Joiner, "cycler": Cycler}
-        self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
+        self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _inside}
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """What a template may ask of a value: of the plain kinds only what is named here."""
@@ -125,10 +126,13 @@ def _beside(value: Any, other: Any) -> Any:
 
 
 BOUNDED: Final = "_bounded"
+SHOWN: Final = "_shown"
 
 
 def shown(value: Any) -> Any:
-    """A value as it is printed: nothing is empty, a Boolean is written as in JSON."""
+    """A value as it is printed: nothing is empty, a Boolean is written as in JSON. What is no value, such as a function, is none to print:
+    Python would write where in memory it lies, which is different each time.
+    """
     if isinstance(value, (str, ChainableUndefined)):
         return value
     if value is None:
@@ -137,7 +141,23 @@ def shown(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return format(value, "f")
-    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list, tuple)) else value
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False, default=_inside)
+    if isinstance(value, (int, float)) or hasattr(value, "for_templates"):
+        return value
+    if isinstance(value, Iterable) and not isinstance(value, LoopContext):
+        return shown(_listed(value))
+    raise TypeError("this cannot be printed")
+
+
+def _inside(value: Any) -> str:
+    """A value inside of a list or mapping that is printed."""
+    return str(shown(value))
+
+
+def _listed(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = bounded(list(islice(values, ITEMS_MAX + 1)))
+    return found
 
 
 def _or(value: Any, otherwise: Any = "") -> Any:
@@ -166,7 +186,8 @@ def _bounded(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
             texts = [value for value in told if isinstance(value, str)]
             if len(texts) == 3 and (texts[0].count(texts[1]) + 1) * len(texts[2]) > TEXT_MAX:
                 raise TooMuch("a text grew too long")
-        return bounded(filter_(*given, **named))
+        made = filter_(*given, **named)
+        return _listed(made) if isinstance(made, Iterator) else bounded(made)
 
     return limited
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from schemas.template_sandbox import BOUNDED, ITEMS_MAX, TEXT_MAX, Nothing, Sandbox, TooMuch, shown
+from schemas.template_sandbox import BOUNDED, ITEMS_MAX, SHOWN, TEXT_MAX, Nothing, Sandbox, TooMuch, shown
 
 EXPIRING: Final = "loyalty_expiration_points"
 ENTRY: Final = (
@@ -257,15 +257,17 @@ class _Asks(NodeTransformer):
         return node
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
-        return self._bounded(self.generic_visit(node), node.lineno)
+        self.generic_visit(node)
+        node.nodes = [self._by(SHOWN, each, node.lineno) for each in node.nodes]
+        return self._by(BOUNDED, node, node.lineno)
 
     def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        node.filter = self._bounded(node.filter, node.lineno)
+        node.filter = self._by(BOUNDED, node.filter, node.lineno)
         return node
 
-    def _bounded(self, node: Any, lineno: int) -> nodes.Filter:
-        return nodes.Filter(node, BOUNDED, [], [], None, None, lineno=lineno, environment=self._environment)
+    def _by(self, name: str, node: Any, lineno: int) -> nodes.Filter:
+        return nodes.Filter(node, name, [], [], None, None, lineno=lineno, environment=self._environment)
 
     def _asked(self, node: nodes.Node) -> nodes.Node | None:
         path = path_of(node)
