@@ -174,7 +174,7 @@ def _tag(steps: Steps, section: Section, key: str, depth: int) -> Step:
     if not isinstance(section.raw(key), dict):
         return Tag(add=read_names(section, key))
     inner = section.section(key)
-    names = {way: read_names(inner, way) if inner.has(way) else () for way in ("add", "remove")}
+    names = {way: () if inner.raw(way) is None else read_names(inner, way) for way in ("add", "remove")}
     if not any(map(inner.has, names)):
         inner.fault("", "must have add, remove or both")
     for name in names["add"]:
