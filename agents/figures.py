@@ -24,13 +24,14 @@ from agents.asked import Figure, figure_of
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import COUNTED_MAX
-from schemas.instants import DAY_US, LATEST, Instant
+from schemas.instants import DAY_US, LATEST, Instant, days_before
 from schemas.outcomes import Refused
 from schemas.program import PointType
 from schemas.records import Pixel, Record
 from tables import figures
 from tables.engagement import Figures
 from tables.expiry_groups import window_opens
+from tables.figures import Purchase
 from tables.keys import page_key
 from tables.ledger_keys import split_ledger_key
 from tables.pages import as_renewed
@@ -53,9 +54,9 @@ def value(visit: Visit, version: Version, figure: Figure, at: Instant) -> object
         case "balance.active" | "points_expiring":
             return _points(visit, version, figure, at)
         case "purchases.count":
-            return figures.count_of(noted(visit.profile, version), _after(version, figure.within_us, at), at)
+            return _count(version, noted(visit.profile, version), figure.within_us, at)
         case "purchases.total":
-            return _money(figures.total_of(noted(visit.profile, version), _after(version, figure.within_us, at), at))
+            return _money(_total(version, noted(visit.profile, version), figure.within_us, at))
         case "rfm.recency" | "rfm.frequency" | "rfm.monetary":
             return _rfm(visit, version, figure.name, at)
         case _:
@@ -97,9 +98,34 @@ def noted(profile: Profile, version: Version) -> Figures:
     return NOTHING if engagement is None else engagement.figures
 
 
-def _after(version: Version, within_us: int | None, at: Instant) -> Instant | None:
-    """When a window begins that ends at an instant; whole days are days of the calendar."""
-    return None if within_us is None else window_opens(at, within_us, version.program.timezone)
+def closes(version: Version, since: Instant, within_us: int) -> Instant:
+    """When something that happened is so long ago; whole days are days of the calendar."""
+    days, rest = divmod(within_us, DAY_US)
+    return since + within_us if rest else days_before(since, version.program.timezone, -days)
+
+
+def in_window(version: Version, known: Figures, within_us: int, at: Instant) -> list[Purchase]:
+    """The purchases that a window holds at an instant. Each leaves it once, also where clocks are put back; about which of them that is
+    so long ago is asked exactly of those alone that lie about a day from the window's beginning.
+    """
+    after = window_opens(at, within_us, version.program.timezone)
+    return [
+        purchase
+        for purchase in known.purchases
+        if after - DAY_US < purchase[0] <= at and (purchase[0] > after + DAY_US or closes(version, purchase[0], within_us) > at)
+    ]
+
+
+def _count(version: Version, known: Figures, within_us: int | None, at: Instant) -> int:
+    if within_us is None:
+        return figures.count_of(known, at)
+    return sum([many for _, many, _ in in_window(version, known, within_us, at)])
+
+
+def _total(version: Version, known: Figures, within_us: int | None, at: Instant) -> int:
+    if within_us is None:
+        return figures.total_of(known, at)
+    return sum([nano for _, _, nano in in_window(version, known, within_us, at)])
 
 
 def _money(nano: int) -> Decimal:
@@ -110,17 +136,17 @@ def _rfm(visit: Visit, version: Version, name: str, at: Instant) -> object:
     """Plain figures, or scores: the worst one for who bought nothing in the time that counts."""
     rfm = version.program.campaigns.rfm
     known = noted(visit.profile, version)
-    after = None if rfm is None else _after(version, rfm.within_days * DAY_US, at)
+    within_us = None if rfm is None else rfm.within_days * DAY_US
     if name == "rfm.frequency":
-        count = figures.count_of(known, after, at)
+        count = _count(version, known, within_us, at)
         return count if rfm is None else figures.score(count, rfm.frequency)
     if name == "rfm.monetary":
-        total = figures.total_of(known, after, at)
+        total = _total(version, known, within_us, at)
         return _money(total) if rfm is None else figures.score(total, rfm.monetary_nano)
     last = figures.last_purchase(known, at)
     if rfm is None and last is None:
         return None
-    if last is None or (after is not None and last <= after):
+    if last is None or (within_us is not None and not in_window(version, known, within_us, at)):
         return 1
     zone = version.program.timezone
     days = (figures.day_of(at, zone) - figures.day_of(last, zone)).days

@@ -16,11 +16,10 @@ from agents.visit import Visit
 from schemas.amounts import NANO
 from schemas.campaigns import Segment
 from schemas.events import Cause, SegmentChange
-from schemas.instants import DAY_US, Instant, add_days, days_before, format_instant, start_of
+from schemas.instants import DAY_US, Instant, add_days, format_instant, start_of
 from schemas.topics import SEGMENT_CHANGES
-from tables.engagement import Engagement
-from tables.expiry_groups import window_opens
-from tables.figures import Purchase, day_of
+from tables.engagement import Engagement, Figures
+from tables.figures import day_of
 from tables.timelines import value_at, with_value
 
 _LOOKS_MAX: Final = 8
@@ -147,37 +146,33 @@ def _moments(visit: Visit, version: Version, at: Instant) -> Iterator[Instant]:
     watch = version.watch
     for leaf in watch.by_days:
         yield from _days(visit, version, leaf, at)
-    purchases = figures.noted(visit.profile, version).purchases if watch.windows else ()
     for window in watch.windows:
-        yield from _leaving(version, window, purchases, at)
+        yield from _leaving(version, window, figures.noted(visit.profile, version), at)
 
 
-def _leaving(version: Version, window: Window, purchases: Sequence[Purchase], at: Instant) -> Iterator[Instant]:
+def _leaving(version: Version, window: Window, known: Figures, at: Instant) -> Iterator[Instant]:
     """When purchases leave a window whose figure comes to a number by that with which something compares it, or passes it."""
-    after = window_opens(at, window.within_us, version.program.timezone)
-    inside = [entry for entry in purchases if after < entry[0] <= at]
+    inside = [
+        (figures.closes(version, since, window.within_us), many, nano)
+        for since, many, nano in figures.in_window(version, known, window.within_us, at)
+    ]
+    inside.sort()
     if window.of == "recency":
-        yield from [_closes(version, since, window.within_us) for since, _, _ in inside[-1:]]
+        yield from [closes for closes, _, _ in inside[-1:]]
         return
     by_count = window.of == "count"
     value = sum([many * NANO if by_count else nano for _, many, nano in inside])
     place = _place(value, window.numbers)
-    for since, many, nano in inside:
+    for closes, many, nano in inside:
         value -= many * NANO if by_count else nano
         before, place = place, _place(value, window.numbers)
         if place != before:
-            yield _closes(version, since, window.within_us)
+            yield closes
 
 
 def _place(value: int, numbers: Sequence[int]) -> int:
     """Where a value stands among numbers, on one of them or between two."""
     return sum([(value >= number) + (value > number) for number in numbers])
-
-
-def _closes(version: Version, since: Instant, within_us: int) -> Instant:
-    """When something that happened is so long ago."""
-    days, rest = divmod(within_us, DAY_US)
-    return since + within_us if rest else days_before(since, version.program.timezone, -days)
 
 
 def _days(visit: Visit, version: Version, leaf: Leaf, at: Instant) -> Iterator[Instant]:

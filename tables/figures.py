@@ -94,18 +94,14 @@ def _place(purchases: Sequence[Purchase], at: Instant, zone: ZoneInfo) -> int | 
     return None
 
 
-def count_of(figures: Figures, after: Instant | None, at: Instant) -> int:
-    """Purchases after one instant, up to and including another; of all times up to it, where `after` is None."""
-    if after is None:
-        return figures.count - sum([many for since, many, _ in figures.purchases if since > at])
-    return sum([many for since, many, _ in figures.purchases if after < since <= at])
+def count_of(figures: Figures, at: Instant) -> int:
+    """Purchases of all times up to an instant."""
+    return figures.count - sum([many for since, many, _ in figures.purchases if since > at])
 
 
-def total_of(figures: Figures, after: Instant | None, at: Instant) -> int:
+def total_of(figures: Figures, at: Instant) -> int:
     """What was bought likewise (nano)."""
-    if after is None:
-        return figures.total - sum([nano for since, _, nano in figures.purchases if since > at])
-    return sum([nano for since, _, nano in figures.purchases if after < since <= at])
+    return figures.total - sum([nano for since, _, nano in figures.purchases if since > at])
 
 
 def last_purchase(figures: Figures, at: Instant) -> Instant | None:
