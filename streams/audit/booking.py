@@ -26,7 +26,7 @@ from streams.audit.books import (
     text_of,
     texts_of,
 )
-from streams.audit.entries import Balance, Entry, Part, Violation, minor
+from streams.audit.entries import Balance, Entry, Part, Violation, given, minor
 from streams.audit.lots import ISSUE, check_held, close_if_used_up, extend, move_lot
 
 _STATES: Final = {"active": ACTIVE, "pending": PENDING}
@@ -128,12 +128,12 @@ def _move(ledger: Ledger, kind: Kind, part: Part, points: int) -> int:
 
 def _check_rules(entry: Entry, total: int, scale: int) -> None:
     """The rows of the rules, where there are any, sum to the points and what was withheld of them."""
-    withheld = minor(entry.withheld, scale) if entry.withheld is not None else 0
+    withheld = given(entry.withheld, scale) if entry.withheld is not None else 0
     if withheld < 0:
         raise Violation(f"withholds {entry.withheld}")
     if not entry.rules:
         return
-    rows = sum([minor(row.points, scale) for row in entry.rules])
+    rows = sum([given(row.points, scale) for row in entry.rules])
     if rows != total + withheld:
         raise Violation(
             f"has rules that gave {text_of(rows, scale)}, for {text_of(total, scale)} points and {text_of(withheld, scale)} withheld"

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 NUMBER_MAX: Final = 2**63 - 1
 DECIMALS_MAX: Final = 9
-_DIGITS_MAX: Final = len(str(NUMBER_MAX))
+_DIGITS_MAX: Final = 80  # the dearest receipt at the best of rates has some 60
 _SHOWN: Final = 40
 Number = Annotated[int, Meta(ge=1, le=NUMBER_MAX)]
 """What counts entries: from 1."""
@@ -99,6 +99,14 @@ def read(value: bytes | None) -> Entry:
 
 def minor(text: str, scale: int) -> int:
     """`12.50` at scale 2 is 1250. Raises `Violation` where the text is no amount of this scale, or more than any ledger holds."""
+    amount = given(text, scale)
+    if not -NUMBER_MAX <= amount <= NUMBER_MAX:
+        raise Violation(f"names {_shown(text)}, which is more than any ledger holds")
+    return amount
+
+
+def given(text: str, scale: int) -> int:
+    """Likewise, what a rule gave or a limit kept back: most of it may be in no ledger, and the auditor keeps nothing of it."""
     digits = text
     if scale:
         whole, _, fraction = text.partition(".")
@@ -108,9 +116,9 @@ def minor(text: str, scale: int) -> int:
     unsigned = digits[1:] if digits[:1] == "-" else digits
     if not (unsigned.isascii() and unsigned.isdigit()):
         raise Violation(f"names {_shown(text)}, which is no amount of scale {scale}")
-    if len(unsigned) > _DIGITS_MAX or not -NUMBER_MAX <= (amount := int(digits)) <= NUMBER_MAX:
+    if len(unsigned) > _DIGITS_MAX:
         raise Violation(f"names {_shown(text)}, which is more than any ledger holds")
-    return amount
+    return int(digits)
 
 
 def scale_of(text: str) -> int:

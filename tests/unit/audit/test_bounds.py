@@ -67,3 +67,10 @@ def test_the_most_that_a_ledger_may_hold_is_no_violation(tmp_path: Path) -> None
     accounts.keep(Kept())
     accounts.close()
     assert told.entries[-1]["balance"]["redeemed"] == MOST
+
+
+def test_what_a_limit_keeps_back_may_be_more_than_any_ledger_holds() -> None:
+    told = Told()
+    told.accrue({"L1": 25}, rules=[{"rule": "base", "points": "10000000000000000025"}], withheld="10000000000000000000")
+    told.accrue({"L2": 1}, rules=[{"rule": "base", "points": "10000000000000000025"}], withheld="10000000000000000025")
+    assert len(told.faults) == 1, "the rows of the second do not sum to what was given and kept back"
