@@ -59,6 +59,10 @@ class Health:
             self._progress, self._progress_at = applied, time.monotonic()
         self._waiting_seconds = waiting_seconds
 
+    def unanswered(self) -> None:
+        """The broker does not say what waits: for how long it has is reckoned anew when it does."""
+        self._progress_at = time.monotonic()
+
     def ending(self, why: str) -> None:
         self._ending = time.monotonic(), why
 

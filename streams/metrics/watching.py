@@ -146,6 +146,10 @@ class Watching:
         self.standing.ends(found)
         self.health.progressed(applied, waiting_seconds)
 
+    @_safe
+    def unanswered(self) -> None:
+        self.health.unanswered()
+
     def beat(self) -> None:
         self.health.beat()
 

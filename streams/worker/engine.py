@@ -194,6 +194,7 @@ class Engine:
             except KafkaException as error:
                 self._outage.unanswered(error.args[0].str())  # the tick comes when it is back
                 self._pulse.unanswered()
+                self._watch.unanswered()
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
 

@@ -17,7 +17,7 @@ _NOTHING_TO_LOOK_AT_SECONDS: Final = 3_600.0
 
 
 class Watch(Protocol):
-    """`look`, `clock`, `beat` and `ending` are called in the event loop, all others in any thread. None of them may raise."""
+    """`look`, `clock`, `unanswered`, `beat` and `ending` are called in the event loop, all others in any thread. None of them may raise."""
 
     def assigned(self, numbers: Sequence[int]) -> None:
         """A rebalance gave us these partitions (all that we have now); they are not recovered yet."""
@@ -47,6 +47,9 @@ class Watch(Protocol):
     def clock(self, ends: Mapping[Place, int], applied: int, waiting_seconds: float) -> None:
         """Once a second: where the inputs end now, how many records were ever applied, how long the oldest tick has waited."""
 
+    def unanswered(self) -> None:
+        """In place of `clock`: the broker did not say where the inputs end, and nobody can tell whether anything stands still."""
+
     def beat(self) -> None:
         """The event loop is alive."""
 
@@ -73,6 +76,7 @@ class Unwatched:
     def kept(self, parcels: Sequence[Parcel], seconds: float) -> None: ...
     def not_kept(self, *, fenced: bool) -> None: ...
     def clock(self, ends: Mapping[Place, int], applied: int, waiting_seconds: float) -> None: ...
+    def unanswered(self) -> None: ...
     def beat(self) -> None: ...
     def look(self, partitions: Mapping[int, Partition]) -> float:
         return _NOTHING_TO_LOOK_AT_SECONDS

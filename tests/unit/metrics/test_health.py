@@ -139,6 +139,19 @@ def test_a_loop_that_stands_still_is_not_alive() -> None:
     assert answers(health)[1]
 
 
+def test_while_the_broker_does_not_say_what_waits_nothing_stands_still() -> None:
+    health = Health(10.0, stuck_seconds=0.02)
+    health.progressed(5, 0.06)
+    for _ in range(5):
+        time.sleep(0.015)
+        health.unanswered()
+    assert answers(health)[1]
+    health.progressed(5, 0.07)
+    time.sleep(0.05)
+    health.progressed(5, 0.08)
+    assert not answers(health)[1], "it answers, and nothing is applied"
+
+
 def test_records_that_wait_while_nothing_is_applied_are_no_life() -> None:
     health = Health(10.0, stuck_seconds=0.02)
     health.progressed(5, 0.0)
