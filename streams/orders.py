@@ -93,6 +93,11 @@ def _applied(broker: Broker, partition: int, offset: int, seconds: float) -> boo
 
 
 def _tells(message: Any, offset: int) -> bool:
+    """Others may have written to the topic, too: what is no record of a cycle tells nothing."""
     if message.error() is not None:
         return False
-    return any(step.topic == REQUESTS and step.start <= offset < step.end for step in _CYCLE.decode(message.value()).steps)
+    try:
+        cycle = _CYCLE.decode(message.value() or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return any(step.topic == REQUESTS and step.start <= offset < step.end for step in cycle.steps)

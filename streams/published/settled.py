@@ -1,16 +1,28 @@
 """Up to when the workers have settled: the newest record of `cycles` in each partition says so.
 
-A partition that has had nothing to do for long tells an old instant, and rightly: nothing of later has been judged there.
+A partition that has had nothing to do for long tells an old instant, and rightly: nothing of later has been judged there. Others may have
+written to the topic, too: what is no record of a cycle at all says nothing, and is passed over.
 """
 
-from typing import Any
+from typing import Final
+
+import msgspec
 
 from schemas.instants import Instant
 from schemas.topics import CYCLES
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export.log import Log
-from streams.worker.position import decode_cycle
+from streams.worker.position import CycleRecord, decode_cycle
+
+
+class _Cycle(msgspec.Struct):
+    """What every version's record has."""
+
+    cycle: int
+
+
+_CYCLE: Final = msgspec.json.Decoder(_Cycle)
 
 
 def settled(broker: Broker) -> Instant | None:
@@ -30,25 +42,47 @@ def _of(log: Log, number: int) -> Instant | None:
     newest = _newest(log, number)
     if newest is None:
         return None
-    record = decode_cycle(newest.value())
+    record, written_ms = newest
     position = record.position
     told = [at for at in (position.tick, position.greatest) if at is not None]
     if told:
         return max(told)
-    return 0 if record.backfill else int(newest.timestamp()[1]) * 1000
+    return 0 if record.backfill else written_ms * 1000
 
 
-def _newest(log: Log, number: int) -> Any:
-    """The last record of a partition; behind it stand markers of transactions, and what of them was given up."""
+def _newest(log: Log, number: int) -> tuple[CycleRecord, int] | None:
+    """The last cycle of a partition, and when it was written; behind it stand markers of transactions, and what of them was given up."""
     low, high = log.bounds(number)
     back = 4
     while low < high:
         start = max(low, high - back)
         log.begin(number, start)
-        last = None
-        for last in log.upto(high, whole=False):  # noqa: B007  # the last of them
-            pass
+        last: tuple[CycleRecord, int] | None = None
+        for message in log.upto(high, whole=False):
+            record = _read(message.value() or b"", number, message.offset())
+            if record is not None:
+                last = record, int(message.timestamp()[1])
         if last is not None or start == low:
             return last
         back *= 8
     return None
+
+
+def _read(value: bytes, number: int, offset: int) -> CycleRecord | None:
+    """None: somebody else's. Raises `WrongUsage` for what another version has written: not to know it would be to take it for nothing."""
+    try:
+        return decode_cycle(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        if not _is_cycle(value):
+            return None
+        raise WrongUsage(
+            f"`{CYCLES}` partition {number} offset {offset} cannot be read ({error}): another version of pointstream wrote it; publish with that one"
+        ) from None
+
+
+def _is_cycle(value: bytes) -> bool:
+    try:
+        _CYCLE.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
