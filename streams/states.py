@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from schemas.topics import CHANGELOG
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
@@ -102,8 +104,9 @@ def from_changelog(
 
 
 def _fill(store: RocksStore, log: Log, number: int, low: int, high: int, advanced: Callable[[int], None]) -> Position:
-    """The newest value of each key, up to the last position."""
-    position, seen = Position(), low
+    """The newest value of each key, up to the last position. Raises `WrongUsage` where that cannot be read."""
+    position: tuple[int, bytes] | None = None
+    seen = low
     waiting: list[tuple[bytes, bytes | None]] = []
     whole = 0  # so many of those that wait stand before a position
     if low < high:
@@ -112,7 +115,7 @@ def _fill(store: RocksStore, log: Log, number: int, low: int, high: int, advance
             if message.key() != POSITION_KEY:
                 waiting.append((message.key(), message.value()))
                 continue
-            position, whole = decode_position(message.value()), len(waiting)
+            position, whole = (message.offset(), message.value() or b""), len(waiting)
             if whole >= _WRITE_RECORDS:
                 store.write(waiting, [], {})
                 waiting, whole = [], 0
@@ -120,7 +123,16 @@ def _fill(store: RocksStore, log: Log, number: int, low: int, high: int, advance
                 seen = message.offset() + 1
     store.write(waiting[:whole], [], {})
     advanced(high - seen)
-    return position
+    return Position() if position is None else _decoded(number, *position)
+
+
+def _decoded(number: int, offset: int, stored: bytes) -> Position:
+    try:
+        return decode_position(stored)
+    except msgspec.MsgspecError as error:
+        raise WrongUsage(
+            f"{CHANGELOG} partition {number}: the newest position, at offset {offset}, cannot be read ({error}): no worker wrote it, and none goes on there"
+        ) from None
 
 
 def _cycle(path: Path) -> int:

@@ -133,7 +133,9 @@ def restore_newest(
     """
     now = time.time()
     meta = {META_CHANGELOG: b"%d" % end, **(in_step(now) if last else midway(reactions.table.meta(META_IN_STEP), now))}
-    position = newest.pop(POSITION_KEY, None)
+    position = (
+        (newest.pop(POSITION_KEY) or b"") if POSITION_KEY in newest else None
+    )  # an empty one is none of ours, and nobody can read it
     check_readable(position)
     if position is not None:
         meta[META_POSITION] = position

@@ -11,9 +11,10 @@ from confluent_kafka import KafkaError, KafkaException
 
 from schemas.topics import CONSUMED
 from streams.errors import WrongUsage
+from streams.worker.changelog import restore_newest
 from streams.worker.distrust import Distrust
 from streams.worker.partition import Partition
-from streams.worker.position import META_CHANGELOG, META_POSITION, Position, folder_of
+from streams.worker.position import META_CHANGELOG, META_POSITION, POSITION_KEY, Position, folder_of
 from tests.unit.streams.recovering import END, PARTITIONS, Quiet, Said, opened, recover, recovery
 
 EVERYBODY = list(range(PARTITIONS))
@@ -213,3 +214,13 @@ def test_a_group_takes_over_from_one_that_has_no_members_any_more(tmp_path: Path
     found = recover(tmp_path, Quiet(), [1])
     assert found[1].position.group == "pointstream"
     close(found)
+
+
+def test_a_position_that_was_deleted_from_the_log_is_none_of_ours_and_no_state_goes_without_one(tmp_path: Path) -> None:
+    reactions = opened(tmp_path)
+    with pytest.raises(msgspec.MsgspecError):
+        restore_newest(reactions, {b"rp1": b"a receipt behind it", POSITION_KEY: None}, END, last=True)
+    assert reactions.table.meta(META_CHANGELOG) is None, "nothing was written"
+    restore_newest(reactions, {}, END, last=True)
+    assert reactions.table.meta(META_CHANGELOG) == b"%d" % END
+    reactions.table.close()

@@ -3,7 +3,11 @@
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
+from schemas.topics import CHANGELOG
+from streams.embedded import embedded_broker
+from streams.worker.position import POSITION_KEY
 from tables.keys import profile_key
 from tables.rocks import RocksStore
 from tables.stored import FORMAT
@@ -48,3 +52,21 @@ def test_it_says_which_state_it_is_and_what_to_do(
     assert "state: " in said.err
     assert sentence in said.err
     assert "internal error" not in said.err
+
+
+@pytest.mark.parametrize("position", [b"garbage", None], ids=["no position", "deleted"])
+def test_a_position_that_nobody_can_read_is_told_by_its_place(say: Caller, tmp_path: Path, position: bytes | None) -> None:
+    program(tmp_path, PROGRAM + SEGMENTS)
+    with embedded_broker(announce=lambda _: None) as broker:
+        producer = Producer({"bootstrap.servers": broker.address})
+        for value in (b'{"cycle": 1}', position):
+            producer.produce(CHANGELOG, value, POSITION_KEY, 1)
+        assert producer.flush(10) == 0
+        for arguments in (["state-hash"], ["segment", "--program", str(tmp_path / "shop.yaml")]):
+            said = say(*arguments, "--broker", broker.url)
+            assert said.code == 2
+            assert "changelog partition 1: the newest position, at offset 1, cannot be read" in said.err
+        assert say("state-hash", "--broker", broker.url, "--partitions", "0,2-3").code == 0
+        producer.produce(CHANGELOG, b'{"cycle": 2}', POSITION_KEY, 1)
+        assert producer.flush(10) == 0
+        assert say("state-hash", "--broker", broker.url).code == 0, "the newest one counts"
