@@ -54,7 +54,12 @@ class Accounts:
     """`folder` None: in memory alone, for a few."""
 
     def __init__(self, folder: Path | None = None, memory_bytes: int = DEFAULT_MEMORY_BYTES, *, logged: bool = True) -> None:
-        """`logged` False: the folder is a temporary one, so nothing is logged ahead. Raises `WrongUsage` where it cannot be opened."""
+        """`logged` False: the folder is a temporary one, so nothing is logged ahead.
+
+        Raises `WrongUsage` where it cannot be opened; whatever else is asked of it, where the disk does not do it.
+        """
+        self._folder = folder
+        self._failed = False
         self._objects_bytes = max(memory_bytes - 2 * _BUFFER_BYTES, memory_bytes // 2)
         self._most = self._objects_bytes // (_STORED_LEAST * _OBJECTS_PER_STORED)
         self._cached: dict[str, Account] = {}
@@ -67,7 +72,7 @@ class Accounts:
         key = f"{program}\x00{profile_id}"
         account = self._cached.get(key)
         if account is None:
-            stored = None if self._disk is None else self._disk.get(key.encode())
+            stored = self._get(key.encode())
             account = Account() if stored is None else _decode(stored)
             self._cached[key] = account
         self._changed.add(key)
@@ -79,7 +84,7 @@ class Accounts:
         return self._disk is not None and len(self._cached) >= self._most
 
     def kept(self) -> Kept:
-        stored = None if self._disk is None else self._disk.get(_POSITIONS)
+        stored = self._get(_POSITIONS)
         return Kept() if stored is None else _KEPT.decode(stored)
 
     def keep(self, kept: Kept) -> None:
@@ -94,7 +99,10 @@ class Accounts:
         batch.put(_POSITIONS, msgspec.json.encode(kept))
         options = WriteOptions()
         options.disable_wal = not self._logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
-        self._disk.write(batch, options)
+        try:
+            self._disk.write(batch, options)
+        except Exception as error:  # rocksdict raises plain exceptions
+            raise self._broken(error) from error
         if self._changed:
             stored_bytes = max(size // len(self._changed), _STORED_LEAST)
             self._most = max(self._objects_bytes // (stored_bytes * _OBJECTS_PER_STORED), 1)
@@ -103,8 +111,28 @@ class Accounts:
             self._cached.clear()
 
     def close(self) -> None:
-        if self._disk is not None:
+        if self._disk is None:
+            return
+        try:
             self._disk.close()
+        except Exception as error:
+            if not self._failed:  # else that has been told
+                raise self._broken(error) from error
+
+    def _get(self, key: bytes) -> bytes | None:
+        if self._disk is None:
+            return None
+        try:
+            found: bytes | None = self._disk.get(key)
+        except Exception as error:
+            raise self._broken(error) from error
+        return found
+
+    def _broken(self, error: Exception) -> WrongUsage:
+        self._failed = True
+        return WrongUsage(
+            f"what is known cannot be read or written in {self._folder}: {error}; look at the disk's space and health, then start again"
+        )
 
 
 def _open(folder: Path) -> Rdict:

@@ -3,6 +3,8 @@
 import json
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +69,20 @@ def test_the_first_violation_ends_with_1_and_says_where_it_lies_and_what_it_is(s
     )
     assert told[1].startswith("5 entries checked")
     assert told[1].endswith(": 1 violation")
+
+
+def test_a_disk_that_takes_no_more_is_a_sentence(tmp_path: Path) -> None:
+    joined = json.loads(LINES[0])
+    lines = [json.dumps(joined | {"profile_id": f"p{n}", "id": f"{n:032x}"}).encode() for n in range(2_000)]
+    command = (
+        "import resource, sys; sys.dont_write_bytecode = True; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000)); "
+        "from streams.cli.main import run; sys.exit(run(sys.argv[1:]))"
+    )
+    arguments = ["audit", "--input", str(write(tmp_path / "joined.jsonl", lines)), "--state", str(tmp_path / "state")]
+    done = subprocess.run([sys.executable, "-c", command, *arguments], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"pointstream: what is known cannot be read or written in {tmp_path / 'state'}: IO error")
+    assert "look at the disk's space" in done.stderr
 
 
 def test_for_a_machine(say: Any, tmp_path: Path) -> None:
