@@ -138,7 +138,8 @@ class Watching:
     @_safe
     def not_kept(self, *, fenced: bool) -> None:
         self.events.not_kept(fenced=fenced)
-        self.health.recovered.set(False, "a cycle was not kept: the partitions are to be recovered")
+        if self._began is not None:  # else why there are none to be recovered has been told
+            self.health.recovered.set(False, "a cycle was not kept: the partitions are to be recovered")
         self._tell_ready()
 
     @_safe

@@ -212,6 +212,8 @@ class Engine:
                 self._held.note_ends()
             if await self._in_thread(self._recovery.inputs_made_anew):
                 self._reader.assign_again()
+        elif self._taking_over.at_rest:
+            self._outage.goes_on()
         self._watch.clock(ends, self.applied, self._ticks.waiting_seconds())
         at_rest = not self._keeping.busy and not self._turn.locked()
         if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):

@@ -48,6 +48,7 @@ class Outage:
         self._clock = clock
         self._since: float | None = None
         self._said_at: float | None = None
+        self._why = ""
         self._cycle_failed_at: float | None = None
         self._pause = _FIRST_SECONDS
 
@@ -69,11 +70,20 @@ class Outage:
 
     def unanswered(self, why: str) -> None:
         """A question was not answered; it is asked again at its next time."""
-        now = self._clock()
         if self._since is None:
-            self._since = now
-        lasted_seconds = now - self._since
-        if self._said_at is None and lasted_seconds >= _SAY_AFTER_SECONDS:
+            self._since = self._clock()
+        self._why = why
+        self._tell(self._since, _SAY_AFTER_SECONDS)
+
+    def goes_on(self) -> None:
+        """Nothing has been asked since, as where the session is over and nothing is held: where it lasts, that is told as ever."""
+        if self._since is not None:
+            self._tell(self._since, _LONGEST_SECONDS)
+
+    def _tell(self, since: float, after_seconds: float) -> None:
+        now, why = self._clock(), self._why
+        lasted_seconds = now - since
+        if self._said_at is None and lasted_seconds >= after_seconds:
             self._said_at = now
             sentence = f"{self._address} does not do what it is asked ({why}); nothing is lost, trying again until it does"
             self._say("broker-away", sentence, "warning")

@@ -150,7 +150,7 @@ class Reader(threading.Thread):
         self._orders.put(lambda: self._consumer.assign(positions) if assignment == self._assignment else None)
 
     def assign_again(self) -> None:
-        """Any thread: stop reading and have the partitions recovered once more."""
+        """Any thread: stop reading and have the partitions recovered once more, if they are still ours when the reader gets to it."""
         self._orders.put(self._assign_again)
 
     def renew(self) -> None:
@@ -304,6 +304,10 @@ class Reader(threading.Thread):
         self._subscribe()
 
     def _assign_again(self) -> None:
+        if (
+            not self._numbers
+        ):  # lost meanwhile: the group will say what is ours, and until then nobody may take it for having said so
+            return
         self._consumer.assign([])
         self._assignment += 1
         self._listener.assigned(self._assignment, self._numbers, self._consumer.consumer_group_metadata())

@@ -84,6 +84,11 @@ class TakingOver:
         before, self._cancelled = self._task, threading.Event()
         self._task = asyncio.create_task(self._take_over(before, assigned, self._cancelled))
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether no take-over is under way."""
+        return self._task is None or self._task.done()
+
     async def cancel(self) -> None:
         """Return when no take-over is under way."""
         self._cancelled.set()

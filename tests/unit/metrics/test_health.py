@@ -61,6 +61,11 @@ def lost_as_recovery_ends(watching: Watching) -> None:
     watching.dropped()
 
 
+def lost_while_a_cycle_fails(watching: Watching) -> None:
+    lost(watching)
+    watching.not_kept(fenced=False)
+
+
 def cycle_failed(watching: Watching) -> None:
     recovered(watching)
     watching.not_kept(fenced=False)
@@ -111,6 +116,7 @@ def test_what_is_answered(state: object, expected: tuple[bool, bool, bool], tmp_
         (lost, "the session is over"),
         (lost_while_recovering, "the session is over"),
         (lost_as_recovery_ends, "the session is over"),
+        (lost_while_a_cycle_fails, "the session is over"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )

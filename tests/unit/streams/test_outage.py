@@ -101,3 +101,17 @@ def test_without_an_outage_nothing_is_said() -> None:
 def test_what_is_not_allowed_is_not_waited_for() -> None:
     assert is_passing(KafkaError(KafkaError._TIMED_OUT))
     assert not is_passing(KafkaError(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED))
+
+
+def test_one_that_lasts_is_told_of_where_there_is_nothing_to_be_asked() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    outage.goes_on()
+    outage.not_kept("timed out")
+    for told.now in range(100):
+        outage.goes_on()
+    outage.over()
+    told.now += 60
+    outage.goes_on()
+    assert [event for event, _ in told.said] == ["broker-away", "broker-away", "broker-back"]
+    assert told.said[1][1] == "kafka://b:9092 has not done what it is asked for 70 s (timed out); still trying"

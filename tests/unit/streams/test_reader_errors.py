@@ -1,6 +1,9 @@
 """Errors of the group: what ends a worker, with which exit code, and what librdkafka gets over by itself."""
 
+import time
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -8,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from streams.errors import Stop
 from streams.worker.cycle import FencedError
 from streams.worker.pulse import TRY_AGAIN
-from streams.worker.reader import end_by
+from streams.worker.reader import Fetched, Reader, end_by
 from streams.worker.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(broker="kafka://127.0.0.1:1", state=Path("nowhere"))
@@ -46,3 +49,33 @@ def test_who_has_lost_its_name_or_its_rights_ends(error: KafkaError, kind: type[
 @pytest.mark.parametrize("code", [KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR])
 def test_what_passes_ends_nothing(code: int) -> None:
     assert end_by(KafkaError(code), SETTINGS) is None
+
+
+class Told:
+    """Whoever has the partitions."""
+
+    def __init__(self) -> None:
+        self.assignments: list[list[int]] = []
+        self.errors: list[BaseException] = []
+
+    def assigned(self, assignment: int, numbers: list[int], group: Any) -> None:
+        self.assignments.append(numbers)
+
+    def revoked(self, *, lost: bool) -> None: ...
+
+    def fetched(self, fetched: Fetched) -> "Future[None]":
+        raise NotImplementedError
+
+    def failed(self, error: BaseException) -> None:
+        self.errors.append(error)
+
+
+def test_what_was_lost_is_not_assigned_again_but_by_the_group() -> None:
+    told = Told()
+    reader = Reader(SETTINGS, told)
+    reader.assign_again()  # a cycle that was under way as the session ended has failed
+    reader.start()
+    time.sleep(0.5)
+    reader.end()
+    reader.join(30)
+    assert (told.assignments, told.errors) == ([], [])
