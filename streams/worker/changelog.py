@@ -199,7 +199,7 @@ def _without_ends(messages: list[Any]) -> tuple[list[Any], int | None]:
         for message in messages:
             error = message.error()
             if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # its public name
-                raise KafkaException(error)
+                raise KafkaException(KafkaError(error.code(), f"{CHANGELOG}: {error.str()}"))
             if error is not None:
                 read_out = message.offset()
         messages = [message for message in messages if message.error() is None]

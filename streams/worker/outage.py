@@ -13,6 +13,8 @@ from typing import Final, Protocol
 
 from confluent_kafka import KafkaError
 
+from streams.errors import WrongUsage
+
 _FIRST_SECONDS: Final = 0.5
 _LONGEST_SECONDS: Final = 10.0
 _SAY_AFTER_SECONDS: Final = 2.0
@@ -26,6 +28,24 @@ _FOR_GOOD: Final = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     KafkaError.UNSUPPORTED_VERSION,
 }
+
+
+_RIGHTS: Final = {
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "something of the cluster",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "its group",
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "a topic",
+}
+
+
+def not_allowed(error: KafkaError, topic: str | None = None) -> WrongUsage | None:
+    """The sentence to end with where it is a right that the worker's user lacks. `topic`: of which one it is, where that is known."""
+    what = _RIGHTS.get(error.code())
+    if what is None:
+        return None
+    return WrongUsage(
+        f"the broker does not allow this worker {topic or what} ({error.str()}): give its user the rights of a worker "
+        "(docs/deployment.md, least privilege), then start again"
+    )
 
 
 def is_passing(error: KafkaError) -> bool:

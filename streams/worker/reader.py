@@ -21,6 +21,7 @@ from schemas.topics import CONSUMED
 from streams.errors import Stop, WrongUsage
 from streams.logs import CLIENT, say
 from streams.worker.cycle import FencedError
+from streams.worker.outage import not_allowed
 from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 
@@ -70,8 +71,11 @@ class GroupFullError(Stop):
     exit_code = TRY_AGAIN
 
 
-def end_by(error: KafkaError, settings: WorkerSettings) -> Exception | None:
-    """What an error of the consumer's ends the worker with: a lost position or a fence is our affair. None: librdkafka gets over it by itself."""
+def end_by(error: KafkaError, settings: WorkerSettings, topic: str | None = None) -> Exception | None:
+    """What an error of the consumer's ends the worker with: a lost position or a fence is our affair. None: librdkafka gets over it by itself.
+
+    `topic`: the one that it is about, where that is known.
+    """
     if error.code() == KafkaError.FENCED_INSTANCE_ID or _FENCED_BY_NAME in error.str():
         return FencedError(
             f"another worker has this worker's name, {settings.instance_id}: is a copy of its state directory, or its --instance-id, in use?"
@@ -82,9 +86,9 @@ def end_by(error: KafkaError, settings: WorkerSettings) -> Exception | None:
         )
     if (why := _REFUSED.get(error.code())) is not None:
         return WrongUsage(f"the group {settings.app_id} does not let this worker in: {why} ({error.str()})")
-    if error.fatal() or error.code() in _OURS or error.code() in _FATAL:
+    if error.fatal() or error.code() in _FATAL:
         return KafkaException(error)
-    return None
+    return not_allowed(error, topic)
 
 
 class Listener(Protocol):
@@ -241,7 +245,7 @@ class Reader(threading.Thread):
                 self.assign_again()  # recovery knows what to do about it
                 continue
             if error is not None and error.code() != _EOF:
-                self._complain(error)
+                self._complain(error, topic)
                 continue
             fetched = topics.get(topic)
             if fetched is None:
@@ -272,8 +276,8 @@ class Reader(threading.Thread):
         if error.fatal() or error.code() in _FATAL:
             self._fatal = error
 
-    def _complain(self, error: KafkaError) -> None:
-        ending = end_by(error, self._settings)
+    def _complain(self, error: KafkaError, topic: str | None = None) -> None:
+        ending = end_by(error, self._settings, topic)
         if ending is not None:
             raise ending
 
@@ -339,9 +343,3 @@ _REFUSED: Final = {
     KafkaError.INVALID_GROUP_ID: "the broker takes no such name: another --app-id",
 }
 _NOT_THERE: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001  # its public name
-_OURS: Final = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    }
-)

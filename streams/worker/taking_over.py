@@ -21,7 +21,7 @@ from streams.errors import Stop
 from streams.logs import told
 from streams.worker.changelog import CancelledError, StuckError
 from streams.worker.cycle import Publish, keep
-from streams.worker.outage import Outage, is_passing
+from streams.worker.outage import Outage, is_passing, not_allowed
 from streams.worker.partition import Partition
 from streams.worker.position import Programs
 from streams.worker.programs import FollowedPrograms
@@ -129,7 +129,7 @@ class TakingOver:
                 return found
             except KafkaException as error:
                 if self._redo is not None or not is_passing(error.args[0]):
-                    raise
+                    raise not_allowed(error.args[0]) or error from None
                 pause_seconds = self._outage.not_taken_over(error.args[0].str())
         raise CancelledError
 

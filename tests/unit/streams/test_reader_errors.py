@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streams.errors import Stop
+from streams.errors import Stop, WrongUsage
 from streams.worker.cycle import FencedError
 from streams.worker.pulse import TRY_AGAIN
 from streams.worker.reader import Fetched, Reader, end_by
@@ -39,11 +39,31 @@ def test_a_group_that_does_not_let_a_worker_in_says_why_and_whether_to_try_again
         (KafkaError(KafkaError.FENCED_INSTANCE_ID), FencedError),
         (KafkaError(KafkaError._FATAL, "Static consumer fenced by other consumer with same group.instance.id"), FencedError),
         (KafkaError(KafkaError._FATAL, "something else", fatal=True), KafkaException),
-        (KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), KafkaException),
     ],
 )
-def test_who_has_lost_its_name_or_its_rights_ends(error: KafkaError, kind: type[Exception]) -> None:
+def test_who_has_lost_its_name_ends(error: KafkaError, kind: type[Exception]) -> None:
     assert isinstance(end_by(error, SETTINGS), kind)
+
+
+@pytest.mark.parametrize(
+    ("code", "topic", "what"),
+    [
+        (
+            KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            "pixels",
+            "does not allow this worker pixels (Broker: Topic authorization failed)",
+        ),
+        (
+            KafkaError.GROUP_AUTHORIZATION_FAILED,
+            None,
+            "does not allow this worker its group (Broker: Group authorization failed)",
+        ),
+    ],
+)
+def test_who_lacks_a_right_hears_which_and_is_not_started_again_in_vain(code: int, topic: str | None, what: str) -> None:
+    ending = end_by(KafkaError(code), SETTINGS, topic)
+    assert isinstance(ending, WrongUsage)
+    assert what in ending.message
 
 
 @pytest.mark.parametrize("code", [KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR])
