@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.brokers import REACH_SECONDS, Broker, client_settings, reach
-from streams.errors import Stop, WrongUsage
+from streams.brokers import REACH_SECONDS, Broker, client_settings, reach, reason
+from streams.errors import BrokerAway, Stop, WrongUsage
 
 _BATCH: Final = 10_000
 _POLL_SECONDS: Final = 0.2
@@ -83,9 +83,12 @@ class TopicReader:
         self.cut_off = False
 
     def begin(self, offsets: dict[int, int]) -> None:
-        """Read on from these offsets; a partition without one from its beginning."""
+        """Read on from these offsets; a partition without one from its beginning. Raises `WrongUsage`."""
         for number in self.partitions:
-            first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
+            try:
+                first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
+            except KafkaException as error:  # the broker is there, and perhaps not the one that leads this partition
+                raise BrokerAway(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
             at = self.offsets[number] = offsets.get(number, first)
             self._ends[number] = end
             if at > end:

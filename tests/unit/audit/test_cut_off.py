@@ -14,6 +14,7 @@ import pytest
 from streams.audit.metrics import Metrics
 from streams.audit.run import TOPIC, AuditSettings, _Hearing, audit_topic
 from streams.embedded import EmbeddedBroker, embedded_broker
+from streams.errors import BrokerAway
 from streams.reading import TopicReader
 from tests.unit.audit.test_command import LINES, figures, get, port, send
 
@@ -32,6 +33,15 @@ def frozen(broker: EmbeddedBroker) -> Iterator[None]:
         yield
     finally:
         os.kill(broker.pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_a_partition_that_nobody_tells_of_is_a_sentence(broker: EmbeddedBroker) -> None:
+    topic = TopicReader(broker.url, TOPIC)
+    os.kill(broker.pid, signal.SIGKILL)
+    with pytest.raises(BrokerAway, match="ledger-entries partition 0 cannot be read: Failed to get watermark offsets"):
+        topic.begin({})
+    topic.close()
 
 
 def read_until(batches: Iterator[list[Any]], so: Callable[[], bool], seconds: float = 20.0) -> None:
