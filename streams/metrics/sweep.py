@@ -9,7 +9,7 @@ A partition's figures are told when it has been walked over whole.
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -66,7 +66,8 @@ class Glance:
 class Sweep:
     """`look` again and again. `sums` and `glances` are of partitions that were given to it last."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._known: set[tuple[str, str]] = set()
         self.know(catalog)
         self.sums: dict[int, Sums] = {}
@@ -85,9 +86,9 @@ class Sweep:
 
     def look(self, partitions: Mapping[int, Partition]) -> float:
         """Some of the work; seconds until the next of it is wanted."""
-        began = time.monotonic()
+        began = self._clock()
         worked = self._glance(partitions, began) or self._step(partitions)
-        return max((time.monotonic() - began) * _REST, _LEAST_REST_SECONDS) if worked else IDLE_SECONDS
+        return max((self._clock() - began) * _REST, _LEAST_REST_SECONDS) if worked else IDLE_SECONDS
 
     def _glance(self, partitions: Mapping[int, Partition], now: float) -> bool:
         for number, partition in partitions.items():
