@@ -7,6 +7,7 @@ Exit codes: 0 asked to end and all is committed; 2 something must be put right f
 import asyncio
 import gc
 import os
+import re
 import signal
 import sys
 import threading
@@ -39,6 +40,7 @@ from streams.worker.settings import WorkerSettings
 from streams.worker.transactional import Transactional
 from streams.worker.watch import Watch
 
+_NAME: Final = re.compile(rb"[!-~]{1,200}")
 _ASKING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -186,11 +188,14 @@ def _collect_garbage_rarely() -> None:
 
 
 def _state_id(settings: WorkerSettings) -> str:
-    """A name that stays with the state directory: two workers never share one, and a restart finds it again, on another machine too."""
+    """A name that stays with the state directory: two workers never share one, and a restart finds it again, on another machine too.
+
+    What is no name, such as the zeros that a machine without power leaves of a file, counts as none: of those all would be alike.
+    """
     path = settings.state / "worker-id"
     with suppress(FileNotFoundError):
-        if name := path.read_text().strip():
-            return name
+        if _NAME.fullmatch(found := path.read_bytes().strip()):
+            return found.decode()
     name = f"worker-{os.urandom(6).hex()}"
     unfinished = path.with_suffix(".unfinished")
     try:

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from streams.worker.run import _state_id
 from streams.worker.settings import WorkerSettings
 from tests.conftest import ROOT
@@ -20,8 +22,17 @@ def test_a_name_is_made_once_and_kept(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["worker-id"]
 
 
-def test_an_empty_file_is_none_and_a_name_is_made(tmp_path: Path) -> None:
-    (tmp_path / "worker-id").write_text("")
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(bytes(19), id="the zeros that a machine without power leaves"),
+        pytest.param(b"worker-\xb03a1b2c4d5e6", id="a bit that a disk has turned"),
+        pytest.param(b"w" * 40_000, id="longer than any name"),
+    ],
+)
+def test_a_file_that_holds_no_name_is_none_and_a_name_is_made(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "worker-id").write_bytes(content)
     name = _state_id(settings(tmp_path))
     assert name.startswith("worker-")
     assert _state_id(settings(tmp_path)) == name
