@@ -246,6 +246,8 @@ class Reader(threading.Thread):
                 continue
             if error is not None and error.code() != _EOF:
                 self._complain(error, topic)
+                # It tries again, for ever where somebody has to see to it, as with a batch that cannot be unpacked: so it is told.
+                _log.warning("reading %s partition %d is tried again: %s", topic, message.partition(), error.str())
                 continue
             fetched = topics.get(topic)
             if fetched is None:

@@ -99,3 +99,49 @@ def test_what_was_lost_is_not_assigned_again_but_by_the_group() -> None:
     reader.end()
     reader.join(30)
     assert (told.assignments, told.errors) == ([], [])
+
+
+class Erring:
+    """A consumer that cannot read what comes next, and tries again."""
+
+    def __init__(self, message: Any) -> None:
+        self._messages = [message]
+
+    def consume(self, _most: int, _seconds: float) -> list[Any]:
+        time.sleep(0.01)
+        return [self._messages.pop()] if self._messages else []
+
+    def subscribe(self, _topics: list[str], **_told: object) -> None: ...
+    def committed(self, _places: object, _seconds: float) -> None:
+        raise RuntimeError("nobody is there")
+
+    def close(self) -> None: ...
+
+
+class Unreadable:
+    def topic(self) -> str:
+        return "purchases"
+
+    def partition(self) -> int:
+        return 3
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError._BAD_COMPRESSION, "Decompression of message at 17 failed")
+
+
+class Stumbling(Reader):
+    def _new_consumer(self) -> Any:
+        return Erring(Unreadable())
+
+
+def test_what_the_client_tries_again_is_told_for_it_may_do_so_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    told = Told()
+    reader = Stumbling(SETTINGS, told)
+    reader.start()
+    time.sleep(0.2)
+    reader.end()
+    reader.join(30)
+    assert told.errors == []
+    assert [record.getMessage() for record in caplog.records] == [
+        "reading purchases partition 3 is tried again: Decompression of message at 17 failed"
+    ]
