@@ -1,22 +1,26 @@
 """Headers: what is told of a record is a CloudEvent, and of the trace that its cause was of."""
 
 import json
+import time
 from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 
 from agents.core import Core
 from agents.outbox import Effect, Outbox
 from schemas.instants import parse_instant
 from schemas.program_file import build_catalog, read_document
+from streams.embedded import embedded_broker
 from streams.worker.cycle import Parcel, fill, pack, settle
 from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import Position
 from streams.worker.producing import Sender
-from streams.worker.tracing import Traces, traceparent
+from streams.worker.tracing import Traces, parent_of, traceparent
 from tables.memory import MemoryStore
 from tables.table import Table
+from tests.unit.streams.raw_headers import produce
 
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 OTHER = PARENT[:-1] + b"0"
@@ -126,6 +130,20 @@ def test_a_record_with_a_header_whose_name_is_no_text_counts_like_any_other() ->
     one.apply("purchases", [Unreadable(0, None, "R1"), Message(1, [("traceparent", PARENT)], "R2")])
     told = [(headers["type"], headers.get("traceparent")) for _, headers in sent(pack(one))]
     assert told == [("membership.joined", None), ("points.accrued", None), ("points.accrued", PARENT)]
+
+
+def test_names_that_are_no_text_are_survived_however_often_they_come() -> None:
+    with embedded_broker(["purchases"], announce=lambda _: None) as broker:
+        produce(broker.address, "purchases", b"{}", [[b"till"], [b"\xff"], [b"till", b"\xff\xfe"], [b"\xff", b"till"]] * 500)
+        consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "any", "auto.offset.reset": "earliest"})
+        consumer.assign([TopicPartition("purchases", 0, 0)])
+        seen, until = 0, time.monotonic() + 30
+        while seen < 2_000 and time.monotonic() < until:
+            messages = [message for message in consumer.consume(500, 0.5) if message.error() is None]
+            assert [parent_of(message) for message in messages] == [None] * len(messages)
+            seen += len(messages)
+        consumer.close()
+    assert seen == 2_000
 
 
 def test_the_headers_of_an_entry_are_those_of_a_cloud_event() -> None:
