@@ -86,8 +86,10 @@ TRIGGERS: list[Json] = [
 ]
 ASKING: list[Any] = [{"limit": "2"}, {"award": {"promotion": "scarce", "points": "4"}}]
 REMINDERS = [
-    {"reminder": "soon", "of": "expiry", "point": "pts", "within": "1 day", "at": "09:00", "channel": "sms", "template": "told"}
+    {"reminder": "soon", "of": "expiry", "point": "pts", "within": "1 day", "at": "09:00", "channel": "sms", "template": "told"},
+    {"reminder": "falling", "of": "tier-review", "within": "15 days", "at": "09:00", "channel": "sms", "template": "told"},
 ]
+TIERS: list[Json] = [{}, {"review": {"relative_to": "program-join", "every": "10 days"}, "grace": "3 days"}]
 
 
 def deeds(asking: bool) -> st.SearchStrategy[list[Any]]:
@@ -135,12 +137,15 @@ def programs(draw: st.DrawFn, *, asking: bool = True) -> Json:
         "currency": "EUR",
         "membership": membership,
         "points": [{"sid": "pts", "returns": "within-balance", "expiration": expiration, "initial_balance": "2"}],
-        "tiers": {"definitions": [{"name": "Silver", "threshold": "20"}]},
+        "tiers": {"definitions": [{"name": "Silver", "threshold": "20"}]} | draw(st.sampled_from(TIERS)),
         "earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}],
         "promotions": PROMOTIONS,
         "segments": [
             {"segment": "friends", "where": {"profile.friend": "true"}},
-            {"segment": "spenders", "where": {"purchases.count": {"within": "5 days", "at_least": "1"}}},
+            {
+                "segment": "spenders",
+                "where": {"purchases.count": {"within": "5 days"} | draw(st.sampled_from(({}, {"at_least": "2"})))},
+            },
         ],
         "reminders": draw(st.sampled_from(([], REMINDERS))),
         "scenarios": scenarios,
@@ -256,6 +261,29 @@ def test_settling_in_one_step_is_settling_in_many(program: Json, steps: list[tup
     one, many = Product(program), Product(program)
     assert said(run(one, records), ("recorded_at",)) == said(run(many, often), ("recorded_at",))
     assert one.balances() == many.balances()
+
+
+@given(programs(asking=False), streams(late=False), st.lists(st.integers(0, 24 * 60), max_size=20))
+@settings(max_examples=35)
+def test_a_record_that_says_nothing_changes_nothing(program: Json, steps: list[tuple[str, Any]], hours: list[int]) -> None:
+    """So whatever time alone changes had been planned right by then."""
+    records = [(moment_of(step), 0, step) for step in steps if step[0] != "tick"]
+    moments = [START + timedelta(hours=hour, seconds=1) for hour in hours]
+    nothing = [
+        (moment, 1, ("profiles", {"profile_id": "p1", "updated_at": moment.isoformat(), "fields": {"timezone": "Europe/Berlin"}}))
+        for moment in moments
+    ]
+    ticks = [(moment, 1, ("tick", moment)) for moment in moments]
+    among, alone = Product(program), Product(program)
+    told = [run(alone, [step for _, _, step in sorted([*records, *ticks], key=lambda each: each[:2])])]
+    told.append(run(among, [step for _, _, step in sorted([*records, *nothing], key=lambda each: each[:2])]))
+    one, other = ([sent for step in said_by for sent in step.sent if sent[0] != "dead-letters"] for said_by in told)
+    for _, record in (*one, *other):
+        del record["recorded_at"]
+    for name in ("p1", "p2"):
+        assert [sent for sent in one if sent[1]["profile_id"] == name] == [
+            sent for sent in other if sent[1]["profile_id"] == name
+        ]
 
 
 def moment_of(step: tuple[str, Any]) -> datetime:
