@@ -25,12 +25,10 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
     Prints a line a test, and what was expected and what came where one fails. Ends with 0 if all passed, 1 if a test failed,
     2 if a file is wrong.
     """
-    from streams.check.run import check_file
-
     started = time.monotonic()
     checked = []
     for path in files:
-        checked.append(check_file(path))
+        checked.append(_checked(path))
         if not as_json:
             _print(checked[-1])
     if as_json:
@@ -43,6 +41,17 @@ def command(files: tuple[Path, ...], as_json: bool) -> int:
     if any(file.faults for file in checked):
         return WRONG_USAGE
     return DONE if all(result.passed for file in checked for result in file.results) else FOUND_WRONG
+
+
+def _checked(path: Path) -> "FileResult":
+    """What became of a file. One that cannot be read is wrong like any other, and keeps nobody from the next."""
+    from schemas.program_faults import Fault
+    from streams.check.run import FileResult, check_file
+
+    try:
+        return check_file(path)
+    except OSError as error:
+        return FileResult(str(path), [], [Fault(str(path), 0, "", error.strerror or str(error))], [])
 
 
 def _print(file: "FileResult") -> None:

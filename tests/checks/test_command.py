@@ -41,6 +41,15 @@ def test_one_that_fails_ends_with_1_and_says_what_differs(tmp_path: Path) -> Non
     assert "10" in done.stdout
 
 
+def test_a_file_that_is_not_there_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    done = check(tmp_path, "--json", "nowhere.yaml", good=PASSES, empty="")
+    assert done.returncode == 2
+    told = json.loads(done.stdout)
+    assert [(test["name"], test["passed"]) for test in told["tests"]] == [("holds", True)]
+    assert [fault["file"] for fault in told["faults"]] == ["nowhere.yaml", "empty.yaml"]
+    assert "nowhere.yaml: No such file or directory" in done.stderr
+
+
 def test_a_dead_letter_that_no_expectation_names_fails_the_test(tmp_path: Path) -> None:
     done = check(tmp_path, forgotten=UNNAMED)
     assert done.returncode == 1
