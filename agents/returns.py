@@ -216,6 +216,6 @@ def _unspend(visit: Visit, known: Receipt, sale: Sale, judges: dict[str, Version
         after = None if now is None else Reckoning(version.rulebook, sale, saw, now.returned, now.refunded)
         amount = before.spend_nano - (0 if after is None else after.spend_nano)
         if by_spend:
-            standing.spent(visit, version, sale.subledger or "", -amount, sale.closed_at)
+            standing.spent(visit, version, sale.subledger or "", -amount, sale.closed_at, comes_off=True)
         if version.notes_purchases and not before.nothing_left:
             figures.came_back(visit, version, amount, after is None or after.nothing_left, sale.closed_at)

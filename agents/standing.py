@@ -128,14 +128,14 @@ def earned(
     """So many points (minor; below zero: a reversal) count as earned at an instant, from this source."""
     ladder = version.ladder
     if ladder is not None and ladder.measure == "earned" and point == ladder.point and source in ladder.counts:
-        _count(visit, ladder, version, subledger, points, at, cause)
+        _count(visit, ladder, version, subledger, points, at, cause, comes_off=points < 0)
 
 
-def spent(visit: Visit, version: Version, subledger: str, amount_nano: int, at: Instant, cause: Cause | None = None) -> None:
-    """So much was spent (below zero: given back) on a receipt of an instant."""
+def spent(visit: Visit, version: Version, subledger: str, amount_nano: int, at: Instant, *, comes_off: bool = False) -> None:
+    """So much was spent (below zero: it came to less than nothing) on a receipt of an instant; or (`comes_off`) is taken off that now."""
     ladder = version.ladder
     if ladder is not None and ladder.measure == "spend" and amount_nano:
-        _count(visit, ladder, version, subledger, amount_nano, at, cause)
+        _count(visit, ladder, version, subledger, amount_nano, at, None, comes_off=comes_off)
 
 
 def active_changed(visit: Visit, version: Version, point: str, subledger: str, at: Instant, cause: Cause | None = None) -> None:
@@ -151,7 +151,17 @@ def active_changed(visit: Visit, version: Version, point: str, subledger: str, a
         _rise(visit, ladder, version, membership, subledger, at if past and at < past[-1].until else None, cause)
 
 
-def _count(visit: Visit, ladder: Ladder, version: Version, subledger: str, amount: int, at: Instant, cause: Cause | None) -> None:
+def _count(
+    visit: Visit,
+    ladder: Ladder,
+    version: Version,
+    subledger: str,
+    amount: int,
+    at: Instant,
+    cause: Cause | None,
+    *,
+    comes_off: bool,
+) -> None:
     membership = visit.membership(version.program.program)
     state = membership.tiers.get(subledger)
     member = membership.joined_at is not None
@@ -160,7 +170,7 @@ def _count(visit: Visit, ladder: Ladder, version: Version, subledger: str, amoun
         if member:
             state = _begin(visit, ladder, version, membership, subledger, state)
     late = bool(state.past) and at < state.past[-1].until
-    state = membership.tiers[subledger] = tiers.counted(ladder, state, amount, at, visit.profile.settled_at)
+    state = membership.tiers[subledger] = tiers.counted(ladder, state, amount, at, visit.profile.settled_at, comes_off=comes_off)
     if not -COUNTED_MAX < state.qualifying < COUNTED_MAX or not -_LARGE < amount < _LARGE or late:
         _check_counted(state)
     if member and amount > 0:

@@ -84,13 +84,13 @@ def begun(ladder: Ladder, state: TierState, joined_at: Instant, now: Instant) ->
     return structs.replace(state, past=past, since=since, review_at=ladder.next_review(joined_at, None, now))
 
 
-def counted(ladder: Ladder, state: TierState, amount: int, at: Instant, now: Instant) -> TierState:
-    """So much more (a reversal: less) counts at an instant, in every sum whose time holds it."""
+def counted(ladder: Ladder, state: TierState, amount: int, at: Instant, now: Instant, *, comes_off: bool = False) -> TierState:
+    """So much more (a reversal: less) counts at an instant, in every sum whose time holds it. `comes_off`: it is taken off what counted then."""
     tier, qualifying, history, since, review_at, fall_at, past, recent, latest = structs.astuple(state)
     if past and at < past[-1].until:
         past = tuple([_with(period, amount) if _holds(period, at) else period for period in past])
     if ladder.days:
-        recent, qualifying = _recent(ladder, recent, qualifying, amount, at, now)
+        recent, qualifying = _recent(ladder, recent, qualifying, amount, at, now, comes_off=comes_off)
     elif since is None or at >= since:
         qualifying += amount
         if ladder.by_tier_join and (latest is None or at >= latest[0]):
@@ -126,7 +126,14 @@ def _with(period: Past, amount: int) -> Past:
 
 
 def _recent(
-    ladder: Ladder, recent: tuple[tuple[Instant, int], ...], total: int, amount: int, at: Instant, now: Instant
+    ladder: Ladder,
+    recent: tuple[tuple[Instant, int], ...],
+    total: int,
+    amount: int,
+    at: Instant,
+    now: Instant,
+    *,
+    comes_off: bool,
 ) -> tuple[tuple[tuple[Instant, int], ...], int]:
     """The amounts by instant, in order, without those that no window holds any more; and their sum."""
     start = ladder.window_start(now)
@@ -142,7 +149,7 @@ def _recent(
     else:
         position = bisect_left(recent, at, key=lambda entry: entry[0])
         found, counted_then = recent[position]
-        if found == at or amount < 0:  # what is taken off was put together with others of its day
+        if found == at or comes_off:  # what it is taken off was put together with others of its day
             recent = (*recent[:position], (found, counted_then + amount), *recent[position + 1 :])
         else:
             recent = (*recent[:position], (at, amount), *recent[position:])

@@ -131,9 +131,9 @@ def sale_earns(
     granted = max(total - kept, 0)
     withheld = sum(points for _, points in rows) - total
     for rule, points in given:  # what an earlier revision kept uses limits like what is given anew
-        if points:
+        if points > 0:
             member.granted.append((f"rule {rule['rule']}", at, points, receipt))
-    if total:
+    if total > 0:
         member.granted.append((f"point {sid}", at, total, receipt))
     given = shrunk(given, granted)
     if not granted:

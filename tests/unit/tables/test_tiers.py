@@ -50,7 +50,7 @@ class Member:
     def earn(self, amount: int, at: int) -> None:
         self.settle(at)
         late = bool(self.state.past) and at < self.state.past[-1].until
-        self.state = tiers.counted(self.ladder, self.state, amount, at, self.now)
+        self.state = tiers.counted(self.ladder, self.state, amount, at, self.now, comes_off=amount < 0)
         if amount > 0:
             sum_now = tiers.measured(self.ladder, self.state, self.active, self.now)
             mended = tiers.mended(self.ladder, self.state, sum_now, at, self.now) if late else None
