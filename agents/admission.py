@@ -119,6 +119,18 @@ def check_profile_record(programs: Programs, record: ProfileRecord, arrived_at: 
         raise refusal
 
 
+def check_known(record: Record, at: Instant, known_from: Instant) -> None:
+    """Raises `Refused` (`too-late`) for a record of so long ago that nobody can know any more whether it was counted.
+
+    What a profile record says holds from its own time on, however often it is said; and an erasure is never too late.
+    """
+    if at < known_from and not isinstance(record, ProfileRecord):
+        field = time_field(record)
+        raise Refused(
+            "too-late", f"{field} {format_instant(at)} is longer ago than is remembered where the profile is released", field
+        )
+
+
 def time_field(record: Record) -> str:
     """The name of the field that says when it happened."""
     if isinstance(record, (Sale, Cancel, Return)):

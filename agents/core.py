@@ -331,6 +331,9 @@ class Core:
             if visit.changed:
                 visit.commit(outbox)
             return outcome
+        if incoming.known_from is not None:
+            admission.check_known(record, at, incoming.known_from)
+            visit.known_from = max(visit.known_from, incoming.known_from)
         if self.programs.changing and known is not None:
             campaigns.catch_up(visit, at)
         outcome = REACTIONS[type(record)](visit, record, incoming, versions)
@@ -384,7 +387,9 @@ class Core:
             self._stop(table, order.profile_id, profile.settled_at, outbox, stopped.ORDERED)
             return
         draft = draft_of(profile)
-        waiting = stopped.release(draft)
+        waiting = list(map(parking.incoming_of, stopped.release(draft)))
+        for incoming in waiting:  # a stop has no end, and what is remembered has
+            incoming.known_from = arrived_at - self._forget_after_us + _BEHIND_US
         table.put_profile(order.profile_id, draft)
         outbox.counts[("profile-released",)] += 1
-        self._go_on(table, order.profile_id, map(parking.incoming_of, waiting), arrived_at, outbox)
+        self._go_on(table, order.profile_id, waiting, arrived_at, outbox)

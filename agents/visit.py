@@ -49,6 +49,7 @@ class Visit:
         "happened_at",
         "heard",
         "hearing",
+        "known_from",
         "messages",
         "profile",
         "profile_id",
@@ -81,6 +82,7 @@ class Visit:
         self.cause = cause
         self.happened_at = happened_at
         self.arrived_at = recorded_at
+        self.known_from = recorded_at - programs.remember_us  # what is older is known no more
         self.recorded_at = format_instant(recorded_at)
         self.effects: list[Effect] = []
         self.arrived: list[bytes] = []  # what parked records may have waited for, and now need not any more
@@ -183,7 +185,7 @@ class Visit:
         depends on records alone, and never on when a sweep came by.
         """
         state = self.recall(kind, key) if self._remembered else self._table.find(kind, key)
-        if state is None or state.last_at + self.programs.remember_us >= self.arrived_at:
+        if state is None or state.last_at >= self.known_from:
             return state
         return None
 

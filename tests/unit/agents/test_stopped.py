@@ -269,3 +269,44 @@ def test_a_request_that_cannot_be_read_is_a_dead_letter(value: bytes, reason: st
     scene._collect()
     assert scene.reasons() == [reason]
     assert scene.errors == 0
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["remembered in memory", "stored and swept"])
+def test_a_receipt_that_comes_again_at_a_stopped_profile_counts_once_however_late_it_is_released(kept: bool) -> None:
+    scene = Scene({"remember": "20 days", "park": "1 day"})
+    scene.sell(1, "R1")
+    scene.operate("stop")
+    scene.sell(16, "R2", profile_id="p2")  # so late it is, when R1 comes again
+    scene.sell(1, "R1")
+    scene.sell(15.5, "R3")
+    if kept:
+        scene.table.flush({})
+    scene.sell(32, "R4", profile_id="p2")
+    scene.sell(45, "R5", profile_id="p2")
+    scene.operate("release")
+    assert scene.books()["club", "pts"] == {"active": "10", "lifetime": "10"}
+    assert [(letter.reason, letter.key) for letter in scene.letters] == [("too-late", None), ("too-late", None)]
+
+
+def test_what_waited_no_longer_than_records_wait_anyway_is_judged_by_its_own_arrival() -> None:
+    scene = Scene({"remember": "20 days", "park": "7 days"})
+    scene.sell(8, "R1")
+    scene.operate("stop")
+    scene.sell(25, "R2", profile_id="p2")
+    scene.sell(6, "R3")
+    scene.sell(8, "R1")
+    scene.sell(32, "R4", profile_id="p2")
+    scene.operate("release")
+    assert scene.books()["club", "pts"] == {"active": "20", "lifetime": "20"}
+    assert scene.letters == []
+
+
+def test_an_erasure_that_waited_is_never_too_late() -> None:
+    scene = Scene({"remember": "20 days", "park": "1 day"})
+    scene.sell(1, "R1")
+    scene.operate("stop")
+    scene.send("profiles", 2, kind="erase")
+    scene.sell(45, "R2", profile_id="p2")
+    scene.operate("release")
+    assert scene.books()["club", "pts"] == {"lifetime": "10", "written_off": "10"}
+    assert scene.letters == []
