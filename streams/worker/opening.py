@@ -20,7 +20,7 @@ from streams.worker.broker import Broker
 from streams.worker.distrust import PoisonedError
 from streams.worker.logic import Logic, Reactions
 from streams.worker.outage import Say
-from streams.worker.position import META_IN_STEP, META_LOG, META_PARTITION, folder_of
+from streams.worker.position import META_CHANGELOG, META_FROM, META_IN_STEP, META_LOG, META_PARTITION, folder_of
 from streams.worker.settings import WorkerSettings
 from tables.store import DamagedError
 
@@ -72,6 +72,7 @@ class Opening:
         reactions = self._logic.open(path, self._partitions)
         try:
             _check_whose(number, path, reactions, log)
+            self._check_begin(number, path, reactions)
             if self._settings.embedded:  # that broker forgets everything, and nothing could be made anew
                 return reactions
             noted = reactions.table.meta(META_IN_STEP)
@@ -88,6 +89,24 @@ class Opening:
         self._say("rebuilds", f"partition {number}: {why}; it is deleted and rebuilt from the changelog", "warning")
         shutil.rmtree(path)
         return self.open(number, log)
+
+    def _check_begin(self, number: int, path: Path, reactions: Reactions) -> None:
+        """Whether the log still holds what is to be read of it. What does not say where the log began when it did says it from here on.
+
+        Of a topic that is compacted alone nothing is ever deleted: it was something else for a while.
+        """
+        if self._settings.embedded:
+            return
+        begin = self._broker.starts([(CHANGELOG, number)])[CHANGELOG, number]
+        known, noted = reactions.table.meta(META_CHANGELOG), reactions.table.meta(META_FROM)
+        if known is not None and int(known) < begin:
+            raise PoisonedError(
+                {
+                    number: f"{path} goes on from offset {int(known)} of the {CHANGELOG}, and the log begins at {begin}: records were deleted unread"
+                }
+            )
+        if noted is None:
+            reactions.table.write({META_FROM: b"%d" % begin}, [])
 
 
 def _check_whose(number: int, path: Path, reactions: Reactions, log: bytes) -> None:

@@ -21,6 +21,7 @@ META_CHANGELOG: Final = b"changelog"
 META_IN_STEP: Final = b"in-step"
 META_LOG: Final = b"log"  # which changelog it was made of: a topic that is made anew has another id
 META_INPUTS: Final = b"inputs"  # likewise of the inputs, by name
+META_FROM: Final = b"from"  # where that changelog began when this state did
 META_PARTITION: Final = b"partition"  # which partition's: a directory may have been moved to another's place
 
 
@@ -31,7 +32,7 @@ class Position(msgspec.Struct):
     remembered, what is older than this may have been swept. `programs`: how far the topic `programs` has been taken. `states`: no
     state behind this position is of a newer format, so whoever opens them knows at once, and not by the first that it cannot read.
     `partitions`: of the inputs, when the ledgers behind this position were made; 0 where that was not noted. `group`: whose worker was here
-    last; empty where that was not noted.
+    last; empty where that was not noted. `began`: the changelog's first offset when this was noted, of which all that is remembered lies behind.
     """
 
     format: int = FORMAT
@@ -44,6 +45,7 @@ class Position(msgspec.Struct):
     states: int = STATES
     partitions: int = 0
     group: str = ""
+    began: int | None = None
 
 
 class Records(msgspec.Struct, tag="records"):

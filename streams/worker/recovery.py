@@ -32,6 +32,7 @@ from streams.worker.outage import Say
 from streams.worker.partition import Partition
 from streams.worker.position import (
     META_CHANGELOG,
+    META_FROM,
     META_INPUTS,
     META_POSITION,
     Position,
@@ -193,6 +194,18 @@ class Recovery:
 
     # where to go on
 
+    def _check_begin(self, number: int, reactions: Reactions, position: Position) -> None:
+        """Raises `PoisonedError` where this state was begun by a log whose beginning was gone already."""
+        noted = reactions.table.meta(META_FROM)
+        if noted is not None and position.began is None:
+            position.began = int(noted)
+        elif noted is not None and position.began is not None and int(noted) > position.began:
+            why = (
+                f"what lies here was made of a {CHANGELOG} that began at offset {int(noted)}, and of the ledgers there are records from {position.began} on: "
+                f"they were deleted, and whoever has not come since would begin anew. Restore the topic with its offsets, and delete {self._path(number)}"
+            )
+            raise PoisonedError({number: why})
+
     def _check_partitions(self, made_with: int) -> None:
         """Raises `WrongUsage` where a profile's records would go to another partition than its ledger lies in."""
         if made_with != self._partitions:
@@ -261,6 +274,7 @@ class Recovery:
                 }
             )
         position = Position() if stored is None else decode_position(stored)
+        self._check_begin(number, reactions, position)
         self._check_partitions(position.partitions or self._partitions)
         position.partitions = self._partitions
         self._check_group(position.group)

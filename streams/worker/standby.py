@@ -143,7 +143,7 @@ class Standby(threading.Thread):
         for number in sorted(wanted - before):
             try:
                 self._copies[number] = self._opening.open(number, log)
-            except (StoreLockedError, PoisonedError, Stop, OSError) as error:
+            except (StoreLockedError, PoisonedError, Stop, OSError, KafkaException) as error:
                 _log.warning("no copy of partition %d can be kept: %s", number, error)
         if frozenset(self._copies) == before:
             return

@@ -21,17 +21,20 @@ END = 7
 
 
 class Quiet:
-    """A broker whose changelogs end at 7, or where it is said, and whose inputs hold offsets 3 to 9. All partitions have group offsets."""
+    """A broker whose changelogs begin at 3 and end at 7, or where it is said, and whose inputs hold offsets 3 to 9. All partitions have
+    group offsets, where it is `grouped`.
+    """
 
-    def __init__(self, ends: dict[int, int] | None = None) -> None:
+    def __init__(self, ends: dict[int, int] | None = None, *, grouped: bool = True) -> None:
         self._ends = ends or {}
+        self._offset = 5 if grouped else None
         self.made: dict[str, str] = {}
 
     def incarnations(self, topics: Sequence[str]) -> dict[str, str]:
         return {topic: self.made.get(topic, "the-only-one") for topic in topics}
 
     def committed(self, group: str, places: Iterable[Place], cancelled: threading.Event) -> dict[Place, int | None]:
-        return dict.fromkeys(places, 5)
+        return dict.fromkeys(places, self._offset)
 
     def ends(self, places: Iterable[Place], *, committed: bool = True) -> dict[Place, int]:
         return {(topic, number): self._ends.get(number, END) if topic == CHANGELOG else 9 for topic, number in places}

@@ -20,12 +20,14 @@ from tests.unit.streams.recovering import END, PARTITIONS, Quiet, Said, opened, 
 EVERYBODY = list(range(PARTITIONS))
 
 
-def state(folder: Path, number: int, position: bytes | None = None, at: Mapping[str, int] | None = None) -> None:
-    """A partition's state: at offset 5 of every input, unless it is said where."""
+def state(
+    folder: Path, number: int, position: bytes | None = None, at: Mapping[str, int] | None = None, changelog: int = END
+) -> None:
+    """A partition's state: at offset 5 of every input, unless it is said where, and at the changelog's end."""
     inputs = {**dict.fromkeys(CONSUMED, 5), **(at or {})}
     stored = msgspec.json.encode(Position(cycle=2, inputs=inputs)) if position is None else position
     reactions = opened(folder, number)
-    reactions.table.restore({}, {META_CHANGELOG: b"%d" % END, META_POSITION: stored})
+    reactions.table.restore({}, {META_CHANGELOG: b"%d" % changelog, META_POSITION: stored})
     reactions.table.close()
 
 
@@ -54,6 +56,34 @@ def test_a_position_outside_its_log_leaves_the_partition_alone_and_the_others_go
     said = Said()
     assert close(recover(tmp_path, Quiet(), EVERYBODY, said)) == [0, 2]
     assert said == [f"poisoned: partition 1 is left alone, and the others go on: {why}"]
+
+
+def test_a_state_whose_next_changes_are_gone_from_its_changelog_is_left_alone(tmp_path: Path) -> None:
+    state(tmp_path, 1, changelog=2)
+    said = Said()
+    assert close(recover(tmp_path, Quiet(), [1], said)) == []
+    assert "goes on from offset 2 of the changelog, and the log begins at 3: records were deleted unread" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("began", "goes_on"),
+    [
+        pytest.param(0, False, id="ledgers are older than what it has, and whoever has not come since is gone"),
+        pytest.param(3, True, id="it has all that there ever was"),
+        pytest.param(None, True, id="an earlier version did not note it"),
+    ],
+)
+def test_a_state_that_was_made_of_a_changelog_without_its_beginning_is_left_alone_for_good(
+    tmp_path: Path, began: int | None, *, goes_on: bool
+) -> None:
+    close(recover(tmp_path, Quiet({1: 0}, grouped=False), [1]))  # it begins with what the log has, from its offset 3 on
+    state(tmp_path, 1, msgspec.json.encode(Position(cycle=2, inputs=dict.fromkeys(CONSUMED, 5), began=began)))
+    for _ in range(2):
+        said = Said()
+        found = recover(tmp_path, Quiet(), [1], said)
+        assert [partition.position.began for partition in found.values()] == [3] * goes_on
+        assert close(found) == [1] * goes_on
+        assert ["made of a changelog that began at offset 3" in sentence for sentence in said] == [True] * (not goes_on)
 
 
 @pytest.mark.parametrize(
