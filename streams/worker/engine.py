@@ -81,15 +81,8 @@ class Engine:
         if settings.standby_replicas:
             self._standby = Standby(settings, logic, broker, partitions, self._reader.member, self._watch)
         self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
-        self._taking_over = TakingOver(
-            self,
-            self._recovery,
-            publish,
-            self._outage,
-            self._standby,
-            programs,
-            Redo(settings, broker) if settings.embedded else None,
-        )
+        redo = Redo(settings, broker) if settings.embedded else None
+        self._taking_over = TakingOver(self, self._recovery, publish, self._outage, self._standby, programs, redo)
         self._app, self._channels = build_app(
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )

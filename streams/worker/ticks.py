@@ -18,6 +18,7 @@ from schemas.instants import Instant
 from schemas.topics import CONSUMED
 from streams.worker.broker import Broker, Place
 from streams.worker.partition import Partition
+from streams.worker.wall_clock import WallClock
 
 
 class Note(NamedTuple):
@@ -27,8 +28,9 @@ class Note(NamedTuple):
 
 
 class Ticks:
-    def __init__(self, *, backfill: bool) -> None:
+    def __init__(self, *, backfill: bool, clock: WallClock | None = None) -> None:
         self._backfill = backfill
+        self._clock = clock or WallClock()
         self._notes: dict[int, Note] = {}
         self._greatest: Instant | None = None
 
@@ -39,7 +41,7 @@ class Ticks:
             at = self._greatest
             self._greatest = max((partition.position.greatest or 0 for partition in partitions), default=0) or None
         else:
-            at = time.time_ns() // 1000
+            at = self._clock.now()
         if at is None:
             return {}
         return {

@@ -1,5 +1,6 @@
 """Which instant a partition's tick has, and when it is applied: the backlog before the timer, and nothing that is due is left behind."""
 
+from itertools import count
 from typing import Final
 
 from agents.core import Core
@@ -9,6 +10,7 @@ from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
 from streams.worker.position import Position
 from streams.worker.ticks import Ticks
+from streams.worker.wall_clock import WallClock
 from tables.memory import MemoryStore
 from tables.table import Table
 
@@ -52,4 +54,12 @@ def test_a_tick_waits_for_what_came_before_it_and_no_other_is_noted_meanwhile() 
     partition.reached["replies"] = 3
     assert ticks.ready(partition) == EARLIER
     ticks.done(partition)
+    assert ticks.wanted([partition]) == {0: EARLIER}
+
+
+def test_a_clock_that_is_not_believed_brings_no_tick() -> None:
+    shown = [EARLIER * 1000, LATER * 1000 * 2, EARLIER * 1000 + 2]
+    ticks = Ticks(backfill=False, clock=WallClock(iter(shown).__next__, count().__next__))
+    partition = a_partition(0, Position())
+    assert ticks.wanted([partition]) == {}
     assert ticks.wanted([partition]) == {0: EARLIER}
