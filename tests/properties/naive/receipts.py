@@ -186,7 +186,7 @@ def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     receipt.left, receipt.returned = left, Fraction(returned)
     lines = {} if "amount" in record else came_back(receipt, shares)
     receipt.by_amount = receipt.by_amount or "amount" in record
-    whole = not any(left) or (receipt.by_amount and receipt.returned == sum(worth))  # a gift that is kept is left of it
+    whole = not any(left) or (receipt.by_amount and receipt.returned >= sum(worth))  # a gift that is kept is left of it
     for claim in receipt.claims:
         owed = claim.claims if whole else min(owed_by(person, receipt, claim, by_amount="amount" in record), claim.claims)
         take_back(scene, person, receipt, claim, max(owed, 0), now, lines)
