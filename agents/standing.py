@@ -165,6 +165,7 @@ def _count(
     membership = visit.membership(version.program.program)
     state = membership.tiers.get(subledger)
     member = membership.joined_at is not None
+    begins = state is None
     if state is None:
         state = TierState()
         if member:
@@ -173,7 +174,7 @@ def _count(
     state = membership.tiers[subledger] = tiers.counted(ladder, state, amount, at, visit.profile.settled_at, comes_off=comes_off)
     if not -COUNTED_MAX < state.qualifying < COUNTED_MAX or not -_LARGE < amount < _LARGE or late:
         _check_counted(state)
-    if member and amount > 0:
+    if member and (amount > 0 or begins):
         _rise(visit, ladder, version, membership, subledger, at if late else None, cause)
 
 

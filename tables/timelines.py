@@ -124,7 +124,7 @@ def last_renewal(
         if first >= expiry:
             break
         lasts = expires_at(last)
-        if lasts is not None and lasts > expiry:  # a renewal shortens nothing
+        if lasts is not None and (lasts > expiry or (lasts == expiry and found is not None)):  # a renewal shortens nothing
             found, expiry = last, lasts
     return found
 

@@ -18,7 +18,7 @@ from tests.properties.moves import PEOPLE, WHO, ClaimMoves, ErasureMoves, PixelM
 from tests.properties.naive.people import Request
 from tests.properties.naive.settling import due
 from tests.properties.programs import catalogues
-from tests.properties.streams import money, prices
+from tests.properties.streams import money
 from tests.properties.worth import dressed
 
 IN_FORCE = {
@@ -44,7 +44,7 @@ PASSED = st.sampled_from((0, 0, 0, 1, 6, 6, 12, 24, 30))  # hours since the step
 LATE = st.sampled_from((0, 0, 0, 0, 0, 6, 24, 48, 120))  # hours that a record comes late
 WHERE = st.sampled_from((None, None, "shop"))  # subledgers
 LINE = st.fixed_dictionaries(
-    {"sku": st.sampled_from(("A", "B", "C")), "quantity": st.sampled_from((1, 1, 2, 3, "0.5")), "unit_price": prices(20)},
+    {"sku": st.sampled_from(("A", "B", "C")), "quantity": st.sampled_from((1, 1, 2, 3, "0.5")), "unit_price": money(20)},
     optional={"discount": st.just("0.01")},
 )
 BODY = st.fixed_dictionaries(

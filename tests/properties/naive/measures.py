@@ -57,7 +57,7 @@ def spent(receipt: Receipt, program: Program, shares: list[Fraction]) -> int:
     gross = amounts_of(in_currency(program, receipt.sale), "gross")
     if receipt.by_amount:
         worth = sum(amounts_of(receipt.sale, receipt.worth), Fraction(0))
-        return floor(sum(gross, Fraction(0)) * max(1 - receipt.returned / worth, 0) * NANO) if worth else 0
+        return floor(sum(gross, Fraction(0)) * max(1 - receipt.returned / worth, Fraction(0)) * NANO) if worth else 0
     return floor(sum((amount * share for amount, share in zip(gross, shares, strict=True)), Fraction(0)) * NANO)
 
 

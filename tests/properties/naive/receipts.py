@@ -35,7 +35,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     person.receipts[key] = receipt
     give_back_all(scene, person, receipt, now)
     receipt.closed = False
-    spend_again(person, receipt)
+    spend_again(scene, person, receipt)
     receipt.kept |= {(claim.program.name, claim.sid, claim.subledger): claim.kept for claim in receipt.claims}
     receipt.seen["sale", revision] = sale
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
@@ -63,13 +63,15 @@ def count(scene: Scene, person: Person, receipt: Receipt, programs: list[Program
             receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key, shares_of(receipt)))
         receipt.spent[program.name] = (subledger, at, 0)
         amount = spent_again(person, receipt, program)
-        if amount > 0:
+        begins = subledger not in person.member(program).standings
+        if amount > 0 or (amount and begins):
             enter(scene, person, person.member(program), subledger, at)
 
 
-def spend_again(person: Person, receipt: Receipt) -> None:
-    for name in receipt.spent:
-        spent_again(person, receipt, person.members[name].program)
+def spend_again(scene: Scene, person: Person, receipt: Receipt) -> None:
+    for name, (subledger, at, _) in receipt.spent.items():
+        if spent_again(person, receipt, person.members[name].program) > 0:  # what comes back came to less than nothing
+            enter(scene, person, person.members[name], subledger, at)
 
 
 def spent_again(person: Person, receipt: Receipt, program: Program) -> int:
@@ -137,7 +139,7 @@ def on_cancel(scene: Scene, person: Person, record: Json, at: datetime) -> str:
     receipt.seen[record["kind"], revision] = record
     give_back_all(scene, person, receipt, now)
     receipt.revision, receipt.closed = revision, False
-    spend_again(person, receipt)
+    spend_again(scene, person, receipt)
     return "applied"
 
 
@@ -192,7 +194,7 @@ def on_return(scene: Scene, person: Person, record: Json, at: datetime) -> str:
         take_back(scene, person, receipt, claim, max(owed, 0), now, lines)
     if whole:
         forget_use(person, receipt)
-    spend_again(person, receipt)
+    spend_again(scene, person, receipt)
     return "applied"
 
 
