@@ -7,7 +7,7 @@ are totals, sequence numbers and a marker, by which older records that come late
 
 from typing import Any, Final
 
-from agents import consent, counts, holds, referrals
+from agents import consent, counts, holds, referrals, segments
 from agents.entries import say
 from agents.incoming import Incoming
 from agents.visit import Visit
@@ -122,7 +122,8 @@ def _erase(visit: Visit, record: ProfileRecord) -> str:
         membership.tiers.clear()
         membership.usage.clear()
     referrals.forget(visit)
-    for program, engagement in profile.engagements.items():
+    for program, engagement in sorted(profile.engagements.items()):
+        segments.leave_all(visit, program, at)
         counts.let_go(visit, program, engagement)
         for run in engagement.runs:
             visit.count(("scenario", program, run.scenario, _ERASED))

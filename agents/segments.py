@@ -90,11 +90,11 @@ def judge(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> l
     for segment in version.watch.segments:
         name = segment.segment
         if standing.holds(name) != is_in(engagement, name):
-            _turn(visit, version, engagement, name, at, cause)
+            _turn(visit, program, engagement, name, at, cause)
             if standing.holds(name):
                 entered.append(name)
     for name in [name for name in engagement.segments if name not in version.watch.needs and is_in(engagement, name)]:
-        _turn(visit, version, engagement, name, at, cause)  # the file has it no more
+        _turn(visit, program, engagement, name, at, cause)  # the file has it no more
     return entered
 
 
@@ -104,12 +104,19 @@ def is_in(engagement: Engagement, name: str) -> bool:
     return bool(line) and line[-1][1] is True  # type: ignore[index]
 
 
-def _turn(visit: Visit, version: Version, engagement: Engagement, name: str, at: Instant, cause: Cause | None) -> None:
+def leave_all(visit: Visit, program: str, at: Instant) -> None:
+    """Leave every segment of a program: who is erased is in none."""
+    engagement = visit.engagement(program)
+    for name in [name for name in engagement.segments if is_in(engagement, name)]:
+        _turn(visit, program, engagement, name, at, None)
+
+
+def _turn(visit: Visit, program: str, engagement: Engagement, name: str, at: Instant, cause: Cause | None) -> None:
     """Enter a segment, or leave it."""
     now = not is_in(engagement, name)
     before = visit.arrived_at - visit.programs.remember_us
     engagement.segments = engagement.segments | {name: with_value(engagement.segments.get(name, ()), at, now, before)}
-    program, kind = version.program.program, "segment.entered" if now else "segment.left"
+    kind = "segment.entered" if now else "segment.left"
     change = SegmentChange(
         id=visit.effect_id(program, kind, name, cause),
         type=kind,

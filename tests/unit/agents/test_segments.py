@@ -70,6 +70,23 @@ def test_a_segment_that_a_later_version_has_no_more_is_left() -> None:
     assert scene.short() == [("segment.entered", "regulars", moment(9.5)), ("segment.left", "regulars", moment(10))]
 
 
+def test_who_is_erased_leaves_what_they_are_in_and_begins_outside() -> None:
+    here = {"segment": "here", "where": {"profile.city": "Leeds"}}
+    scene = Told(with_segments(here, REGULARS))
+    scene.write(1, city="Leeds")
+    scene.sell(1, "R1")
+    scene.sell(2, "R2")
+    scene.sell(7, "R3")  # regulars was left before
+    scene.changes.clear()
+    scene.send("profiles", 8, kind="erase")
+    scene.send("profiles", 8, kind="erase")
+    assert scene.short() == [("segment.left", "here", moment(8))]
+    assert scene.changes[0].cause == {"topic": "profiles", "kind": "erase", "updated_at": moment(8)}
+    scene.write(9, city="Leeds")
+    assert scene.short()[1:] == [("segment.entered", "here", moment(9))]
+    assert len({change.id for change in scene.changes}) == 2
+
+
 def test_what_is_settled_by_a_record_or_by_a_tick_is_told_alike() -> None:
     by_tick, by_record = Told(with_segments(REGULARS)), Told(with_segments(REGULARS))
     for scene in (by_tick, by_record):
