@@ -1,4 +1,4 @@
-"""What scenarios say that is right by the rules and hardly meant: who is paid twice, and who joins and gets nothing.
+"""What scenarios say that is right by the rules and hardly meant: who is paid twice, who joins and gets nothing, and what pays for ever.
 
 Each as a path into the file and a sentence, for `validate` to warn of. Asked only of a file without faults: the steps then stand
 where the file has them.
@@ -44,7 +44,9 @@ def doubts(campaigns: Campaigns, points: tuple[PointType, ...]) -> Iterator[Doub
         yield from found
         if not credited:
             yield from _nothing_for_joining(path, scenario.steps, False)
-        awarding.append((scenario, [(place, step) for place, step in _all(path, scenario.steps) if isinstance(step, Award)]))
+        awards = [(place, step) for place, step in _all(path, scenario.steps) if isinstance(step, Award)]
+        awarding.append((scenario, awards))
+        yield from _sets_itself_off(campaigns, points, scenario, awards)
     yield from _paid_by_both(awarding)
 
 
@@ -137,6 +139,28 @@ def _paid_by_both(awarding: list[tuple[Scenario, list[tuple[Path, Award]]]]) -> 
                     (*path, "award"),
                     f"is paid beside what {first.scenario} pays: {both}; with the same `once` at both, only once",
                 )
+
+
+def _sets_itself_off(
+    campaigns: Campaigns, points: tuple[PointType, ...], scenario: Scenario, awards: list[tuple[Path, Award]]
+) -> Iterator[Doubt]:
+    """A scenario that may be entered again, and hears what becomes of its own award's points later."""
+    trigger = scenario.trigger
+    if not scenario.reentry or not isinstance(trigger, OnEntry) or trigger.when is not None:
+        return
+    by_sid = {point.sid: point for point in points}
+    for path, award in awards:
+        promotion = campaigns.promotions[award.promotion]
+        point = by_sid[promotion.point]
+        expires = (promotion.expiration or point.expiration).kind != "never"
+        waits = (promotion.activation or point.activation).kind != "immediately"
+        heard = {"points.expired": expires, "points.activated": waits}
+        if award.action == "accrue" and award.once is None and any(heard.get(kind) for kind in trigger.types):
+            what_ends_it = "`reentry: false`, a `once` or a `when`"
+            yield (
+                (*path, "award"),
+                f"pays for ever: its own points set the scenario off when they expire or become active; {what_ends_it} ends that",
+            )
 
 
 def _set_off_alike(one: Trigger, other: Trigger) -> bool:

@@ -224,6 +224,7 @@ AWARD = {"award": {"promotion": "hello"}}
 TO_MEMBERS = {"if": {"member": "true"}, "then": [AWARD], "else": ["join"]}
 TO_BOTH = {"if": {"member": "true"}, "then": [AWARD], "else": ["join", AWARD]}
 ONCE = {"award": {"promotion": "hello", "once": "hello"}}
+COMFORT: dict[str, Any] = {"scenario": "comfort", "reentry": "true", "trigger": {"entry": "points.expired"}, "steps": [AWARD]}
 
 
 @pytest.mark.parametrize(
@@ -267,6 +268,21 @@ ONCE = {"award": {"promotion": "hello", "once": "hello"}}
                            {"scenario": "v2", "trigger": {"pixel": "install"}, "steps": [AWARD]}]},
             [],
         ),
+        # what hears of its own award again and again
+        ({"points.0.expiration": "5 days", "scenarios": [COMFORT]}, ["scenarios.0.steps.0.award"]),
+        ({"points.0.expiration": "never", "scenarios": [COMFORT]}, []),
+        ({"points.0.expiration": "5 days", "scenarios": [COMFORT | {"reentry": "false"}]}, []),
+        ({"points.0.expiration": "5 days", "scenarios": [COMFORT | {"steps": [ONCE]}]}, []),
+        (
+            {"points.0.expiration": "5 days", "scenarios": [COMFORT | {"trigger": COMFORT["trigger"] | {
+                "when": {"trigger.entry.points": {"at_least": "100"}}}}]},
+            [],
+        ),
+        (
+            {"points.0.activation": "1 day", "scenarios": [COMFORT | {"trigger": {"entry": "points.activated"}}]},
+            ["scenarios.0.steps.0.award"],
+        ),
+        ({"scenarios": [COMFORT | {"trigger": {"entry": "points.activated"}}]}, []),
     ],
 )  # fmt: skip
 def test_what_is_right_and_hardly_meant_is_warned_of(changes: dict[str, Any], paths: list[str]) -> None:
