@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from agents import codes, consent, figures, segments, standing
+from agents import codes, consent, figures, person, segments, standing
 from agents.crediting import Portion, credit, joins, portion
 from agents.programs import Version
 from agents.returns import Place
@@ -25,7 +25,6 @@ from tables.facts import Situation
 from tables.ledger_keys import ledger_key
 from tables.rounding import apportion
 from tables.state import Earned, Saw
-from tables.timelines import fields_at
 
 _TOLD_BYTES: Final = 6 * 1024 * 1024
 """Of what rules counted; with all else of it an entry fits into its topic (`schemas.topics.LARGE`)."""
@@ -76,7 +75,7 @@ def _situation(visit: Visit, version: Version, sale: Sale, at: Instant, subledge
     if not version.counts_everybody and not consent.counts(visit.profile, version.program, at):
         return None
     asked = version.asked_fields
-    fields = fields_at(visit.profile.fields, asked, at) if asked else {}
+    fields = person.fields_of(visit.profile, asked, at) if asked else {}
     refused = codes.refused(visit, version, sale) if version.codes and sale.promo_codes else ()
     figured = segments.figured(visit, version, at) if version.watch.rules_ask else {}
     membership = visit.profile.programs.get(version.program.program)

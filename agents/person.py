@@ -4,14 +4,16 @@ Pure. Each is what its time line says of that instant, so that a late record is 
 through for (`segment`) is asked elsewhere (`segments.inside`).
 """
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Any, Final
 
 from agents import figures
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.events import TierChange
-from schemas.instants import Instant, parse_instant, to_local
+from schemas.instants import Instant, format_instant, parse_instant, to_local
 from tables import tiers
+from tables.state import Profile
 from tables.timelines import field_at, value_at
 
 _PROFILE: Final = "profile."
@@ -21,8 +23,7 @@ _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "sat
 def look_up(visit: Visit, version: Version, field: str, at: Instant, subledger: str = "") -> object:
     """A fact of the person; None for what is not known of this one. `subledger`: whose tier is asked for."""
     if field.startswith(_PROFILE):
-        found: object = field_at(visit.profile.fields, field.removeprefix(_PROFILE), at)
-        return found
+        return field_of(visit.profile, field.removeprefix(_PROFILE), at)
     match field:
         case "member":
             return is_member(visit, version, at)
@@ -36,6 +37,21 @@ def look_up(visit: Visit, version: Version, field: str, at: Instant, subledger: 
             return to_local(at, version.program.timezone).hour
         case _:
             return figures.look_up(visit, version, field, at)
+
+
+def field_of(profile: Profile, name: str, at: Instant) -> object:
+    """A field by its name. `registered_at` stands beside the fields in a record, and goes by its name like one of them."""
+    found: object = field_at(profile.fields, name, at)
+    if found is None and name == "registered_at":
+        registered_at: Instant | None = value_at(profile.registered_at, at)
+        return None if registered_at is None else format_instant(registered_at)
+    return found
+
+
+def fields_of(profile: Profile, names: Iterable[str], at: Instant) -> dict[str, Any]:
+    """Those of the named fields that held something at an instant."""
+    found = {name: field_of(profile, name, at) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def is_member(visit: Visit, version: Version, at: Instant) -> bool:

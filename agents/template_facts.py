@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from agents import standing
 from agents.entry_views import balance_view
+from agents.person import field_of
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.amounts import format_points, is_decimal
@@ -21,7 +22,6 @@ from tables import pages
 from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import spending_key
 from tables.state import Ledger, Lot, Membership
-from tables.timelines import field_at, value_at
 
 LOTS_MAX: Final = 100
 _MONEY: Final = ("gross", "net", "total", "discount", "tax", "shipping", "paid_by_points")
@@ -102,16 +102,8 @@ class TemplateFacts:
         return [self._lot(lot, kind, zone) for lot, kind in found[:limit]]
 
     def _profile(self, part: str) -> Any:
-        profile = self._visit.profile
-        found = field_at(profile.fields, part, self._now)
-        if found is not None:
-            return found
-        if part == "profile_id":
-            return self._visit.profile_id
-        if part == "registered_at":
-            registered_at: Instant | None = value_at(profile.registered_at, self._now)
-            return registered_at if registered_at is None else format_instant(registered_at)
-        return None
+        found = field_of(self._visit.profile, part, self._now)
+        return self._visit.profile_id if found is None and part == "profile_id" else found
 
     def _place(self) -> tuple[PointType, str]:
         """The ledger that it speaks of: of the occasion, else the main one."""

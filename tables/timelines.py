@@ -74,12 +74,6 @@ def field_at(fields: Mapping[str, TimeLine], name: str, at: Instant) -> Any:
     return found
 
 
-def fields_at(fields: Mapping[str, TimeLine], names: Iterable[str], at: Instant) -> dict[str, Any]:
-    """Those of the named fields that held something at an instant."""
-    found = {name: field_at(fields, name, at) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
-
-
 # sliding expiry
 
 Runs = tuple[tuple[Instant, Instant], ...]

@@ -95,3 +95,17 @@ def test_when_one_registered_is_a_time_line_too() -> None:
     profile = scene.table.profile("p1")
     assert profile is not None
     assert [at for _, at in profile.registered_at] == [1_546_300_800_000_000, 1_577_836_800_000_000]
+
+
+def test_when_one_registered_goes_by_its_name_among_the_fields_in_rules_and_segments() -> None:
+    known = {"profile.registered_at": {"exists": "true"}}
+    rule = {"rule": "known", "rate": {"points": "1", "per": "1.00"}, "when": known}
+    scene = Scene({"earning": [rule], "segments": [{"segment": "known", "where": known}]})
+    scene.sell(1, "R1", 10)
+    scene.send("profiles", 2, registered_at="2020-01-01T00:00:00Z")
+    scene.sell(3, "R2", 20)
+    scene.sell(1.5, "R3", 30)  # late: nobody knew it then
+    assert [points for _, kind, points in scene.told() if kind == "accrued"] == ["20"]
+    profile = scene.table.profile("p1")
+    assert profile is not None
+    assert [value for _, value in profile.engagements["club"].segments["known"]] == [True]
