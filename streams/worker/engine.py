@@ -76,7 +76,7 @@ class Engine:
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
         self._outage = Outage(settings.broker, say)
         self._ticks = Ticks(backfill=settings.backfill)
-        self._reader = Reader(settings, self)
+        self._reader = Reader(settings, self, self._outage.refused)
         self._standby: Standby | None = None
         if settings.standby_replicas:
             self._standby = Standby(settings, logic, broker, partitions, self._reader.member, self._watch)
@@ -182,6 +182,8 @@ class Engine:
         period = self._settings.tick_ms / 1000
         while True:
             await asyncio.sleep(period)
+            if self._outage.shut_out is not None:
+                self.end(self._outage.shut_out, kind="refused")
             try:
                 await self._look_at_ends()
             except KafkaException as error:

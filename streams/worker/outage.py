@@ -9,7 +9,7 @@ committed does not count; ending the process would only have a supervisor wait i
 
 import time
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError
 
@@ -20,6 +20,8 @@ _LONGEST_SECONDS: Final = 10.0
 _SAY_AFTER_SECONDS: Final = 2.0
 _SAID_EVERY_SECONDS: Final = 60.0
 _ANSWERS_SECONDS: Final = 120.0
+_SHUT_OUT_SECONDS: Final = 60.0
+_REFUSED_SECONDS: Final = 30.0  # a client that is not let in tries again every ten
 _FOR_GOOD: Final = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -59,6 +61,14 @@ class Say(Protocol):
     def __call__(self, event: str, sentence: str, level: str = "info") -> None: ...
 
 
+class Refused(NamedTuple):
+    """A connection is not let in: since when, when last, and why."""
+
+    since: float
+    last: float
+    why: str
+
+
 class Outage:
     """`address` is the broker's. Time is monotonic."""
 
@@ -71,6 +81,7 @@ class Outage:
         self._why = ""
         self._cycle_failed_at: float | None = None
         self._pause = _FIRST_SECONDS
+        self._refused: Refused | None = None
 
     @property
     def seconds(self) -> float:
@@ -100,8 +111,29 @@ class Outage:
         if self._since is not None:
             self._tell(self._since, _LONGEST_SECONDS)
 
+    def refused(self, why: str) -> None:
+        """Any thread: a connection was not let in. Where nothing is answered besides, that is why."""
+        now, before = self._clock(), self._refused_lately
+        self._refused = Refused(now if before is None else before.since, now, why)
+
+    @property
+    def shut_out(self) -> str | None:
+        """The sentence to end with, where we have not been let in for so long: another password is read at another start."""
+        refused = self._refused_lately
+        lasted_seconds = 0.0 if refused is None or self._since is None else self._clock() - max(refused.since, self._since)
+        if refused is None or lasted_seconds < _SHUT_OUT_SECONDS:
+            return None
+        return f"{refused.why}, for {lasted_seconds:.0f} s: ending, for passwords and certificates are read at a start"
+
+    @property
+    def _refused_lately(self) -> Refused | None:
+        """One broker of several may refuse while the others do what they are asked, so it has to be of now."""
+        refused = self._refused
+        return None if refused is None or self._clock() - refused.last > _REFUSED_SECONDS else refused
+
     def _tell(self, since: float, after_seconds: float) -> None:
-        now, why = self._clock(), self._why
+        now, refused = self._clock(), self._refused_lately
+        why = self._why if refused is None else refused.why
         lasted_seconds = now - since
         if self._said_at is None and lasted_seconds >= after_seconds:
             self._said_at = now

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
+from streams.brokers import Complaint, refusal
 from streams.errors import Stop, WrongUsage
 from streams.logs import CLIENT, say
 from streams.worker.cycle import FencedError
@@ -101,11 +102,13 @@ class Listener(Protocol):
 
 
 class Reader(threading.Thread):
-    def __init__(self, settings: WorkerSettings, listener: Listener) -> None:
+    def __init__(self, settings: WorkerSettings, listener: Listener, refused: Callable[[str], None] = lambda _why: None) -> None:
+        """`refused` hears, in any thread, why a connection was not let in."""
         super().__init__(name="reader", daemon=True)
         self._full_polls = 0  # in a row
         self._settings = settings
         self._listener = listener
+        self._refused = refused
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._ending = threading.Event()
         self._assignment = 0
@@ -277,6 +280,9 @@ class Reader(threading.Thread):
         """What ends a client for good is told here and nowhere else. Raising here would be lost in the client."""
         if error.fatal() or error.code() in _FATAL:
             self._fatal = error
+        refused = refusal(self._settings.cluster, [Complaint(error.code(), error.str())], over=False)
+        if refused is not None:
+            self._refused(refused.message)
 
     def _complain(self, error: KafkaError, topic: str | None = None) -> None:
         ending = end_by(error, self._settings, topic)

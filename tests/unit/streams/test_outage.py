@@ -115,3 +115,35 @@ def test_one_that_lasts_is_told_of_where_there_is_nothing_to_be_asked() -> None:
     outage.goes_on()
     assert [event for event, _ in told.said] == ["broker-away", "broker-away", "broker-back"]
     assert told.said[1][1] == "kafka://b:9092 has not done what it is asked for 70 s (timed out); still trying"
+
+
+SHUT_OUT = "the broker does not let --sasl-username ann in: wrong password"
+
+
+def test_who_is_not_let_in_says_so_and_ends_after_a_minute_of_it() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in range(0, 300, 5):  # away at first
+        outage.unanswered("timed out")
+    assert outage.shut_out is None
+    for told.now in range(300, 360, 5):
+        outage.refused(SHUT_OUT)
+        outage.unanswered("timed out")
+        assert outage.shut_out is None
+    assert f"({SHUT_OUT})" in told.said[-1][1]
+    told.now = 360
+    assert outage.shut_out == f"{SHUT_OUT}, for 60 s: ending, for passwords and certificates are read at a start"
+
+
+def test_one_broker_of_several_that_lets_nobody_in_ends_nothing() -> None:
+    told = Told()
+    outage = Outage("kafka://b:9092", told.say, told.clock)
+    for told.now in range(0, 300, 5):
+        outage.refused(SHUT_OUT)
+    assert outage.shut_out is None
+    outage.unanswered("timed out")
+    assert outage.shut_out is None  # it has just begun
+    for told.now in range(300, 400, 5):  # and is another matter by now
+        outage.unanswered("timed out")
+    assert outage.shut_out is None
+    assert "(timed out)" in told.said[-1][1]

@@ -101,6 +101,22 @@ def test_what_was_lost_is_not_assigned_again_but_by_the_group() -> None:
     assert (told.assignments, told.errors) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (KafkaError._AUTHENTICATION, "does not let --sasl-username None in: wrong password"),
+        (KafkaError._SSL, "no TLS connection to the broker kafka://127.0.0.1:1: wrong password"),
+        (KafkaError._TRANSPORT, None),
+    ],
+)
+def test_why_a_connection_was_not_let_in_is_passed_on(code: int, said: str | None) -> None:
+    refused: list[str] = []
+    reader = Reader(SETTINGS, Told(), refused.append)
+    reader._on_error(KafkaError(code, "wrong password"))
+    assert len(refused) == (said is not None)
+    assert said is None or said in refused[0]
+
+
 class Erring:
     """A consumer that cannot read what comes next, and tries again."""
 
