@@ -4,6 +4,7 @@ Pure. A sale is judged by the profile as it was at the sale's own time. What its
 receipt, so that what is left of it after a return can be judged alike.
 """
 
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Final
 
@@ -26,6 +27,8 @@ from tables.ledger_keys import ledger_key
 from tables.rounding import apportion
 from tables.state import Earned, Saw
 
+_NOTHING: Final[Mapping[str, Saw]] = {}
+_SEGMENT: Final = "segment"
 _TOLD_BYTES: Final = 6 * 1024 * 1024
 """Of what rules counted; with all else of it an entry fits into its topic (`schemas.topics.LARGE`)."""
 _TOLD_SURELY: Final = 4_000  # ids of lines: as long as they may be and escaped, they have fewer bytes
@@ -38,14 +41,19 @@ def earn(
     kept: dict[Place, int],
     earned: list[Earned],
     saw: list[Saw],
+    before: Mapping[str, Saw] = _NOTHING,
 ) -> list[Version]:
     """What the sale earns of each program goes to `earned`, what it saw there to `saw`; what earlier revisions kept of that is
-    taken out of `kept`. Returns the programs that it does not count for.
+    taken out of `kept`. `before`: by program, what the receipt saw when it was closed at the same instant before.
+
+    Returns the programs that it does not count for.
     """
     uncounted: list[Version] = []
     at, subledger = sale.closed_at, sale.subledger or ""
     for version, basis in judged:
         situation = _situation(visit, version, sale, at, subledger)
+        if situation is not None and before:
+            _see_again(situation, before.get(version.program.program))
         if situation is None:
             uncounted.append(version)
             continue
@@ -86,6 +94,16 @@ def _situation(visit: Visit, version: Version, sale: Sale, at: Instant, subledge
     if version.program.tiers.definitions:
         held = tiers.held_at(membership.tiers.get(subledger), at)
     return Situation(at, held, joined_at <= at, fields, refused, figured)
+
+
+def _see_again(situation: Situation, before: Saw | None) -> None:
+    """A revision sees the tier, the membership and the segments that the receipt saw at the same instant before: not what it has brought."""
+    if before is None:
+        return
+    situation.tier, situation.member = before.tier, before.member
+    others = {name: figure for name, figure in situation.figures.items() if name != _SEGMENT}
+    seen = {_SEGMENT: before.figures[_SEGMENT]} if _SEGMENT in before.figures else {}
+    situation.figures = others | seen
 
 
 def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:

@@ -13,7 +13,7 @@ from agents.gains import earn
 from agents.hearing import WHO_JOINS, Whom
 from agents.incoming import Incoming
 from agents.programs import Version
-from agents.returns import marks_of, returned_before, sale_of, seen_again, take_all_back
+from agents.returns import marks_of, returned_before, sale_of, saw_before, seen_again, take_all_back
 from agents.visit import Visit
 from schemas.outcomes import APPLIED, DUPLICATE, NOT_A_MEMBER, PARKED, STALE_REVISION, Refused
 from schemas.records import Sale, fingerprint
@@ -50,7 +50,7 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
         codes.give_back(visit, sale.application, sale.receipt_id, sale.closed_at, keep=sale.promo_codes)
     earned: list[Earned] = []
     saw: list[Saw] = []
-    uncounted = earn(visit, sale, judged, kept, earned, saw)
+    uncounted = earn(visit, sale, judged, kept, earned, saw, {} if known is None else saw_before(known, at))
     if kept:
         earned += [Earned(*place, 0, kept=points, kept_before=points) for place, points in kept.items()]
     seen = {mark: SALE} if known is None else marks_of(known) | {mark: SALE}

@@ -147,8 +147,9 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
         Earned(program, point, subledger, 0, kept=points)
         for (program, point, subledger), points in take_all_back(visit, known, record).items()
     ]
-    seen = marks_of(known) | {mark: content}
-    visit.remember(key, Receipt(revision, max(known.last_at, record.closed_at), seen, tuple(kept)))
+    seen, last_at = marks_of(known) | {mark: content}, max(known.last_at, record.closed_at)
+    saw = tuple(_seen_by(known).values())
+    visit.remember(key, Receipt(revision, last_at, seen, tuple(kept), saw=saw, closed_at=_closed_at(known)))
     if visit.programs.coded:
         codes.give_back(visit, record.application, record.receipt_id, record.closed_at)
     return APPLIED
@@ -185,6 +186,20 @@ def take_all_back(visit: Visit, known: Receipt, record: Sale | Cancel) -> dict[P
     if sale is not None:
         _unspend(visit, known, sale, _judges(visit.programs, known, sale, []), None)
     return kept
+
+
+def saw_before(known: Receipt, at: Instant) -> Mapping[str, Saw]:
+    """What a receipt that was closed at this very instant before saw of each program then: what it has brought since is its own effect."""
+    return _seen_by(known) if _closed_at(known) == at else {}
+
+
+def _seen_by(known: Receipt) -> dict[str, Saw]:
+    return {claim.program: Saw(claim.program) for claim in known.earned} | {saw.program: saw for saw in known.saw}
+
+
+def _closed_at(known: Receipt) -> Instant | None:
+    sale = sale_of(known)
+    return known.closed_at if sale is None else sale.closed_at
 
 
 def sale_of(known: Receipt) -> Sale | None:

@@ -255,7 +255,8 @@ class Receipt(Struct, gc=False, array_like=True, frozen=True):
 
     `revision` is the highest one applied; `last_at` the latest event time, from which `remember` counts. `sale` is the record as
     it came, empty where the receipt counts no more (cancelled, or open again); `returned` is what came back: quantities (nano) by
-    position of the line; `refunded`: what came back as an amount (nano).
+    position of the line; `refunded`: what came back as an amount (nano). Of a receipt that counts no more, `closed_at` is when it was
+    closed last, and `saw` what it saw then: closed again at that instant, it sees no effect of its own.
     """
 
     revision: int
@@ -266,6 +267,7 @@ class Receipt(Struct, gc=False, array_like=True, frozen=True):
     saw: tuple[Saw, ...] = ()
     returned: dict[int, int] = {}
     refunded: int = 0
+    closed_at: Instant | None = None
 
 
 class LotPage(Struct, gc=False, array_like=True, frozen=True):

@@ -50,6 +50,7 @@ class Receipt:
     worth: str = "gross"  # or total: what an amount that is returned is compared with
     claims: list[Claim] = field(default_factory=list)
     kept: dict[tuple[str, str, str | None], int] = field(default_factory=dict)  # of earlier revisions
+    tiers: dict[str, str | None] = field(default_factory=dict)  # by program: what it saw at the same instant before
     waits_for: set[str] = field(default_factory=set)  # programs that its profile may still join, or consent to
 
 

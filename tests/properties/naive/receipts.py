@@ -36,6 +36,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     give_back_all(scene, person, receipt, now)
     receipt.closed = False
     spend_again(scene, person, receipt)
+    receipt.tiers = {claim.program.name: claim.saw.tier for claim in receipt.claims if claim.saw.at == at}
     receipt.kept |= {(claim.program.name, claim.sid, claim.subledger): claim.kept for claim in receipt.claims}
     receipt.seen["sale", revision] = sale
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
@@ -57,7 +58,8 @@ def count(scene: Scene, person: Person, receipt: Receipt, programs: list[Program
     for program in programs:
         subledger = sale.get("subledger") if program.subledgers else None
         fields = {name: person.field_at(name, at) for _, name, _ in person.told}
-        saw = Situation(at, held_at(person.member(program), subledger, at), fields)  # before the record's own effect
+        tier = receipt.tiers.get(program.name, held_at(person.member(program), subledger, at))  # before the receipt's own effect
+        saw = Situation(at, tier, fields)
         for sid in program.points:
             earlier = receipt.kept.get((program.name, sid, subledger), 0)
             receipt.claims.append(sale_earns(scene, person, program, sid, sale, saw, earlier, key, shares_of(receipt)))
