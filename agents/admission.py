@@ -53,6 +53,18 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
     return found if sale is None or len(found) < 2 else _of_currency(found, sale)
 
 
+def is_of_ended(programs: Programs, sale: Sale) -> bool:
+    """Whether a sale that counts for nothing is one of a program that has ended: it is remembered, so that what comes back of it is known."""
+    names = programs.of_application(sale.application) if sale.program is None else [sale.program]
+    in_force = [version.program for name in names if (version := programs.version(name, sale.closed_at)) is not None]
+    return any(
+        [
+            program.status == "ended" and sale.application in program.applications and knows_currency(program, sale)
+            for program in in_force
+        ]
+    )
+
+
 def _of_currency(versions: list[Version], sale: Sale) -> list[Version]:
     """A program that does not know the sale's currency does not count it, if another does."""
     return [version for version in versions if knows_currency(version.program, sale)] or versions

@@ -40,7 +40,7 @@ def come_back(sale: Sale, known: Receipt, record: Return, programs: Sequence[Pro
         if any(line.quantity > COUNTED_MAX for line in sale.lines):
             raise Refused("invalid-field", "a line of so many units cannot be returned in parts; cancel the receipt", "lines")
         return _lines_after(sale, known.returned, record.lines or ()), known.refunded
-    left = max([_left_worth(sale, program, known.returned) for program in programs]) - known.refunded * NANO
+    left = max([_left_worth(sale, program, known.returned) for program in programs], default=0) - known.refunded * NANO
     if record.amount * NANO > left:
         left_over = format_nano(int(max(left, 0) // NANO), 2)
         raise Refused("over-returned", f"no more than {left_over} is left of receipt {sale.receipt_id}", "amount")
