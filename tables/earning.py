@@ -51,7 +51,8 @@ Match = tuple[Rule, Lines]
 """A rule that matches, and the lines that it counts."""
 
 
-UsedUp = Callable[[Rule], bool]
+Leaves = Callable[[Sequence[tuple[Rule, int]]], int]
+"""How much the rules' own limits leave of these points (minor), rule by rule."""
 
 
 class _PointRules:
@@ -103,10 +104,11 @@ class Rulebook:
         self.free = not capped and all(limit is None for limit in limits)
         self._by_point = [_PointRules(point, program.earning) for point in program.points]
 
-    def earn(self, sale: Sale, basis: Basis, situation: Situation, used_up: UsedUp | None = None) -> list[Award]:
+    def earn(self, sale: Sale, basis: Basis, situation: Situation, leaves: Leaves | None = None) -> list[Award]:
         """What the sale earns, for each point type that gets anything, in file order.
 
-        `used_up`: whether a rule's limit leaves nothing; where rules do not add up, the next one comes in its place then.
+        `leaves`: what limits leave; where rules do not add up, the next one comes in the place of one that is used up, and the best is the one
+        that gives most under its limit.
         """
         facts = Facts(sale, basis, situation, self.program)
         lines = self.lines_of(facts)
@@ -114,7 +116,7 @@ class Rulebook:
             return []  # a receipt below zero earns nothing, not even a fixed bonus
         awards: list[Award] = []
         for rules in self._by_point:
-            rows = _award(rules, self.program.choose, lines, facts, used_up)
+            rows = _award(rules, self.program.choose, lines, facts, leaves)
             if rows:
                 some = rules.asking_for_lines or len(lines) < len(sale.lines)
                 awards.append(Award(rules.point, rows, _counted(rules, rows, lines, facts) if some else {}))
@@ -127,7 +129,7 @@ class Rulebook:
         return lines if exclude is None else [line for line in lines if not facts.line_matches(exclude, line)]
 
     def own_points(
-        self, sale: Sale, basis: Basis, situation: Situation, point: str, used_up: UsedUp | None = None
+        self, sale: Sale, basis: Basis, situation: Situation, point: str, leaves: Leaves | None = None
     ) -> tuple[dict[int, Exact], Exact]:
         """What each line earns by itself in one point type, exactly, and what the receipt earns altogether (minor).
 
@@ -139,7 +141,7 @@ class Rulebook:
         whole: Exact = 0
         for rules in self._by_point:
             if rules.point.sid == point and basis.of(lines) >= 0:
-                giving, multipliers = _chosen(rules, self.program.choose, lines, facts, used_up)
+                giving, multipliers = _chosen(rules, self.program.choose, lines, facts, leaves)
                 for parts in _multiplied(rules.point, giving, multipliers, facts, by_line=True).values():
                     for part in parts:
                         whole += part.points
@@ -148,12 +150,12 @@ class Rulebook:
         return by_line, whole
 
 
-def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts, used_up: UsedUp | None) -> tuple[tuple[Rule, int], ...]:
+def _award(rules: _PointRules, choose: str, lines: Lines, facts: Facts, leaves: Leaves | None) -> tuple[tuple[Rule, int], ...]:
     point = rules.point
     if rules.only is not None:
         points = _whole_points(rules, rules.only, facts.basis.of(lines)) if lines else 0
         return ((rules.only, points),) if points > 0 else ()
-    giving, multipliers = _chosen(rules, choose, lines, facts, used_up)
+    giving, multipliers = _chosen(rules, choose, lines, facts, leaves)
     if not giving:
         return ()
     if len(giving) == 1 and not multipliers and giving[0][0].rate is not None and point.round != "line":
@@ -181,12 +183,12 @@ def _counted(rules: _PointRules, rows: tuple[tuple[Rule, int], ...], lines: Line
 
 
 def _chosen(
-    rules: _PointRules, choose: str, lines: Lines, facts: Facts, used_up: UsedUp | None = None
+    rules: _PointRules, choose: str, lines: Lines, facts: Facts, leaves: Leaves | None = None
 ) -> tuple[list[Match], list[Match]]:
     """The rules that give, and the multipliers over them: all that match, or those that stand alone among them."""
     giving = rules.matching(rules.giving, lines, facts)
-    if used_up is not None and (rules.any_exclusive or choose != "sum"):
-        giving = [match for match in giving if (choose == "sum" and not match[0].exclusive) or not used_up(match[0])]
+    if leaves is not None and (rules.any_exclusive or choose != "sum"):
+        giving = [match for match in giving if (choose == "sum" and not match[0].exclusive) or leaves([(match[0], 1)])]
     if not giving:
         return [], []
     multipliers = rules.matching(rules.multipliers, lines, facts) if rules.multipliers else []
@@ -196,8 +198,19 @@ def _chosen(
         giving = [max(giving, key=lambda match: match[0].priority)]  # max keeps the first of equals: file order
     elif choose == "best" and len(giving) > 1:
         by_line = bool(multipliers) or rules.point.round == "line"
-        giving = [max(giving, key=lambda match: _sum_of(_multiplied(rules.point, [match], multipliers, facts, by_line)))]
+        worths = [_worth(rules, _multiplied(rules.point, [match], multipliers, facts, by_line), leaves) for match in giving]
+        giving = [giving[worths.index(max(worths))]]
     return giving, multipliers
+
+
+def _worth(rules: _PointRules, parts: dict[str, list[Part]], leaves: Leaves | None) -> Exact:
+    """What one rule with its multipliers gives, exactly; where limits hold some of it back, what they leave."""
+    whole = _sum_of(parts)
+    if leaves is None or all(rule.limit is None for rule in rules.order):
+        return whole
+    rows = _rounded(rules.point, rules.order, parts)
+    left = leaves(rows)
+    return left if left < sum([points for _, points in rows]) else whole
 
 
 def _is_plain(rule: Rule) -> bool:

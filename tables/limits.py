@@ -6,13 +6,13 @@ calendar period of the program's zone that holds the receipt's own time; use cou
 reopened.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Final, NamedTuple
 
 from schemas.instants import Instant, start_of_period
 from schemas.program import Limit, PointType, Program, Rule
-from tables.earning import Award
+from tables.earning import Award, Leaves
 from tables.rounding import apportion
 
 _LONGEST_PERIOD_US: Final = 367 * 24 * 3600 * 1_000_000  # a leap year and a change of the clocks
@@ -41,10 +41,7 @@ def grant(award: Award, program: Program, usage: Mapping[str, int], held: int, a
         return Granted([points], points, 0, ())
     rows = [points for _, points in award.rows]
     earned = sum(rows)
-    given = [
-        _capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0))
-        for (rule, _), points in zip(award.rows, _netted(rows), strict=True)
-    ]
+    given = _under_own(award.rows, program, usage, at)
     given = _reduced(given, _capped(sum(given), point.limit, usage.get(_point_key(point, program, at), 0)))
     if point.max_balance_minor is not None:
         given = _reduced(given, min(sum(given), max(point.max_balance_minor - held, 0)))
@@ -85,23 +82,25 @@ def counters(program: Program, usage: Mapping[str, int], at: Instant) -> dict[st
     return {key: used for key in keys if (used := usage.get(key, 0))}
 
 
-def asker(program: Program, usage: Mapping[str, int], at: Instant) -> Callable[[Rule], bool] | None:
-    """Whether a rule is used up, for whoever has to choose among rules; None where nothing has been used."""
-    return (lambda rule: used_up(rule, program, usage, at)) if usage else None
+def asker(program: Program, usage: Mapping[str, int], at: Instant) -> Leaves | None:
+    """What the rules' own limits leave, for whoever has to choose among rules; None where none of them can make a difference."""
+    if not usage and not (program.choose == "best" and any(rule.limit is not None for rule in program.earning)):
+        return None
+    return lambda rows: sum(_under_own(rows, program, usage, at))
 
 
-def used_up(rule: Rule, program: Program, usage: Mapping[str, int], at: Instant) -> bool:
-    """Whether a rule could give nothing any more in the period that holds an instant."""
-    limit = rule.limit
-    if limit is None or limit.per == "receipt":
-        return False
-    used = usage.get(_rule_key(rule, program, at), 0)
-    return used >= (limit.times if limit.times is not None else limit.points_minor or 0)
+def _under_own(rows: Sequence[tuple[Rule, int]], program: Program, usage: Mapping[str, int], at: Instant) -> list[int]:
+    """What each rule gives under its own limit."""
+    netted = _netted([points for _, points in rows])
+    return [
+        _capped(points, rule.limit, usage.get(_rule_key(rule, program, at), 0))
+        for (rule, _), points in zip(rows, netted, strict=True)
+    ]
 
 
 def _netted(rows: list[int]) -> list[int]:
     """Rows in which what a multiplier below 1 takes off is taken off the others: points that are given are not negative."""
-    if min(rows) >= 0:
+    if min(rows, default=0) >= 0:
         return rows
     return _reduced([max(points, 0) for points in rows], sum(rows))
 

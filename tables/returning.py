@@ -156,8 +156,8 @@ class Reckoning:
         return share + Fraction(self._refunded) / self._worth if self._refunded else share
 
     def _share_of_own(self, point: str) -> Exact:
-        used_up = limits.asker(self._rulebook.program, dict(self._saw.room), self._sale.closed_at)
-        by_line, whole = self._rulebook.own_points(self._sale, self._basis, self._situation, point, used_up)
+        leaves = limits.asker(self._rulebook.program, dict(self._saw.room), self._sale.closed_at)
+        by_line, whole = self._rulebook.own_points(self._sale, self._basis, self._situation, point, leaves)
         if whole <= 0:
             return 0
         share: Exact = Fraction(sum([points * self._gone[line] for line, points in by_line.items()])) / whole

@@ -210,7 +210,7 @@ BUGS = (
         "among exclusive rules a limit that is used up makes no way",
         "worth",
         "tables.earning:_chosen",
-        'if (choose == "sum" and not match[0].exclusive) or not used_up(match[0])',
+        'if (choose == "sum" and not match[0].exclusive) or leaves([(match[0], 1)])',
         "if True",
     ),
     Bug(

@@ -7,9 +7,9 @@ from types import MappingProxyType
 
 from tests.properties.naive.books import Lot, Member
 from tests.properties.naive.calendar import first_day
-from tests.properties.naive.earning import Rows, Situation, apportioned, earned, lines_of
+from tests.properties.naive.earning import Rooms, Rows, Situation, apportioned, earned, fits, lines_of
 from tests.properties.naive.lifetimes import dates, is_active_at_once, is_born_expired, live_through, renew
-from tests.properties.naive.people import Claim, Person, Rooms, Scene
+from tests.properties.naive.people import Claim, Person, Scene
 from tests.properties.naive.program import Json, Program, fraction
 from tests.properties.naive.tiers import became_active, count, enter
 
@@ -123,7 +123,7 @@ def sale_earns(
     subledger = sale.get("subledger") if program.subledgers else None
     at = saw.at
     rooms = rooms_of_rules(person, program, sid, at)
-    rows = earned(program, sid, sale, saw, left, used_up(rooms))
+    rows = earned(program, sid, sale, saw, left, rooms)
     rooms |= rooms_of(person, program, sid, subledger, rows, rooms, at, sale["receipt_id"], kept)
     claim = Claim(program, sid, subledger, saw, rooms, kept, kept)
     given = limited(rows, rooms)
@@ -142,7 +142,7 @@ def sale_earns(
     if member.joined is None and joins_with(person, program, sid, parts, at, sale["receipt_id"]):
         become_member(scene, person, member, person.joins_at(program, at))
     claim.given = claim.claims = granted
-    lines = lines_of(program, sid, sale, saw, left, used_up(rooms))
+    lines = lines_of(program, sid, sale, saw, left, rooms)
     claim.lots = accrue(scene, person, member, sid, subledger, parts, at, "earning", sale["receipt_id"], withheld, lines)
     return claim
 
@@ -156,11 +156,6 @@ def rooms_of_rules(person: Person, program: Program, sid: str, at: datetime) -> 
     member = person.member(program)
     rules = [rule for rule in program.rules if rule["point"] == sid and "limit" in rule]
     return {f"rule {rule['rule']}": room(member, rule["limit"], f"rule {rule['rule']}", sid, at) for rule in rules}
-
-
-def used_up(rooms: Rooms) -> frozenset[str]:
-    """The rules whose limits leave nothing."""
-    return frozenset(name.removeprefix("rule ") for name, (fits_, _) in rooms.items() if fits_ == 0)
 
 
 def rooms_of(
@@ -218,9 +213,3 @@ def shrunk(rows: Rows, to: int) -> Rows:
     """What is cut from a whole is cut from all its parts alike."""
     whole = sum(points for _, points in rows)
     return rows if whole == to else apportioned([(rule, Fraction(points * to, whole)) for rule, points in rows], to)
-
-
-def fits(points: int, bound: tuple[int | None, bool] | None) -> int:
-    if bound is None or bound[0] is None or points <= bound[0]:
-        return points
-    return 0 if bound[1] else bound[0]

@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from math import floor
+from types import MappingProxyType
 
 from tests.properties.naive.competing import Match, applies, banded, chosen, is_excluded
 from tests.properties.naive.program import Json, Program, fraction, rounded
 
 Rows = list[tuple[Json, int]]  # whole points by rule, in file order
 Exact = list[tuple[Json, list[Fraction]]]  # by rule: what each line brings, and last what the receipt brings as a whole
+Rooms = dict[str, tuple[int | None, bool]]  # by limit: how much fits (None: all), and whether more is refused whole
+NO_ROOMS: Mapping[str, tuple[int | None, bool]] = MappingProxyType({})
 
 
 @dataclass
@@ -80,9 +83,14 @@ def in_currency(program: Program, sale: Json) -> Json:
 
 
 def exact(
-    program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
+    program: Program,
+    sid: str,
+    sale: Json,
+    saw: Situation,
+    left: list[Fraction],
+    rooms: Mapping[str, tuple[int | None, bool]] = NO_ROOMS,
 ) -> Exact:
-    """`left`: of each line, which share of it still counts. `used_up`: rules whose limits leave nothing."""
+    """`left`: of each line, which share of it still counts. `rooms`: what limits leave."""
     sale = in_currency(program, sale)
     amounts = [amount * share for amount, share in zip(basis_of(sale, program), left, strict=True)]
     there = [share > 0 and not is_excluded(program, line) for share, line in zip(left, sale["lines"], strict=True)]
@@ -103,9 +111,13 @@ def exact(
         return parts_of(program, sid, sale, rules, amounts, left)
 
     def worth(rules: list[Match]) -> Fraction:
-        return sum((part for _, parts in give(rules) for part in parts), Fraction(0))
+        rows = give(rules)
+        whole = whole_points(program, sid, sale, rows)
+        given = sum(fits(points, rooms.get(f"rule {rule['rule']}")) for rule, points in whole)
+        full = sum((part for _, parts in rows for part in parts), Fraction(0))
+        return full if given == sum(points for _, points in whole) else Fraction(given)
 
-    found = give(chosen(program, matching, used_up, worth))
+    found = give(chosen(program, matching, used_up(rooms), worth))
     return sorted(found, key=lambda row: program.rules.index(row[0]))
 
 
@@ -148,12 +160,17 @@ def parts_of(program: Program, sid: str, sale: Json, rules: list[Match], amounts
 
 
 def lines_of(
-    program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
+    program: Program,
+    sid: str,
+    sale: Json,
+    saw: Situation,
+    left: list[Fraction],
+    rooms: Mapping[str, tuple[int | None, bool]] = NO_ROOMS,
 ) -> dict[str, frozenset[str]]:
     """The lines that each rule counted: those that it is for, and of a multiplier those that have points to multiply."""
     there = [share > 0 and not is_excluded(program, line) for share, line in zip(left, sale["lines"], strict=True)]
     found: dict[str, frozenset[str]] = {}
-    rules = [rule for rule, _ in exact(program, sid, sale, saw, left, used_up)]
+    rules = [rule for rule, _ in exact(program, sid, sale, saw, left, rooms)]
     for rule in rules:
         on = [here and applies(rule.get("lines"), line) for here, line in zip(there, sale["lines"], strict=True)]
         found[rule["rule"]] = frozenset(line.get("line_id", str(n + 1)) for n, line in enumerate(sale["lines"]) if on[n])
@@ -165,9 +182,17 @@ def lines_of(
 
 
 def earned(
-    program: Program, sid: str, sale: Json, saw: Situation, left: list[Fraction], used_up: frozenset[str] = frozenset()
+    program: Program,
+    sid: str,
+    sale: Json,
+    saw: Situation,
+    left: list[Fraction],
+    rooms: Mapping[str, tuple[int | None, bool]] = NO_ROOMS,
 ) -> Rows:
-    rows = exact(program, sid, sale, saw, left, used_up)
+    return whole_points(program, sid, sale, exact(program, sid, sale, saw, left, rooms))
+
+
+def whole_points(program: Program, sid: str, sale: Json, rows: Exact) -> Rows:
     point = program.points[sid]
     match point["round"]:
         case "rule":
@@ -178,6 +203,17 @@ def earned(
         case _:
             total = rounded(sum((sum(parts, Fraction(0)) for _, parts in rows), Fraction(0)), point["rounding"])
     return apportioned([(rule, sum(parts, Fraction(0))) for rule, parts in rows], total)
+
+
+def used_up(rooms: Mapping[str, tuple[int | None, bool]]) -> frozenset[str]:
+    """The rules whose limits leave nothing."""
+    return frozenset(name.removeprefix("rule ") for name, (fits_, _) in rooms.items() if fits_ == 0)
+
+
+def fits(points: int, bound: tuple[int | None, bool] | None) -> int:
+    if bound is None or bound[0] is None or points <= bound[0]:
+        return points
+    return 0 if bound[1] else bound[0]
 
 
 def apportioned(rows: list[tuple[Json, Fraction]], total: int) -> Rows:

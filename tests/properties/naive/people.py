@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from tests.properties.naive.books import Lot, Member, Pieces
 from tests.properties.naive.calendar import rfc3339
-from tests.properties.naive.earning import Situation
+from tests.properties.naive.earning import Rooms, Situation
 from tests.properties.naive.program import Json, Program, Said
-
-Rooms = dict[str, tuple[int | None, bool]]  # by limit: how much fits (None: all), and whether more is refused whole
 
 
 class Refused(Exception):

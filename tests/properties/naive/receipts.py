@@ -7,7 +7,7 @@ from math import floor
 from types import MappingProxyType
 
 from tests.properties.naive.books import Ledger, Lot, Pieces, size, taken
-from tests.properties.naive.crediting import limited, sale_earns, spread_of, used_up
+from tests.properties.naive.crediting import limited, sale_earns, spread_of
 from tests.properties.naive.earning import Situation, amounts_of, earned, exact
 from tests.properties.naive.measures import spent
 from tests.properties.naive.people import Claim, Parked, Person, Receipt, Refused, Scene
@@ -108,7 +108,7 @@ def count_later(scene: Scene, person: Person, programs: list[Program], receipt: 
     count(scene, person, receipt, waited, at)
     for claim in receipt.claims[len(before) :]:
         lines = [spread_of(line) for line in receipt.sale["lines"]]
-        whole = earned(claim.program, claim.sid, receipt.sale, claim.saw, lines, used_up(claim.rooms))
+        whole = earned(claim.program, claim.sid, receipt.sale, claim.saw, lines, claim.rooms)
         given = max(sum(points for _, points in limited(whole, claim.rooms)) - claim.kept_before, claim.given)
         claim.asked, claim.given = given - claim.given, given
         if receipt.returned and shares_of(receipt) == lines:  # money that came back is of no line
@@ -246,19 +246,14 @@ def owed_by(person: Person, receipt: Receipt, claim: Claim, *, by_amount: bool) 
     units = any(share < 1 for share, line in zip(shares, sale["lines"], strict=True) if fraction(line["quantity"]))
     policy = "by-amount" if by_amount and not units else now.points[sid]["on_return"]
     if policy == "recompute":
-        rest = sum(
-            points for _, points in limited(earned(program, sid, sale, claim.saw, shares, used_up(claim.rooms)), claim.rooms)
-        )
+        rest = sum(points for _, points in limited(earned(program, sid, sale, claim.saw, shares, claim.rooms), claim.rooms))
         money, there = paid_back(receipt)
         if money:
             rest = rounded(rest * (there - money) / there, "ceiling" if by_amount else now.points[sid]["rounding"])
         return claim.claims - max(rest - claim.kept_before, 0)
     if policy == "proportional":
         rows = [
-            parts
-            for _, parts in exact(
-                program, sid, sale, claim.saw, [spread_of(line) for line in sale["lines"]], used_up(claim.rooms)
-            )
+            parts for _, parts in exact(program, sid, sale, claim.saw, [spread_of(line) for line in sale["lines"]], claim.rooms)
         ]
         full = sum((sum(parts, Fraction(0)) for parts in rows), Fraction(0))
         gone = sum((part * (1 - share) for parts in rows for part, share in zip(parts, shares, strict=False)), Fraction(0))
