@@ -28,7 +28,6 @@ from tables.rounding import apportion
 from tables.state import Earned, Saw
 
 _NOTHING: Final[Mapping[str, Saw]] = {}
-_SEGMENT: Final = "segment"
 _TOLD_BYTES: Final = 6 * 1024 * 1024
 """Of what rules counted; with all else of it an entry fits into its topic (`schemas.topics.LARGE`)."""
 _TOLD_SURELY: Final = 4_000  # ids of lines: as long as they may be and escaped, they have fewer bytes
@@ -97,13 +96,11 @@ def _situation(visit: Visit, version: Version, sale: Sale, at: Instant, subledge
 
 
 def _see_again(situation: Situation, before: Saw | None) -> None:
-    """A revision sees the tier, the membership and the segments that the receipt saw at the same instant before: not what it has brought."""
-    if before is None:
-        return
-    situation.tier, situation.member = before.tier, before.member
-    others = {name: figure for name, figure in situation.figures.items() if name != _SEGMENT}
-    seen = {_SEGMENT: before.figures[_SEGMENT]} if _SEGMENT in before.figures else {}
-    situation.figures = others | seen
+    """A revision sees the tier, the membership, segments and figures that the receipt saw at the same instant before: not what it has
+    brought, nor what has come beside it at that instant since.
+    """
+    if before is not None:
+        situation.tier, situation.member, situation.figures = before.tier, before.member, before.figures
 
 
 def _saw(version: Version, situation: Situation, room: dict[str, int]) -> Saw | None:
