@@ -279,6 +279,7 @@ def _send(visit: Visit, version: Version, reminder: Reminder, at: Instant) -> No
             about=f"{name}:{group.day.isoformat()}",
             trigger=trigger,
             point=reminder.point,
+            subledger=None,
             points=format_points(group.points, scale),
             expires_at=group.expires_at,
         )

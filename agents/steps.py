@@ -210,11 +210,12 @@ def _notify(way: Way, step: Any) -> int:
     entry = way.facts.entry
     of = entry if entry is not None else _ledger_of(way)
     expires_at = of.get("expires_at")
+    of_all = entry is None and isinstance(way.plan.scenario.trigger, campaigns.OnExpiring)  # which tells subledgers together
     occasion = Occasion(
         about=f"{way.plan.name}:{way.number}.{way.step}",
         trigger=trigger_facts.nested(way.facts),
         point=of.get("point"),
-        subledger=of.get("subledger") or "",
+        subledger=None if of_all else of.get("subledger") or "",
         points=way.points,
         entry=entry,
         expires_at=None if expires_at is None else parse_instant(expires_at),

@@ -19,6 +19,7 @@ from schemas.program import PointType
 from schemas.template_sandbox import Amount
 from schemas.templates import is_own
 from tables import pages
+from tables.books import totals
 from tables.ledger_keys import ledger_key, split_ledger_key
 from tables.lots import spending_key
 from tables.state import Ledger, Lot, Membership
@@ -35,13 +36,14 @@ class Occasion(NamedTuple):
     """What a notification is about. `about`: the scenario or reminder, and behind a colon what tells one of its notifications from another.
 
     `trigger`, `entry`: the facts that set it off, and the entry among them. `points` (text) are those of that entry, or of the last award,
-    or the reminder's sum; `point` and `subledger` say of which ledger; `expires_at`: when the first of them expire.
+    or the reminder's sum; `point` and `subledger` say of which ledger, None of all of the point type together; `expires_at`: when the first of
+    them expire.
     """
 
     about: str
     trigger: Mapping[str, Any] = {}
     point: str | None = None
-    subledger: str = ""
+    subledger: str | None = ""
     points: str | None = None
     entry: Mapping[str, Any] | None = None
     expires_at: Instant | None = None
@@ -105,11 +107,14 @@ class TemplateFacts:
         found = field_of(self._visit.profile, part, self._now)
         return self._visit.profile_id if found is None and part == "profile_id" else found
 
-    def _place(self) -> tuple[PointType, str]:
-        """The ledger that it speaks of: of the occasion, else the main one."""
-        sid = self._occasion.point
+    def _place(self) -> tuple[PointType, dict[str, Ledger]]:
+        """The ledger that it speaks of, by its key: of the occasion, else the main one; or all of the point type, the main one first."""
+        sid, subledger, ledgers = self._occasion.point, self._occasion.subledger, self._membership().ledgers
         point = self._version.program.points[0] if sid is None else self._visit.programs.point(self._name, sid, self._now)
-        return point, self._occasion.subledger
+        if subledger is None:
+            return point, {key: ledgers[key] for key in sorted(ledgers) if split_ledger_key(key)[0] == point.sid}
+        key = ledger_key(point.sid, subledger)
+        return point, {key: ledgers[key]} if key in ledgers else {}
 
     @property
     def _name(self) -> str:
@@ -119,12 +124,12 @@ class TemplateFacts:
         return self._visit.profile.programs.get(self._name) or Membership()
 
     def _balance(self, part: str) -> Any:
-        point, subledger = self._place()
-        held = self._membership().ledgers.get(ledger_key(point.sid, subledger)) or Ledger()
-        return Amount(getattr(balance_view(held, point.scale), part))
+        point, ledgers = self._place()
+        together = Ledger(*[sum(terms) for terms in zip(*map(totals, ledgers.values()), strict=True)])
+        return Amount(getattr(balance_view(together, point.scale), part))
 
     def _tier(self, part: str) -> Any:
-        view = standing.view(self._version, self._membership(), self._occasion.subledger, self._now)
+        view = standing.view(self._version, self._membership(), self._occasion.subledger or "", self._now)
         found = None if view is None else getattr(view, part)
         return Amount(found) if found is not None and part not in ("name", "next_review_at") else found
 
@@ -135,14 +140,11 @@ class TemplateFacts:
         return program.timezone.key if part == "timezone" else getattr(program, part)
 
     def _lots(self) -> list[Mapping[str, Any]]:
-        point, subledger = self._place()
-        key = ledger_key(point.sid, subledger)
-        held = self._membership().ledgers.get(key)
-        if held is None:
-            return []
+        point, ledgers = self._place()
         order = spending_key(point.spend_order)
-        pages.open_first(held, LOTS_MAX, order, self._visit.fetch(self._name, key))
-        found = sorted([lot for lot in held.look() if lot.active and lot.remaining], key=order)
+        for key, held in ledgers.items():
+            pages.open_first(held, LOTS_MAX, order, self._visit.fetch(self._name, key))
+        found = sorted([lot for held in ledgers.values() for lot in held.look() if lot.active and lot.remaining], key=order)
         return [self._lot(lot, point, self._version.program.timezone) for lot in found[:LOTS_MAX]]
 
     def _lot(self, lot: Lot, point: PointType, zone: ZoneInfo) -> Mapping[str, Any]:
