@@ -218,7 +218,10 @@ def _file(output: str) -> Iterator[Callable[[bytes], object]]:
     path = Path(output)
     if path.is_dir():
         raise WrongUsage(f"--output {path}: is a folder; name a file in it")
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    if path.exists() and not path.is_file():  # to give the file its name would put it in the place of a device or a pipe
+        raise WrongUsage(f"--output {path}: is no file; name one, or - for standard output")
+    place = path.resolve()  # a link stays a link
+    unfinished = place.with_name(f".{place.name}.unfinished")
     try:
         with unfinished.open("wb", buffering=_BUFFER_BYTES) as raw:
             if path.suffix == ".gz":
@@ -226,7 +229,7 @@ def _file(output: str) -> Iterator[Callable[[bytes], object]]:
                     yield packed.write
             else:
                 yield raw.write
-        unfinished.replace(path)
+        unfinished.replace(place)
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)

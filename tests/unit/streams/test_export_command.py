@@ -98,6 +98,27 @@ def test_wrong_usage_is_one_line(say: Caller, broker: str, tmp_path: Path, case:
     assert list(tmp_path.iterdir()) == [], "no half a file"
 
 
+def test_a_pipe_or_a_device_is_not_replaced_by_the_file(say: Caller, broker: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    said = say("export", "--broker", broker, "--output", tmp_path / "pipe")
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith("pipe: is no file; name one, or - for standard output\n")
+    assert [path.name for path in tmp_path.iterdir() if path.is_fifo()] == ["pipe"]
+
+
+@pytest.mark.parametrize("there_already", [True, False])
+def test_a_link_stays_a_link_and_what_it_names_holds_the_run(
+    say: Caller, broker: str, run: Worker, tmp_path: Path, there_already: bool
+) -> None:
+    kept, link = tmp_path / "kept", tmp_path / "run.jsonl.gz"
+    link.symlink_to(kept)
+    if there_already:
+        kept.write_text("an older run")
+    assert say("export", "--broker", broker, "--output", link).code == 0
+    assert link.is_symlink()
+    assert gzip.decompress(kept.read_bytes()) == run.exported()
+
+
 def test_standard_output_that_is_closed_takes_no_export(say: Caller, broker: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     said = say("export", "--broker", broker, "--output", "-")
