@@ -2,7 +2,8 @@
 
 A command's file is imported when the command is asked for, and imports what it needs when it runs, so that `--help` is there
 at once and a machine without a broker's client can still check a program file. Every command returns its exit code (0 done,
-1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error. Ctrl-C gives 130 and SIGTERM 143.
+1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error. Ctrl-C gives 130 and SIGTERM 143,
+and a reader that leaves before all is said (`| head`) 141.
 """
 
 import importlib
@@ -11,13 +12,21 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import click
 
-from streams.cli.process import asked_to_end, exit_code, let_go_of_output, occupy_closed_streams
-from streams.errors import DONE, WRONG_USAGE, Stop, WrongFiles
+from streams.cli.process import (
+    READER_LEFT,
+    asked_to_end,
+    exit_code,
+    let_go_of_output,
+    occupy_closed_streams,
+    print_what_cannot_be_encoded,
+)
+from streams.errors import WRONG_USAGE, Stop, WrongFiles
 
 _COMMANDS: Final = {
     "demo": "demo",
@@ -113,12 +122,16 @@ def _run(arguments: Sequence[str], commands: click.Group, asked: Sequence[int]) 
         return _say(_where(error) + error.format_message().rstrip("."), WRONG_USAGE)
     except WrongFiles as error:
         for line in error.lines:
-            click.echo(line, err=True)
+            _tell(line)
         return _say(error.message, error.exit_code)
     except Stop as error:
         return _say(error.message, error.exit_code)
-    except BrokenPipeError:
-        return _reader_left()
+    except SystemExit as end:
+        if isinstance(
+            end.__context__, BrokenPipeError
+        ):  # click's end for a reader that has left, with a code that says something else
+            return _reader_left()
+        raise
     except OSError as error:
         return _say(_of_system(error), WRONG_USAGE)
     except SystemError as error:  # a call of the broker's client that is interrupted may end so, and tell nothing of why
@@ -131,12 +144,13 @@ def _run(arguments: Sequence[str], commands: click.Group, asked: Sequence[int]) 
 def main() -> None:
     """The console script."""
     occupy_closed_streams()
+    print_what_cannot_be_encoded()
     code = run(sys.argv[1:])
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
-        code = _reader_left()
+    except BrokenPipeError:  # all is done, and only the last words are not heard
+        let_go_of_output()
     except OSError as error:
         let_go_of_output()
         code = _say(f"standard output: {_of_system(error)}", WRONG_USAGE)
@@ -144,8 +158,13 @@ def main() -> None:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo("pointstream: " + " ".join(message.split()), err=True)
+    _tell("pointstream: " + " ".join(message.split()))
     return code
+
+
+def _tell(line: str) -> None:
+    with suppress(OSError):  # a standard error that takes no more changes no exit code
+        click.echo(line, err=True)
 
 
 def _where(error: click.ClickException) -> str:
@@ -178,9 +197,9 @@ def _internal(error: Exception) -> str:
 
 
 def _reader_left() -> int:
-    """Whoever read our output has closed it (`| head`): end quietly."""
+    """Whoever read our output has closed it (`| head`): end quietly, and with no word about the data."""
     let_go_of_output()
-    return DONE
+    return READER_LEFT
 
 
 def _refuse_shadowed() -> None:

@@ -5,6 +5,7 @@ A command that has a handler of its own sets it later, and in place of this one;
 to itself from the beginning.
 """
 
+import io
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from types import FrameType
 from typing import Final
 
 INTERRUPTED: Final = 128 + signal.SIGINT  # what a shell gives for Ctrl-C
+READER_LEFT: Final = 128 + signal.SIGPIPE  # what it gives for a program that writes to `| head` when that has gone
 _ENDS_ITSELF: Final = frozenset({"worker"})
 
 
@@ -56,6 +58,12 @@ def occupy_closed_streams() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+
+
+def print_what_cannot_be_encoded() -> None:
+    """A mark or the name of a file that standard output's encoding has not is written as an escape; it would be an error."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def width(otherwise: int) -> int | None:

@@ -1,10 +1,11 @@
 """The command line as a user meets it: exit codes, one line on standard error, and help that tells every setting."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import jsonschema
@@ -187,15 +188,36 @@ def test_a_fault_of_our_own_is_one_line_too_and_a_developer_may_see_where(say: C
     assert "Traceback" in say("spoilt", commands=spoilt).err
 
 
-def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path: Path) -> None:
-    code = "from streams.cli.main import main; main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, "schema", "program"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+def _process(*arguments: object, **how: Any) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from streams.cli.main import main; main()", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, **how)
+
+
+def test_a_reader_that_leaves_ends_the_command_quietly_and_with_no_word_about_the_data() -> None:
+    with _process("schema", "program", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+    assert process.returncode == 141, "as a shell tells it of any program in a pipe; 1 is something wrong in the data"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8:strict"])
+def test_what_standard_output_has_no_character_for_is_escaped(tmp_path: Path, encoding: str) -> None:
+    name = os.fsdecode(b"\xe2\x9c\x93\xff.yaml")  # a tick, and a byte that is no text
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    with _process("check", "--json", name, stdout=subprocess.PIPE, env=environment, cwd=tmp_path) as process:
+        out, err = process.communicate()
+    assert process.returncode == 2
+    assert b"internal error" not in err
+    assert json.loads(out)["tests"] == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
+def test_a_standard_error_that_takes_no_more_changes_no_exit_code(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "from streams.cli.main import main; main()", "check", str(tmp_path / "none.yaml")]
+    with Path("/dev/full").open("wb") as full:
+        assert subprocess.run(command, stdout=subprocess.DEVNULL, stderr=full, check=False).returncode == 2
 
 
 # replay
