@@ -1,5 +1,7 @@
 """A worker that ends before it has begun is counted like one that ends later: the next one of its state directory tells it."""
 
+import fcntl
+import os
 import socket
 from pathlib import Path
 
@@ -36,3 +38,26 @@ def test_one_whose_directory_cannot_be_made_is_not_kept_from_saying_so(tmp_path:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError):
         run_worker(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path / "file" / "state", metrics_port=1))
+
+
+def test_the_directory_of_a_worker_that_runs_is_refused_before_the_broker_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the group it would have the running one's name, and end it."""
+    running = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(running, fcntl.LOCK_EX)
+        assert started(tmp_path, watched=False) == WRONG_USAGE
+    finally:
+        os.close(running)
+    assert f"the state directory {tmp_path} is in use by another worker" in capsys.readouterr().err
+    assert not (tmp_path / "worker-id").exists()
+
+
+def test_a_worker_that_has_ended_lets_its_directory_go(tmp_path: Path) -> None:
+    started(tmp_path, watched=False)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    finally:
+        os.close(folder)
