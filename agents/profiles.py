@@ -76,7 +76,7 @@ def _understood(visit: Visit, record: ProfileRecord) -> dict[str, Any]:
 
 def _wrong(name: str, value: object) -> str | None:
     """What is wrong with the value of a field, as the end of a sentence."""
-    if size_of(value) > BYTES_MAX:
+    if size_of(_kept(value)) > BYTES_MAX:
         return f"has more than {BYTES_MAX:,} bytes"
     if name in _TEXTS:
         return None if isinstance(value, str) else "must be text"

@@ -47,14 +47,14 @@ def with_value(line: TimeLine, at: Instant, value: Any, before: Instant) -> Time
 
 
 def size_of(value: object) -> int:
-    """About how many bytes a value takes."""
+    """About how many bytes a value takes; of what lies in it each takes one more, for there may be any number that are empty."""
     if isinstance(value, str):
         return len(value) if value.isascii() else len(value.encode())
     if isinstance(value, dict):
-        return 1 + sum([size_of(key) + size_of(inner) for key, inner in value.items()])
+        return 1 + sum([2 + size_of(key) + size_of(inner) for key, inner in value.items()])
     if isinstance(value, list):
-        return 1 + sum([size_of(inner) for inner in value])
-    return 1
+        return 1 + sum([1 + size_of(inner) for inner in value])
+    return 1 + value.bit_length() // 8 if isinstance(value, int) else 1
 
 
 def field_at(fields: Mapping[str, TimeLine], name: str, at: Instant) -> Any:

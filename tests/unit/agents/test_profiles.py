@@ -27,6 +27,10 @@ def kept(scene: Scene) -> dict[str, Any]:
         ({"first_name": {"given": "Ada"}}, "fields.first_name"),
         ({"email": 7}, "fields.email"),
         ({"notes": "x" * (BYTES_MAX + 1)}, "fields.notes"),
+        ({"notes": [""] * BYTES_MAX}, "fields.notes"),
+        ({"notes": {f"{number}": "" for number in range(BYTES_MAX // 4)}}, "fields.notes"),
+        ({"notes": [1 << 62] * (BYTES_MAX // 8)}, "fields.notes"),
+        ({"notes": [10**4_000, 10**4_000, 10**4_000]}, "fields.notes"),
         ({"": 1}, "fields"),
         ({"a\nb": 1}, "fields"),
         ({"x" * (NAME_MAX + 1): 1}, "fields"),
@@ -58,6 +62,18 @@ def test_anything_else_is_kept_as_it_is_and_null_removes() -> None:
     assert kept(scene) == free | {"size": "1.5", "n": kept(scene)["n"]}
     scene.write(2, vip=None, tags=None)
     assert {name for name, value in kept(scene).items() if value is not None} == {"date_of_birth", "timezone", "size", "n"}
+
+
+@pytest.mark.parametrize(
+    "value", [["x"] * 4_000, [1 << 62] * 800, {f"{number:03}": 7 for number in range(1_000)}, "x" * BYTES_MAX]
+)
+def test_a_profile_of_fields_as_large_as_may_be_is_one_message(value: object) -> None:
+    scene = Scene()
+    for first in range(0, FIELDS_MAX, 50):
+        names = [f"{number:0{NAME_MAX}}" for number in range(first, first + 50)]
+        assert scene.write(1, **dict.fromkeys(names, value)) == "applied"
+    scene.table.freeze()
+    assert max(len(stored or b"") for _, stored in scene.table.changes()) < 3 * 1024 * 1024
 
 
 def test_a_record_counts_once_and_another_of_the_same_instant_is_no_conflict() -> None:
