@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
 from schemas.program_faults import did_you_mean
-from schemas.template_sandbox import BOUNDED, SHOWN, Sandbox
+from schemas.template_sandbox import BOUNDED, COUNTED, SHOWN, Sandbox
 from schemas.templates import EXPIRING, ITEM, OWN, PARTS, Template, argument_of, is_own, path_of
 
 _NEED_A_PART: Final = frozenset({"profile", "trigger", "entry"})
@@ -27,7 +27,7 @@ _NO_PLACE: Final = (
     nodes.ScopedEvalContextModifier,
 )
 _environment: Final = Sandbox(html=False)
-_FILTERS: Final = frozenset(_environment.filters) - {BOUNDED, SHOWN}
+_FILTERS: Final = frozenset(_environment.filters) - {BOUNDED, COUNTED, SHOWN}
 _TESTS: Final = frozenset(_environment.tests)
 
 

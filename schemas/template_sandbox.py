@@ -1,28 +1,32 @@
 """The sandbox that templates run in: Jinja's immutable one, with everything in it bounded and nothing in it random.
 
 A text to a person is short. So what a template makes on the way is bounded as well as what comes out: no text of more than 16 KiB, no
-list of more than 1,000 items, no number of more than 256 bits; and a loop is counted where it runs (`templates.py`). Whatever would go
-beyond raises `TooMuch`, before it is made where it could be large at once. Together with the length of a template that bounds its
-time without a clock.
+list of more than 1,000 items, nor of more than 4,000 with all that lies in them and their texts 16 KiB together, no number of more than
+256 bits; and a loop is counted where it runs (`templates.py`). Whatever would go beyond raises `TooMuch`, before it is made where it
+could be large at once. What is made is also summed up over the whole rendering, with what it is made of (`Counts`): that bounds its time
+without a clock.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from decimal import Decimal
-from functools import wraps
 from itertools import islice
 from re import compile as pattern
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
-from jinja2 import ChainableUndefined
+from jinja2 import ChainableUndefined, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.utils import Cycler, Joiner, Namespace
+from jinja2.utils import Cycler, Joiner, Namespace, _PassArg
 
 TEXT_MAX: Final = 16 * 1024
 ITEMS_MAX: Final = 1_000
+_NESTED_MAX: Final = 4 * ITEMS_MAX
 _BITS_MAX: Final = 256
+_DIGITS_MAX: Final = 256  # of an exact number, before its point or behind it
+USE: Final = "_use"
+"""By this name a rendering has its `Counts`."""
 _WIDE: Final = pattern(r"[0-9]{4}|\*")
 _LEFT_OUT: Final = frozenset({"random", "pprint", "safe"})
 """What cannot be told again, what is for programmers, and what would let a value out unescaped."""
@@ -71,13 +75,54 @@ class Nothing(ChainableUndefined):
         return self
 
 
+class Counts(Protocol):
+    """What one rendering does, summed up. Raises `TooMuch` where it is too much."""
+
+    def spend(self, work: int) -> None: ...
+
+
 def bounded(made: Any) -> Any:
     """The same, if it is no more than a template may make."""
     if isinstance(made, int) and made.bit_length() > _BITS_MAX:
         raise TooMuch("a number grew too large")
+    if isinstance(made, Decimal) and abs(made.adjusted()) > _DIGITS_MAX:
+        raise TooMuch("a number grew too large")
     if isinstance(made, Sized) and len(made) > (TEXT_MAX if isinstance(made, str) else ITEMS_MAX):
         raise TooMuch("a text or list grew too long")
+    if _is_many(made):
+        items, letters = _held_by(made)
+        if items > _NESTED_MAX or letters > TEXT_MAX:
+            raise TooMuch("a text or list grew too long")
     return made
+
+
+def _is_many(value: Any) -> bool:
+    """Whether other values lie in it: a list, a mapping, a view of one."""
+    if isinstance(value, _SINGLE):
+        return False
+    return isinstance(value, Iterable) and isinstance(value, Sized)
+
+
+def _held_by(value: Any) -> tuple[int, int]:
+    """How many items lie in a list or mapping and in all that it holds, and how many characters they have; counted up to where it is too much."""
+    items = letters = 0
+    holders = [value]
+    while holders and items <= _NESTED_MAX and letters <= TEXT_MAX:
+        holder = holders.pop()
+        inside = [*holder, *holder.values()] if isinstance(holder, Mapping) else holder
+        items += len(inside)
+        letters += sum([len(each) for each in inside if isinstance(each, str)])
+        holders += [each for each in inside if _is_many(each)]
+    return items, letters
+
+
+_SINGLE: Final = (str, int, Decimal, float, ChainableUndefined, LoopContext)
+
+
+def _size_of(value: Any) -> int:
+    if isinstance(value, str):
+        return 1 + len(value)
+    return 1 + sum(_held_by(value)) if _is_many(value) else 1
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -89,7 +134,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         super().__init__(autoescape=html, undefined=Nothing, finalize=shown, cache_size=0)
         self.filters = {name: _bounded(name, filter_) for name, filter_ in self.filters.items() if name not in _LEFT_OUT}
         self.filters["or"] = _or
-        self.filters |= {BOUNDED: bounded, SHOWN: shown}
+        self.filters |= {BOUNDED: _counted, COUNTED: _seen, SHOWN: shown}
         self.globals = {"range": _range, "dict": dict, "namespace": Namespace, "joiner": Joiner, "cycler": Cycler}
         self.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": _inside}
 
@@ -117,7 +162,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
             _check_times(left, right)
         elif operator == "**":
             _check_power(left, right)
-        return bounded(super().call_binop(context, operator, _beside(left, right), _beside(right, left)))
+        return _counted(context, super().call_binop(context, operator, _beside(left, right), _beside(right, left)))
+
+    def call(self, context: Any, called: Any, *given: Any, **named: Any) -> Any:
+        _count(context, getattr(called, "__self__", None))
+        return _counted(context, super().call(context, called, *given, **named))
 
 
 def _beside(value: Any, other: Any) -> Any:
@@ -126,6 +175,7 @@ def _beside(value: Any, other: Any) -> Any:
 
 
 BOUNDED: Final = "_bounded"
+COUNTED: Final = "_counted"
 SHOWN: Final = "_shown"
 
 
@@ -172,11 +222,38 @@ def _range(*bounds: int) -> Sequence[int]:
     return made
 
 
+def _count(context: Any, *values: Any) -> None:
+    """What is worked with counts for the rendering."""
+    uses: Counts = context[USE]
+    uses.spend(sum(map(_size_of, values)))
+
+
+@pass_context
+def _counted(context: Any, made: Any) -> Any:
+    _count(context, bounded(made))
+    return made
+
+
+@pass_context
+def _seen(context: Any, value: Any) -> Any:
+    _count(context, value)
+    return value
+
+
+def _handed(wants: _PassArg, context: Any) -> Any:
+    """What Jinja hands to a filter that is marked for it."""
+    if wants is _PassArg.context:
+        return context
+    return context.eval_ctx if wants is _PassArg.eval_context else context.environment
+
+
 def _bounded(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
     """The same filter, which makes no more than it may."""
+    wants = _PassArg.from_obj(filter_)
 
-    @wraps(filter_)  # with the marks by which Jinja knows what to hand it
-    def limited(*given: Any, **named: Any) -> Any:
+    @pass_context
+    def limited(context: Any, *given: Any, **named: Any) -> Any:
+        _count(context, *given, *named.values())
         told = [value for value in (*given, *named.values()) if isinstance(value, (int, str))]
         if name in _COUNTED and any(isinstance(value, int) and abs(value) > ITEMS_MAX for value in told):
             raise TooMuch("a filter was told to make too much")
@@ -186,8 +263,10 @@ def _bounded(name: str, filter_: Callable[..., Any]) -> Callable[..., Any]:
             texts = [value for value in told if isinstance(value, str)]
             if len(texts) == 3 and (texts[0].count(texts[1]) + 1) * len(texts[2]) > TEXT_MAX:
                 raise TooMuch("a text grew too long")
+        if wants is not None:
+            given = (_handed(wants, context), *given)
         made = filter_(*given, **named)
-        return _listed(made) if isinstance(made, Iterator) else bounded(made)
+        return _counted(context, _listed(made) if isinstance(made, Iterator) else made)
 
     return limited
 

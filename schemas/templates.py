@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-from schemas.template_sandbox import BOUNDED, ITEMS_MAX, SHOWN, TEXT_MAX, Nothing, Sandbox, TooMuch, shown
+from schemas.template_sandbox import BOUNDED, COUNTED, ITEMS_MAX, SHOWN, TEXT_MAX, USE, Nothing, Sandbox, TooMuch, shown
 
 EXPIRING: Final = "loyalty_expiration_points"
 ENTRY: Final = (
@@ -43,7 +43,9 @@ OWN: Final = frozenset({"program", "program.program"})
 _HTML_CHANNELS: Final = frozenset({"email", "e-mail", "mail"})
 _UNSEEN: Final = pattern("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UNSEEN_IN_VALUES: Final = pattern("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-_USE: Final = "_use"
+_WORK_MAX: Final = 1_000_000
+_QUESTION: Final = _WORK_MAX // 100
+"""What the question for points that expire counts, whatever is found."""
 _plain: Final = Sandbox(html=False)
 _html: Final = Sandbox(html=True)
 
@@ -107,7 +109,7 @@ class Template:
         pieces: list[str] = []
         left = TEXT_MAX
         try:
-            for piece in compiled.root_render_func(compiled.new_context({_USE: uses})):
+            for piece in compiled.root_render_func(compiled.new_context({USE: uses})):
                 left -= len(piece)
                 if left < 0:
                     raise TooMuch("the text is longer than 16 KiB")
@@ -140,13 +142,15 @@ def _told(error: Exception) -> str:
 
 
 class _Uses:
-    """What one rendering asks for, and its loops as they run."""
+    """What one rendering asks for, its loops as they run, and what it works with (`template_sandbox.Counts`)."""
 
     for_templates = True
 
     def __init__(self, facts: Knows) -> None:
         self._facts = facts
-        self._left = ITEMS_MAX
+        self._turns = ITEMS_MAX
+        self._work = _WORK_MAX
+        self._lots: list[_Item] | None = None
         self.used: dict[str, Any] = {}
         self.failed: Exception | None = None
 
@@ -155,11 +159,22 @@ class _Uses:
             found = self.used[path]
         else:
             variable, _, part = path.partition(".")
-            found = self._ask(variable, part)
             if variable == "lots":
-                return [_Item(self, f"lots.{number}", item) for number, item in enumerate(found)]
+                return self._open_lots()
+            found = self._ask(variable, part)
             self.used[path] = found = _clean(found)
         return Nothing(name=path) if found is None else found
+
+    def spend(self, work: int) -> None:
+        """So much is worked with: characters of texts, items of lists. Raises `TooMuch`."""
+        self._work -= work
+        if self._work < 0:
+            raise TooMuch("it works with more than a text to a person can need")
+
+    def _open_lots(self) -> "list[_Item]":
+        if self._lots is None:
+            self._lots = [_Item(self, f"lots.{number}", item) for number, item in enumerate(self._ask("lots", ""))]
+        return [*self._lots]
 
     def _ask(self, variable: str, part: str) -> Any:
         try:
@@ -171,6 +186,7 @@ class _Uses:
     def expiring(self, program: Any, point: Any, days: Any, limit: Any = 1, order: Any = "asc") -> "list[_Item]":
         if order not in ("asc", "desc"):
             raise ValueError("the order is asc or desc")
+        self.spend(_QUESTION)
         days, limit = min(max(int(days), 0), 36_500), min(max(int(limit), 0), 100)
         try:
             found = self._facts.expiring(str(program), str(point), days, limit, order)
@@ -182,8 +198,8 @@ class _Uses:
     def each(self, values: Any) -> Iterator[Any]:
         """A loop over the values, counted with all others of the rendering."""
         for value in values:
-            self._left -= 1
-            if self._left < 0:
+            self._turns -= 1
+            if self._turns < 0:
                 raise TooMuch("its loops run more than 1,000 times")
             yield value
 
@@ -243,7 +259,7 @@ class _Asks(NodeTransformer):
             for pair in node.kwargs:
                 pair.key = argument_of(pair.key)
                 pair.value = _named(pair.value) if pair.key == "program" else pair.value
-            node.node = nodes.Getattr(nodes.Name(_USE, "load", lineno=node.lineno), "expiring", "load", lineno=node.lineno)
+            node.node = nodes.Getattr(nodes.Name(USE, "load", lineno=node.lineno), "expiring", "load", lineno=node.lineno)
         elif isinstance(called, nodes.Getattr):
             called.node = self.visit(called.node)  # what is called is no part of the variable
         node.args = [self.visit(each) for each in node.args]
@@ -252,7 +268,7 @@ class _Asks(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        each = nodes.Getattr(nodes.Name(_USE, "load", lineno=node.lineno), "each", "load", lineno=node.lineno)
+        each = nodes.Getattr(nodes.Name(USE, "load", lineno=node.lineno), "each", "load", lineno=node.lineno)
         node.iter = nodes.Call(each, [node.iter], [], None, None, lineno=node.lineno)
         return node
 
@@ -260,6 +276,25 @@ class _Asks(NodeTransformer):
         self.generic_visit(node)
         node.nodes = [self._by(SHOWN, each, node.lineno) for each in node.nodes]
         return self._by(BOUNDED, node, node.lineno)
+
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return self._by(BOUNDED, node, node.lineno)
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return self._by(BOUNDED, node, node.lineno)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return self._by(BOUNDED, node, node.lineno) if node.ctx == "load" else node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = self._by(COUNTED, node.expr, node.lineno)
+        for operand in node.ops:
+            operand.expr = self._by(COUNTED, operand.expr, node.lineno)
+        return node
 
     def visit_AssignBlock(self, node: nodes.AssignBlock) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
@@ -274,7 +309,7 @@ class _Asks(NodeTransformer):
         if path is None:
             return None
         self.paths.add(path)
-        use = nodes.Name(_USE, "load", lineno=node.lineno)
+        use = nodes.Name(USE, "load", lineno=node.lineno)
         return nodes.Getitem(use, nodes.Const(path, lineno=node.lineno), "load", lineno=node.lineno)
 
 

@@ -26,6 +26,7 @@ class Ann:
             "profile.first_name": "Ann",
             "profile.long": "x" * 10_000,
             "profile.list": ["a", "b"],
+            "profile.longer": ["a", "b"] * 1_500,
             "profile.evil": "{{ 7 * 7 }}",
             "trigger.pixel": {"city": "Ulm\r\n"},
         }
@@ -78,6 +79,7 @@ def said(text: str, channel: str = "sms") -> str:
             "{{ [lots | map(attribute='amount')] | tojson }} {{ 'a' ~ profile.list ~ true ~ none }}",
             '[["3", "4"]] a["a", "b"]true',
         ),
+        ("{{ 'b' in profile.longer }} {{ profile.longer | length }}", "true 3000"),
         ("{# not said #}a\nb", "a\nb"),
     ],
 )
@@ -135,6 +137,15 @@ def test_expiring_points_are_asked_for_with_their_bounds() -> None:
         "{% for a in range(40) %}{% for b in range(40) %}{% endfor %}{% endfor %}",
         "{% for a in range(9) %}{{ profile.long }}{% endfor %}",
         "{{ profile.long }}{{ profile.long }}",
+        "{% set x = [1] * 1000 %}{% set x = [x] * 1000 %}{% set x = [x] * 1000 %}{{ x }}",
+        "{% set n = namespace(x=[1]) %}{% for i in range(90) %}{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x == [n.x] }}",
+        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = {'a': n.x, 'b': n.x}.values() %}{% endfor %}{{ n.x }}",
+        "{% set n = namespace(x=1) %}{% for i in range(90) %}{% set n.x = (n.x, n.x) %}{% endfor %}{{ n.x | string | length }}",
+        "{{ ['x' * 16000] * 1000 }}",
+        "{{ (((points ** 64) ** 64) ** 30) | int }}",
+        "{% for i in range(1000) %}" + "{% set b = ('a ' * 8000) | wordcount %}" * 90 + "{% endfor %}",
+        "{% set a = [[1] * 900] * 4 %}{% for i in range(1000) %}{% if a == a %}{% endif %}{% endfor %}",
+        "{% for i in range(1000) %}{% if loyalty_expiration_points('club', 'pts', i) %}{% endif %}{% endfor %}",
         "{{ loyalty_expiration_points('club', 'pts', 'soon', 1) }}",
         "{{ profile.first_name.format(1) }}",
         "{{ profile.first_name | map('random') | list }}",
@@ -152,6 +163,12 @@ def test_what_goes_too_far_fails_and_says_nothing_of_the_person(text: str) -> No
         said(text)
     assert "Ann" not in str(failed.value)
     assert failed.value.__cause__ is None
+
+
+def test_lots_are_asked_for_once_however_often_a_loop_speaks_of_them() -> None:
+    ann = Ann()
+    Template("{% for i in range(500) %}{{ lots | length }}{% endfor %}").render(ann, "sms")
+    assert ann.asked == ["lots"]
 
 
 def test_a_text_may_have_sixteen_kib_and_no_more() -> None:
