@@ -14,7 +14,7 @@ from itertools import islice
 from re import compile as pattern
 from typing import Any, Final, NoReturn, Protocol
 
-from jinja2 import ChainableUndefined, pass_context
+from jinja2 import ChainableUndefined, Undefined, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -116,7 +116,7 @@ def _held_by(value: Any) -> tuple[int, int]:
     return items, letters
 
 
-_SINGLE: Final = (str, int, Decimal, float, ChainableUndefined, LoopContext)
+_SINGLE: Final = (str, int, Decimal, float, Undefined, LoopContext)
 
 
 def _size_of(value: Any) -> int:
@@ -183,7 +183,7 @@ def shown(value: Any) -> Any:
     """A value as it is printed: nothing is empty, a Boolean is written as in JSON. What is no value, such as a function, is none to print:
     Python would write where in memory it lies, which is different each time.
     """
-    if isinstance(value, (str, ChainableUndefined)):
+    if isinstance(value, (str, Undefined)):  # the plain kind is what an `if` without `else` leaves inside of an expression
         return value
     if value is None:
         return ""

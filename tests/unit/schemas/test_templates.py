@@ -80,6 +80,8 @@ def said(text: str, channel: str = "sms") -> str:
             '[["3", "4"]] a["a", "b"]true',
         ),
         ("{{ 'b' in profile.longer }} {{ profile.longer | length }}", "true 3000"),
+        ("{{ 'a' if points > 1000 }}|{{ 'b' if points }}|{{ ('c' if false) | or('d') }}|{{ 'e' ~ ('f' if false) }}", "|b|d|e"),
+        ("{{ [1 if false] }}{% set x = 'g' if false %}{{ x }}", '[""]'),
         ("{# not said #}a\nb", "a\nb"),
     ],
 )
