@@ -4,7 +4,6 @@ Threads of its own, so it answers while the auditor reads or hangs. Only reads: 
 port is not this one, for what it imports is the ledger's.
 """
 
-import socketserver
 import sys
 import threading
 import time
@@ -12,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import msgspec
 from prometheus_client import make_wsgi_app
 
 from streams.audit.metrics import Metrics
+from streams.clients import FewClients
 from streams.errors import WrongUsage
 
 ADDRESS: Final = "0.0.0.0"  # noqa: S104  # whoever scrapes is another machine
@@ -30,9 +30,7 @@ _PATHS: Final = b"/metrics, /livez\n"
 Answer = Callable[[dict[str, Any], Any], list[bytes]]
 
 
-class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
+class _Server(FewClients):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up, resets its connection or says nothing is no news; anything else is."""
         if not isinstance(sys.exception(), OSError):

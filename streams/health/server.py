@@ -6,18 +6,18 @@ the standard library would write a traceback with the client's address.
 
 import io
 import logging
-import socketserver
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import msgspec
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from schemas.instants import format_instant
+from streams.clients import FewClients
 from streams.errors import WrongUsage
 from streams.health.checks import Check, Health
 
@@ -28,9 +28,7 @@ _log: Final = logging.getLogger(__name__)
 _PATHS: Final = "/metrics, /livez, /readyz, /startupz\n"
 
 
-class _Threads(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
+class _Server(FewClients):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away, or reads no more, is no news."""
         error = sys.exc_info()[1]
@@ -56,7 +54,7 @@ def serve(port: int | None, address: str, registry: CollectorRegistry, health: H
         yield None
         return
     try:
-        server = make_server(address, port, application(registry, health), _Threads, _Quiet)
+        server = make_server(address, port, application(registry, health), _Server, _Quiet)
     except OSError as error:
         raise WrongUsage(f"--metrics-port {port}: {error.strerror or error}") from None
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)

@@ -3,16 +3,19 @@
 import json
 import socket
 import struct
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
+from streams.clients import CLIENTS_MAX
 from streams.errors import WrongUsage
 from streams.health.server import serve
 from streams.logs import configure
@@ -65,6 +68,25 @@ def test_a_client_that_goes_away_is_no_news(tmp_path: Path, capsys: pytest.Captu
         time.sleep(0.3)
         assert get(port, "/livez")[0] == 200
     assert capsys.readouterr().err == ""
+
+
+def test_clients_that_say_next_to_nothing_hold_up_nobody_and_are_few(tmp_path: Path) -> None:
+    watching = Scene(tmp_path).watching
+    before = threading.active_count()
+    with serve(0, "127.0.0.1", watching.registry, watching.health) as port, ExitStack() as slow:
+        clients = []
+        for number in range(4 * CLIENTS_MAX):
+            clients.append(slow.enter_context(socket.create_connection(("127.0.0.1", port or 0))))
+            clients[-1].sendall(b"GET /livez HTTP/1.1\r\nHost: ")
+            if number % CLIENTS_MAX == 0:
+                assert get(port, "/livez")[0] == 200
+        assert clients[0].recv(100) == b"", "who came first has gone"
+        deadline = time.monotonic() + 5
+        while threading.active_count() - before > CLIENTS_MAX + 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert threading.active_count() - before <= CLIENTS_MAX + 1
+        clients[-1].sendall(b"me\r\n\r\n")
+        assert clients[-1].recv(100).startswith(b"HTTP/1.0 200 OK"), "who came last is answered, however slow"
 
 
 class Faulty(Collector):

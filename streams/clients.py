@@ -1,0 +1,44 @@
+"""The clients of a port that anybody may reach: a scrape and a few probes at once, and none that holds up the others.
+
+A client that says next to nothing, or reads next to nothing, costs a thread and a file for as long as it likes, and a worker that has no files
+left cannot open its state. So the one that has been there longest goes when there are too many: whoever asks a question has its answer
+within milliseconds, and is not it.
+"""
+
+import socketserver
+import threading
+from contextlib import suppress
+from socket import SHUT_RDWR
+from typing import Any, Final
+from wsgiref.simple_server import WSGIServer
+
+CLIENTS_MAX: Final = 32
+
+
+class FewClients(socketserver.ThreadingMixIn, WSGIServer):
+    """A thread for each client, of which there are at most `CLIENTS_MAX`."""
+
+    daemon_threads = True
+    request_queue_size = 2 * CLIENTS_MAX  # of those that are not accepted yet
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        self._clients: dict[Any, None] = {}  # in the order in which they came
+        self._lock = threading.Lock()
+        super().__init__(*args, **named)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        longest = None
+        with self._lock:
+            self._clients[request] = None
+            if len(self._clients) > CLIENTS_MAX:
+                longest = next(iter(self._clients))
+                del self._clients[longest]
+        if longest is not None:
+            with suppress(OSError):  # it has gone by itself
+                longest.shutdown(SHUT_RDWR)  # its thread reads an end, and ends
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._lock:
+            self._clients.pop(request, None)
+        super().shutdown_request(request)
