@@ -7,7 +7,7 @@ into the bytes that a feed would send right here, so that nothing of one test ca
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.document import Document, read_document
+from schemas.document import MAX_BYTES, Document, read_document
 from schemas.instants import parse_instant
 from schemas.program_faults import Fault, ProgramFileError
 from streams.check.model import (
@@ -27,7 +27,19 @@ from streams.check.model import (
     Step,
     Test,
 )
-from streams.check.nodes import Mapping, Node, Plain, Scalar, Sequence, YamlError, json_bytes, lines_of, plain, read_yaml
+from streams.check.nodes import (
+    FILE_BYTES_MAX,
+    Mapping,
+    Node,
+    Plain,
+    Scalar,
+    Sequence,
+    YamlError,
+    json_bytes,
+    lines_of,
+    plain,
+    read_yaml,
+)
 
 
 class CheckFileError(Exception):
@@ -40,8 +52,7 @@ def read_check_file(path: Path, shown: str | None = None) -> CheckFile:
     """Read a check file and the programs that it names. Raises `CheckFileError` with every fault, or `OSError`."""
     file = shown or str(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        root = read_yaml(text)
+        root = read_yaml(_text_of(path, FILE_BYTES_MAX))
     except UnicodeDecodeError as error:
         raise CheckFileError([Fault(file, 1, "", f"is not UTF-8: {error.reason} at byte {error.start}")]) from None
     except YamlError as error:
@@ -51,6 +62,15 @@ def read_check_file(path: Path, shown: str | None = None) -> CheckFile:
     if found is None or reader.faults:
         raise CheckFileError(reader.faults)
     return found
+
+
+def _text_of(path: Path, at_most: int) -> str:
+    """What a file holds; of one that is too large no more is read, for it may have no end. Raises `YamlError`, `UnicodeDecodeError` or `OSError`."""
+    with path.open("rb") as opened:
+        data = opened.read(at_most + 1)
+    if len(data) > at_most:
+        raise YamlError(1, f"the file is larger than {at_most // 2**20} MiB")
+    return data.decode("utf-8-sig")
 
 
 class _Reader:
@@ -126,11 +146,13 @@ class _Reader:
             if name is None:
                 return None
             where = self._folder / name
-            return read_document(where.read_text(encoding="utf-8-sig"), _shown(where))
+            return read_document(_text_of(where, MAX_BYTES), _shown(where))
         except ProgramFileError as error:
             self.faults.extend(error.faults)
         except UnicodeDecodeError:
             self.fault(node, path, "names a file that is not UTF-8")
+        except YamlError as error:
+            self.fault(node, path, f"names a file that cannot be read: {error.message}")
         except OSError as error:
             self.fault(node, path, f"names a file that cannot be read: {error.strerror or error}")
         return None

@@ -15,6 +15,8 @@ import yaml
 VALUES_MAX: Final = 200_000
 DEPTH_MAX: Final = 60
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
+_TOO_MANY: Final = f"holds more than {VALUES_MAX:,} values once its aliases are written out"
+_TOO_DEEP: Final = f"is nested deeper than {DEPTH_MAX} levels (does an alias hold itself?)"
 
 Plain = dict[str, "Plain"] | list["Plain"] | str | None
 """A value without its spelling: every scalar is its text, a plain `null` is None."""
@@ -72,9 +74,8 @@ Node = Scalar | Mapping | Sequence
 
 def read_yaml(text: str) -> Node:
     """The tree of a YAML (or JSON) text. Raises `YamlError`."""
-    if len(text) > FILE_BYTES_MAX:
-        raise YamlError(1, f"the file is larger than {FILE_BYTES_MAX // 2**20} MiB")
     try:
+        _check_bounds(text)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -87,6 +88,18 @@ def read_yaml(text: str) -> Node:
     return _Copier().copy(root, 0)
 
 
+def _check_bounds(text: str) -> None:
+    """PyYAML puts a graph together by calls within calls, and a text that is deep enough would end the process itself."""
+    depth = values = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        values += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        too_deep = depth > DEPTH_MAX + 1
+        if too_deep or values > 2 * VALUES_MAX + 1:  # each with its key
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise YamlError(line, _TOO_DEEP if too_deep else _TOO_MANY)
+
+
 class _Copier:
     """Turns PyYAML's graph, in which an alias is the same object again, into a tree."""
 
@@ -97,9 +110,9 @@ class _Copier:
         line = node.start_mark.line + 1
         self._values += 1
         if self._values > VALUES_MAX:
-            raise YamlError(line, f"holds more than {VALUES_MAX:,} values once its aliases are written out")
+            raise YamlError(line, _TOO_MANY)
         if depth > DEPTH_MAX:
-            raise YamlError(line, f"is nested deeper than {DEPTH_MAX} levels (does an alias hold itself?)")
+            raise YamlError(line, _TOO_DEEP)
         if isinstance(node, yaml.ScalarNode):
             return Scalar(line, node.value, not node.style)
         if isinstance(node, yaml.SequenceNode):

@@ -129,3 +129,10 @@ def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     file.write_bytes(b"program: \xff")
     with pytest.raises(CheckFileError, match="is not UTF-8"):
         read_check_file(file)
+
+
+def test_of_a_file_without_an_end_no_more_is_read_than_may_be(tmp_path: Path) -> None:
+    too_large = [(1, "program", "names a file that cannot be read: the file is larger than 1 MiB")]
+    assert faults(tmp_path, "{program: /dev/zero, tests: []}") == too_large
+    with pytest.raises(CheckFileError, match="the file is larger than 16 MiB"):
+        read_check_file(Path("/dev/zero"))
