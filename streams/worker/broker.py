@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupState,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -18,12 +17,14 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.cimpl import _AdminClientImpl
 from tenacity import RetryCallState, retry, retry_if_exception, wait_exponential
 
 from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS, PROGRAMS
 from streams.brokers import Admin, ClosedError, RefusedError
 from streams.errors import WrongUsage
 from streams.logs import say
+from streams.worker.group import told_owners
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
@@ -144,16 +145,19 @@ class Broker:
             consumer.close()
 
     def owners(self, group: str) -> dict[str, list[int]] | None:
-        """Which partitions each member of a group has, by the member's name; None while the group is finding that out."""
-        told = self._admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result()
-        if told.state != ConsumerGroupState.STABLE:
-            return None
-        return {
-            member.member_id: sorted(
-                {place.partition for place in member.assignment.topic_partitions if place.topic == CONSUMED[0]}
-            )
-            for member in told.members
-        }
+        """Which partitions each member of a group has, by the member's name; None while the group is finding that out.
+
+        Asked again and again, and so in the client's older way, which waits for every broker that it knows of: the newer one
+        (`describe_consumer_groups`) aborts the process where its question meets the end or the restart of the broker that coordinates
+        the group (librdkafka 2.16, #4605). After a failure a new client asks, which knows of no broker that is gone.
+        """
+        admin = self._admin
+        try:
+            told = _AdminClientImpl.list_groups(admin, group, timeout=_SLICE_SECONDS)
+        except KafkaException:
+            self._ask_anew(admin)
+            raise
+        return told_owners(told, group, CONSUMED[0])
 
     def members(self, group: str) -> int:
         """How many members a group has now; 0 where there is no such group."""
@@ -170,10 +174,14 @@ class Broker:
             return told_offsets(answers)
         except KafkaException:
             # What it knows of leaders it keeps, and is refused for ever after a leader has changed (librdkafka 2.16): ask by a new one.
-            if self._admin is admin:
-                with suppress(WrongUsage):  # a file with a password that is just being replaced: the old one asks on
-                    self._admin = self._client()
+            self._ask_anew(admin)
             raise
+
+    def _ask_anew(self, admin: AdminClient) -> None:
+        """By a new client from now on, where no other thread has seen to that yet."""
+        if self._admin is admin:
+            with suppress(WrongUsage):  # a file with a password that is just being replaced: the old one asks on
+                self._admin = self._client()
 
 
 def told_offsets(answers: Mapping[TopicPartition, "Future[Any]"]) -> dict[Place, int]:

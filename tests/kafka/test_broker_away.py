@@ -28,6 +28,22 @@ def test_a_worker_waits_for_its_broker_and_goes_on_by_itself(tmp_path: Path) -> 
         assert one.end() == 0, one.said()
 
 
+def test_workers_that_keep_copies_of_each_other_wait_as_well(tmp_path: Path) -> None:
+    """They ask every few seconds who owns what, and the client's newer way of asking aborts the process when the broker comes back."""
+    sent = records(2_000, seed=53)
+    with OwnBroker(tmp_path / "kafka") as broker, processes() as everybody:
+        create_topics(broker.servers, PARTITIONS)
+        everybody.append(one := worker(broker.servers, tmp_path, "one", "--standby-replicas", "1"))
+        everybody.append(two := worker(broker.servers, tmp_path, "two", "--standby-replicas", "1"))
+        send(broker.servers, sent[:1_000])
+        wait_until(broker.servers, 1_000, one, two)
+        one.hear("keeping copies")
+        broker.restart(AWAY_SECONDS)
+        send(broker.servers, sent[1_000:])
+        wait_until(broker.servers, len(sent), one, two, seconds=120)
+        assert (one.end(), two.end()) == (0, 0), one.said() + two.said()
+
+
 def test_one_that_starts_before_its_broker_says_so_and_waits(tmp_path: Path) -> None:
     sent = records(500, seed=52)
     with OwnBroker(tmp_path / "kafka") as broker, processes() as everybody:
