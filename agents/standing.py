@@ -60,16 +60,20 @@ def view(
         state.tier,
         shown(version, amount),
         None if state.review_at is None else format_instant(state.review_at),
-        None if missing is None else shown(version, missing),
-        None if keep is None else shown(version, keep),
+        None if missing is None else shown(version, missing, up=True),
+        None if keep is None else shown(version, keep, up=True),
     )
 
 
-def shown(version: Version, amount: int) -> str:
-    """An amount of what the tiers measure: points in their scale, or money."""
+def shown(version: Version, amount: int, *, up: bool = False) -> str:
+    """An amount of what the tiers measure: points in their scale, or money in the currency's minor unit: rounded down, and `up` what is missing
+    yet, so that whoever spends it has reached the threshold.
+    """
     tiers_of = version.program.tiers
     if tiers_of.measure == "spend":
-        return format_nano(amount, version.program.currency_decimals)
+        decimals = version.program.currency_decimals
+        unit = NANO // 10**decimals
+        return format_nano((-(-amount // unit) if up else amount // unit) * unit, decimals)
     return format_points(amount, version.points[tiers_of.point].scale)
 
 

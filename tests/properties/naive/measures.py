@@ -5,7 +5,7 @@ Money is counted in billionths; what is left of a receipt is added up again when
 
 from datetime import datetime, timedelta
 from fractions import Fraction
-from math import floor
+from math import ceil, floor
 
 from tests.properties.naive.books import Member
 from tests.properties.naive.calendar import midnight, on_the_clock
@@ -37,11 +37,13 @@ def threshold(program: Program, rank: int) -> int:
     return program.threshold(rank)
 
 
-def shown(program: Program, amount: int) -> str:
+def shown(program: Program, amount: int, *, missing: bool = False) -> str:
+    """Money in cents, rounded down; what is missing up."""
     if program.tiers["measure"] != "spend":
         return program.text(program.tiers["point"], amount)
-    whole, rest = divmod(abs(amount), NANO)
-    return f"{'-' if amount < 0 else ''}{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
+    cents = Fraction(100 * amount, NANO)
+    whole, rest = divmod(abs(ceil(cents) if missing else floor(cents)), 100)
+    return f"{'-' if amount < 0 else ''}{whole}.{rest:02d}"
 
 
 def active(member: Member, subledger: str | None, reviewed: datetime | None = None) -> int:

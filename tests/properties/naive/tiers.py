@@ -307,7 +307,7 @@ def tell(
         reason=reason,
         qualifying_points=shown(program, amount),
         next_review_at=None if standing.next is None else rfc3339(standing.next),
-        points_to_next=shown(program, max(threshold(program, rank + 1) - points, 0))
+        points_to_next=shown(program, max(threshold(program, rank + 1) - points, 0), missing=True)
         if rank + 1 < len(program.tiers["definitions"])
         else None,
         points_to_keep=to_keep(member, subledger, points),
@@ -324,4 +324,4 @@ def to_keep(member: Member, subledger: str | None, points: int) -> str | None:
         points = sum(amount for where, at, amount in member.counted if where == subledger and at > since)
     if program.tiers["lasts"] == "period" and by_period(program):
         points = 0
-    return shown(program, max(threshold(program, standing.rank()) - points, 0))
+    return shown(program, max(threshold(program, standing.rank()) - points, 0), missing=True)
