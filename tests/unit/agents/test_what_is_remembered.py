@@ -118,3 +118,42 @@ def test_the_lots_of_a_receipt_are_remembered_as_long_as_the_receipt_is() -> Non
     scene.sell(18, "R2", 20)
     scene.send("purchases", 19, **back, return_id="B2", lines=[{"sku": "A", "quantity": 4}])
     assert scene.books()["club", "pts"] == {"active": "20", "expired": "10", "lifetime": "30"}, "what has expired is given back"
+
+
+JOINS_LATER = {
+    "program": "party",
+    "membership": {"join": "explicit", "before_join": "park"},
+    "scenarios": [{"scenario": "in", "trigger": "receipt", "steps": [{"wait": "1 day"}, "join"]}],
+}
+REWARDS = {"promotions": [{"promotion": "thanks", "points": "100"}], "referral": {"promotion": "thanks", "final_after": "5 days"}}
+SHORT = {"remember": "10 days", "park": "2 days"}
+
+
+@pytest.mark.parametrize(
+    ("programs", "entries"),
+    [
+        pytest.param(
+            ({}, JOINS_LATER),
+            [("club", "p1", "10"), ("club", "p2", "10"), ("party", "p1", "10"), ("club", "p1", "10"), ("party", "p1", "10")],
+            id="a sale that waited for another program to be joined counts once",
+        ),
+        pytest.param(
+            (REWARDS,),
+            [("club", "p1", "10"), ("club", "p2", "10"), ("club", "owner", "100"), ("club", "p1", "10")],
+            id="a friend's first purchase is still there when it is final",
+        ),
+    ],
+)
+def test_what_is_due_finds_what_it_was_set_for_however_long_its_profile_was_quiet(
+    programs: tuple[dict[str, Any], ...], entries: list[tuple[str, str, str]]
+) -> None:
+    """As in a file of years without ticks, or under `--backfill`."""
+    scene = Scene(*[SHORT | changes for changes in programs])
+    scene.send("profiles", 1, profile_id="owner", fields={"referral_code": "FRIEND"})
+    scene.sell(1, "R1", referral_code="FRIEND")
+    scene.table.flush({})
+    scene.sell(40, "R2", profile_id="p2")
+    scene.table.flush({})
+    scene.sell(41, "R3")
+    found = [(entry.program, entry.profile_id, entry.points) for entry in scene.said if entry.type == "points.accrued"]
+    assert found == entries
