@@ -110,7 +110,10 @@ def _serve(topics: Sequence[str], with_parent: bool) -> int:
     address = f"{host.host}:{host.port}"
     if not with_parent:
         _to_stderr(NOTICE.format(address=SCHEME + address))
-    print(address, flush=True)
+    try:
+        print(address, flush=True)
+    except BrokenPipeError:  # the parent has ended meanwhile
+        os._exit(0)
     try:
         if with_parent:
             _wait_for_parents_end()

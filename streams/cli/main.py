@@ -2,8 +2,8 @@
 
 A command's file is imported when the command is asked for, and imports what it needs when it runs, so that `--help` is there
 at once and a machine without a broker's client can still check a program file. Every command returns its exit code (0 done,
-1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error. Ctrl-C gives 130 and SIGTERM 143,
-and a reader that leaves before all is said (`| head`) 141.
+1 something is wrong in the data, 2 wrong usage or configuration); an error is one line on standard error. Ctrl-C gives 130, SIGTERM 143
+and a terminal that is closed 129; a reader that leaves before all is said (`| head`) 141.
 """
 
 import importlib
@@ -132,8 +132,8 @@ def _run(arguments: Sequence[str], commands: click.Group, asked: Sequence[int]) 
         ):  # click's end for a reader that has left, with a code that says something else
             return _reader_left()
         raise
-    except OSError as error:
-        return _say(_of_system(error), WRONG_USAGE)
+    except OSError as error:  # a terminal that is gone takes no last word either
+        return exit_code(asked) if asked else _say(_of_system(error), WRONG_USAGE)
     except SystemError as error:  # a call of the broker's client that is interrupted may end so, and tell nothing of why
         return exit_code(asked) if asked else _say(_internal(error), WRONG_USAGE)
     except Exception as error:  # noqa: BLE001  the last line of defence: a person gets a sentence, a developer the variable

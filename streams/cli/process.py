@@ -1,6 +1,6 @@
 """The process around a command: being asked to end, and standard streams that may be closed.
 
-SIGTERM does what Ctrl-C does, so that whatever a command has begun is put away: temporary states hold what people sent, and half a file is none.
+SIGTERM, and SIGHUP of a terminal that is closed, do what Ctrl-C does, so that whatever a command has begun is put away: temporary states hold what people sent, and half a file is none.
 A command that has a handler of its own sets it later, and in place of this one; the worker, which is to end well whenever it is asked, is left
 to itself from the beginning.
 """
@@ -22,7 +22,7 @@ _ENDS_ITSELF: Final = frozenset({"worker"})
 
 @contextmanager
 def asked_to_end(arguments: Sequence[str]) -> Iterator[list[int]]:
-    """Raises KeyboardInterrupt within for Ctrl-C and SIGTERM; what it gives is the signals that came.
+    """Raises KeyboardInterrupt within for Ctrl-C, SIGTERM and SIGHUP; what it gives is the signals that came.
 
     Whoever started the process with a signal ignored, or has a handler for it, keeps that.
     """
@@ -30,9 +30,11 @@ def asked_to_end(arguments: Sequence[str]) -> Iterator[list[int]]:
 
     def end(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
+        if number == signal.SIGHUP and asked.count(number) > 1:
+            return  # of a terminal that is closed the kernel tells, and then its shell
         raise KeyboardInterrupt
 
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     if name in _ENDS_ITSELF or threading.current_thread() is not threading.main_thread():
         usual.clear()

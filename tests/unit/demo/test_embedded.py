@@ -58,3 +58,16 @@ def test_it_ends_when_its_parent_is_killed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert _ends(int(done.stdout))
+
+
+def test_a_parent_that_ends_while_it_starts_hears_nothing_of_it() -> None:
+    command = [sys.executable, "-m", "streams.embedded", "--with-parent", "purchases"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdin.close()
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 0

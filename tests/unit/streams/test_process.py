@@ -52,7 +52,11 @@ def reading(temporary: Path, *arguments: object, sent: str = "") -> Iterator[Pro
             process.kill()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],
+    ids=["SIGTERM", "Ctrl-C", "its terminal is closed"],
+)
 def test_a_replay_that_is_asked_to_end_leaves_neither_states_nor_half_an_output(
     temporary: Path, tmp_path: Path, number: int, code: int
 ) -> None:
@@ -63,6 +67,14 @@ def test_a_replay_that_is_asked_to_end_leaves_neither_states_nor_half_an_output(
         assert process.wait(20) == code
     assert list(temporary.iterdir()) == []
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_terminal_that_is_closed_says_so_twice_and_is_heard_once() -> None:
+    with asked_to_end(["replay"]) as asked:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+    assert asked == [signal.SIGHUP, signal.SIGHUP]
 
 
 def test_so_does_an_audit(temporary: Path) -> None:
