@@ -68,6 +68,17 @@ class Named(click.Path):
         return super().convert(value, param, ctx)
 
 
+class Name(click.ParamType):
+    """A name that is one: an empty one, likewise, would be nobody's, or everybody's alike."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("it is empty; say a name, or leave the flag out", param, ctx)
+        return str(value)
+
+
 class ProfileId(click.ParamType):
     """The id of a profile, by the bounds that hold for records."""
 

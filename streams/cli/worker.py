@@ -7,7 +7,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import Stop, WrongFiles
-from streams.settings import Named, Size, setting
+from streams.settings import Name, Named, Size, setting
 
 if TYPE_CHECKING:
     from streams.brokers import Cluster
@@ -42,11 +42,13 @@ if TYPE_CHECKING:
 @setting(
     "--app-id",
     default="pointstream",
+    type=Name(),
     metavar="NAME",
     help="The consumer group; workers of one name share the partitions. All workers of these topics have one: two groups would count everything twice.",
 )
 @setting(
     "--instance-id",
+    type=Name(),
     metavar="NAME",
     show_default="kept in the state directory",
     help="The name that this worker has in its group and keeps over a restart (static membership). No two at a time may have one.",

@@ -158,6 +158,8 @@ WRONG = {
     "a profile with too long an id": (["profile", "stop", "p" * 129, "--broker", "kafka://127.0.0.1:1"], "more than 128 bytes"),
     "a profile that is no text": (["profile", "release", "\udcff", "--broker", "kafka://127.0.0.1:1"], "is not UTF-8"),
     "a ledger of what is no text": (["ledger", "\udcff", "--output", "o"], "is not UTF-8"),
+    "a group without a name": (["worker", "--broker", "kafka://127.0.0.1:1", "--app-id", ""], "it is empty; say a name"),
+    "a worker without a name": (["worker", "--broker", "kafka://127.0.0.1:1", "--instance-id", " "], "it is empty; say a name"),
     "a folder to produce": (
         ["produce", "purchases", "--broker", "kafka://127.0.0.1:1", "."],
         "pointstream: .: is a folder; name the files in it",
