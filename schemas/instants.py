@@ -332,4 +332,13 @@ def shown(value: object) -> str:
     """A value as a sentence may quote it: short, on one line."""
     text = str(value)
     text = text if len(text) <= 60 else text[:57] + "..."
-    return '"' + "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text) + '"'
+    return f'"{printable(text)}"'
+
+
+def printable(text: str) -> str:
+    """A text on one line in which nothing is an order to a terminal: what cannot be printed stands there as its escape."""
+    return text if text.isprintable() else "".join(_escaped(sign) for sign in text)
+
+
+def _escaped(sign: str) -> str:
+    return sign if sign.isprintable() else sign.encode("unicode_escape").decode()

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from schemas.instants import printable
+
 
 class Fault(NamedTuple):
     """One thing that is wrong. `line` is 0 where the value was laid over the file; `path` is empty for the whole file.
@@ -18,7 +20,7 @@ class Fault(NamedTuple):
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{where}: {self.path}: {self.reason}" if self.path else f"{where}: {self.reason}"
+        return f"{where}: {printable(self.path)}: {self.reason}" if self.path else f"{where}: {self.reason}"
 
 
 class ProgramFileError(ValueError):

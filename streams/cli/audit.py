@@ -97,7 +97,10 @@ def command(
 
 
 def _say(sentence: str) -> None:
-    click.echo(f"pointstream: audit: {sentence}", err=True)
+    """A record of the topic may hold anything, and what is wrong with it is said with words of its own."""
+    from schemas.instants import printable
+
+    click.echo(f"pointstream: audit: {printable(sentence)}", err=True)
 
 
 def _stop(broker: "Cluster") -> Callable[[bytes], None]:

@@ -62,9 +62,11 @@ def _print(file: "FileResult") -> None:
 
 
 def _print_result(result: "Result") -> None:
+    from schemas.instants import printable
+
     word = click.style("ok  ", fg="green") if result.passed else click.style("FAIL", fg="red", bold=True)
-    click.echo(f"{word} {result.file}: {result.name}")
-    for line in result.message.splitlines():
+    click.echo(f"{word} {result.file}: {printable(result.name)}")
+    for line in map(printable, result.message.splitlines()):
         colour = _COLOURS.get(line.strip()[:1])
         click.echo(click.style(f"       {line}", fg=colour) if colour else f"       {line}")
 

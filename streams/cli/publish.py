@@ -104,7 +104,7 @@ def _told(offer: "Offer") -> dict[str, Any]:
 
 
 def _list(versions: "Versions", *, as_json: bool) -> None:
-    from schemas.instants import format_instant
+    from schemas.instants import format_instant, printable
 
     rows: list[dict[str, Any]] = [
         {
@@ -123,6 +123,8 @@ def _list(versions: "Versions", *, as_json: bool) -> None:
         return
     for row in rows:
         marks = "".join([", late" if row["late"] else "", f", without {', '.join(row['without'])}" if row["without"] else ""])
-        click.echo(f"{click.style(str(row['program']), bold=True)}  from {row['effective_from']} ({row['file']}{marks})")
+        click.echo(
+            f"{click.style(str(row['program']), bold=True)}  from {row['effective_from']} ({printable(row['file'])}{marks})"
+        )
     if not rows:
         click.echo("nothing is published")

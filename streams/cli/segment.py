@@ -99,11 +99,13 @@ def _print_counts(one: "Wanted", counts: dict[str, int], *, as_json: bool) -> No
 
 def _print_members(found: "Iterator[tuple[str, Member]]", *, as_json: bool) -> None:
     """As they are found: there may be millions."""
+    from schemas.instants import printable
+
     for _, member in found:
         if as_json:
             click.echo(json.dumps(member._asdict(), ensure_ascii=False))
         else:
-            click.echo(f"{member.profile_id:<40}  {member.since or '-'}")
+            click.echo(f"{printable(member.profile_id):<40}  {member.since or '-'}")
 
 
 @contextmanager

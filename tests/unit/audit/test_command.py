@@ -71,6 +71,16 @@ def test_the_first_violation_ends_with_1_and_says_where_it_lies_and_what_it_is(s
     assert told[1].endswith(": 1 violation")
 
 
+def test_what_an_entry_holds_is_told_to_a_terminal_and_never_obeyed_by_it(say: Any, tmp_path: Path) -> None:
+    evil = "\x1b]0;title\x07 \u202e\nthe books hold"
+    entry = json.loads(LINES[0]) | {"program": evil, "id": evil}
+    _, _, err = say("--input", write(tmp_path / "evil.jsonl", [json.dumps(entry).encode()]))
+    told = err.splitlines()
+    assert len(told) == 2
+    assert "]0;title" in told[0]
+    assert all(line.isprintable() for line in told)
+
+
 def test_a_disk_that_takes_no_more_is_a_sentence(tmp_path: Path) -> None:
     joined = json.loads(LINES[0])
     lines = [json.dumps(joined | {"profile_id": f"p{n}", "id": f"{n:032x}"}).encode() for n in range(2_000)]

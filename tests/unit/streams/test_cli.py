@@ -311,6 +311,23 @@ def test_check_ends_with_0_1_or_2(say: Caller, tmp_path: Path) -> None:
     assert "ok   " in said.out
 
 
+EVIL = "\x1b]0;title\x07\x1b[31m \u202eno\nok   all of it"
+
+
+def test_what_a_file_holds_is_told_to_a_terminal_and_never_obeyed_by_it(say: Caller, tmp_path: Path) -> None:
+    file = check_file(tmp_path, "11")
+    text = file.read_text(encoding="utf-8").replace("name: ", f"name: {json.dumps(EVIL)} # ", 1)
+    file.write_text(text, encoding="utf-8")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(f"{{program: shop, {json.dumps(EVIL)}: 1}}", encoding="utf-8")
+    for arguments in (["check", file], ["check", wrong], ["validate", wrong]):
+        said = say(*arguments)
+        shown = said.out + said.err
+        assert "title" in shown
+        assert all(sign.isprintable() or sign == "\n" for sign in shown)
+        assert not any(row.startswith("ok ") for row in shown.splitlines())
+
+
 def test_check_for_a_machine(say: Caller, tmp_path: Path) -> None:
     file = check_file(tmp_path, "10")
     said = say("check", "--json", file)
