@@ -21,6 +21,8 @@ import msgspec
 import structlog
 from confluent_kafka import KafkaException
 
+from schemas.instants import printable
+
 Format = Literal["text", "json"]
 CLIENT: Final = logging.getLogger("librdkafka")
 """For clients of the broker: what they have to say comes the same way."""
@@ -127,7 +129,7 @@ def _said_by(record: logging.LogRecord) -> str:
 
 def _as_text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     error = f": {event['error']}" if "error" in event else ""
-    return f"worker: {event['message']}{error}"
+    return printable(f"worker: {event['message']}{error}")  # a line, whatever somebody put into a name
 
 
 def _as_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from streams.logs import configure
+from streams.logs import configure, say
 from streams.worker.pulse import TRY_AGAIN
 from tests.conftest import ROOT
 
@@ -80,3 +81,14 @@ def test_a_line_that_cannot_be_put_into_words_is_told_as_such_and_quotes_nothing
     configure("text")
     logging.getLogger("a.library").warning("%d records of %s", "p-12345", "p-67890")
     assert capsys.readouterr().err == "worker: a line that could not be put into words\n"
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_is_a_line_whatever_somebody_put_into_a_name(
+    capsys: pytest.CaptureFixture[str], form: Literal["text", "json"]
+) -> None:
+    configure(form)
+    say("published", "published club\nworker: the partitions are lost \x1b[2J (\u202elmay.bulc)")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable() or form == "json"
+    assert "\x1b" not in line
