@@ -76,6 +76,9 @@ NO_SECURITY: Final = Security()
 
 def check(security: Security) -> None:
     """Before anything is connected: raises `WrongUsage` where settings contradict each other, or a file is not what it must be."""
+    for variable, secret in security.environment().items():
+        if not _is_text(secret):
+            raise WrongUsage(f"{variable} in the environment is no text in UTF-8")
     if security.sasl and not security.username:
         raise WrongUsage(f"--security-protocol {security.protocol} wants a --sasl-username")
     if security.username and not security.sasl:
@@ -159,12 +162,17 @@ def _key_password(security: Security) -> str | None:
     return _secret("--tls-key-password-file", security.key_password_file) or security.key_password
 
 
+def _is_text(secret: str) -> bool:
+    """Bytes of the environment that are no text come as halves of pairs, which no client takes."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in secret)
+
+
 def _secret(flag: str, file: Path | None) -> str | None:
     """What a file holds, without the end of its line."""
     if file is None:
         return None
     try:
-        return file.read_text(encoding="utf-8").rstrip("\r\n")
+        return file.read_text(encoding="utf-8-sig").rstrip("\r\n")
     except OSError as error:
         raise WrongUsage(f"{flag} {file}: {error.strerror}") from None
     except UnicodeDecodeError:

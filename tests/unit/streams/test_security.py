@@ -67,6 +67,11 @@ WRONG = {
     "a CA that is none": (Security(ca=Path(click.__file__)), "holds no certificate in PEM"),
     "no such certificate": (Security(certificate=Path("nowhere.pem")), "--tls-certificate nowhere.pem: No such file"),
     "a certificate that is none": (Security(certificate=Path(click.__file__)), "do not fit, are not PEM"),
+    "a password that is no text": (
+        Security(username="till", password=f"{SECRET}\udcff"),
+        "POINTSTREAM_SASL_PASSWORD in the .* no text",
+    ),
+    "a key's password that is no text": (Security(key_password="\udcff"), "POINTSTREAM_TLS_KEY_PASSWORD in the .* no text"),
     "no such password file": (
         Security(username="till", password_file=Path("nowhere")),
         "--sasl-password-file nowhere: No such file",
@@ -137,6 +142,12 @@ def test_a_password_file_is_read_anew_by_each_client(tmp_path: Path) -> None:
     for password in ("one", "two"):
         file.write_text(f"{password}\n")
         assert client_settings(cluster)["sasl.password"] == password
+
+
+def test_what_an_editor_puts_around_a_password_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "password").write_bytes(b"\xef\xbb\xbfse cret \r\n")
+    cluster = Cluster("a:1", Security(said="sasl_plaintext", username="till", password_file=tmp_path / "password"))
+    assert client_settings(cluster)["sasl.password"] == "se cret "
 
 
 def test_a_secret_shows_nowhere() -> None:
