@@ -19,6 +19,9 @@ Path = tuple[str, ...]
 
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 200_000
+MAX_KEY: Final = 1_024
+MAX_FAULTS: Final = 1_000
+"""Of form. Each tells its path: of many in a file of long keys they would take thousands of times what the file does."""
 
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _PLAIN_TAGS: Final = frozenset({None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
@@ -106,6 +109,8 @@ class Reader:
         return ".".join(steps)
 
     def _fault(self, line: int, path: str, reason: str) -> None:
+        if len(self.faults) >= MAX_FAULTS:
+            raise Stop(line, f"must have fewer faults than {MAX_FAULTS}; what follows was not read")
         self.faults.append(Fault(self.file, line, path, reason))
 
     def _check_tag(self, event: Any, line: int) -> None:
@@ -129,6 +134,8 @@ class Reader:
     def _key(self, text: str, plain: bool, line: int) -> None:
         opened = self._stack[-1]
         assert isinstance(opened.node.value, dict)  # noqa: S101  told apart by the caller; nothing depends on it at run time
+        if len(text) > MAX_KEY:
+            raise Stop(line, f"must have keys of at most {MAX_KEY} characters, has one of {len(text)}")
         opened.waits_for_key = False
         opened.key_line = line
         opened.key = text

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.document import Document, read_document
 from schemas.program_faults import ProgramFileError
+from schemas.yaml_tree import MAX_FAULTS, MAX_KEY
 
 TEXT = """\
 a: 1.00
@@ -102,6 +103,15 @@ def test_aliases_cannot_blow_a_file_up() -> None:
     laughs = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     laughs += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     assert "must hold at most 200000 values" in faults("\n".join(laughs))[0]
+
+
+def test_many_faults_below_long_keys_do_not_fill_the_memory() -> None:
+    long = "k" * (MAX_KEY - 24)
+    digging = "\n".join([" " * depth + long + ":" for depth in range(60)])
+    found = faults(digging + "\n" + "\n".join([" " * 60 + "x: 1"] * 5_000))
+    assert len(found) == MAX_FAULTS + 1
+    assert "what follows was not read" in found[-1]
+    assert faults(f"? {'k' * (MAX_KEY + 1)}\n: 1") == ["f:1: must have keys of at most 1024 characters, has one of 1025"]
 
 
 def test_aliases_cannot_dig_a_file_deep() -> None:
