@@ -53,13 +53,15 @@ def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, a
     return found if sale is None or len(found) < 2 else _of_currency(found, sale)
 
 
-def is_of_ended(programs: Programs, sale: Sale) -> bool:
-    """Whether a sale that counts for nothing is one of a program that has ended: it is remembered, so that what comes back of it is known."""
-    names = programs.of_application(sale.application) if sale.program is None else [sale.program]
-    in_force = [version.program for name in names if (version := programs.version(name, sale.closed_at)) is not None]
+def is_of_ended(programs: Programs, record: Record) -> bool:
+    """Whether what counts for nothing is a sale of a program that has ended: it is remembered, so that what comes back of it is known."""
+    if not isinstance(record, Sale):
+        return False
+    names = programs.of_application(record.application) if record.program is None else [record.program]
+    in_force = [version.program for name in names if (version := programs.version(name, record.closed_at)) is not None]
     return any(
         [
-            program.status == "ended" and sale.application in program.applications and knows_currency(program, sale)
+            program.status == "ended" and record.application in program.applications and knows_currency(program, record)
             for program in in_force
         ]
     )

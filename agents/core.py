@@ -317,7 +317,7 @@ class Core:
         """One record at its profile: the reaction of its kind, and then what had waited for it."""
         at = record.closed_at if type(record) is Sale else records.event_time(record)
         versions = self._admit(record, at, incoming.arrived_at)
-        if not versions and type(record) is not ProfileRecord and not self._is_of_ended(record):
+        if not versions and type(record) is not ProfileRecord and not admission.is_of_ended(self.programs, record):
             return NOT_A_MEMBER  # only drafts, or programs that have ended, would count it
         known = table.profile(profile_id)
         if known is not None and known.erased_at is not None and at <= known.erased_at:
@@ -351,9 +351,6 @@ class Core:
             visit.commit(outbox)
             self._apply_parked(table, profile_id, visit.arrived, visit.arrived_at, outbox)
         return outcome
-
-    def _is_of_ended(self, record: Record) -> bool:
-        return isinstance(record, Sale) and admission.is_of_ended(self.programs, record)
 
     def _admit(self, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
         """The versions that the record counts for. Raises `Refused` where it counts for none; nothing has changed then."""
