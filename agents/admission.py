@@ -12,6 +12,16 @@ from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Re
 from tables.basis import knows_currency
 
 
+def versions_of(programs: Programs, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
+    """The versions that the record counts for. Raises `Refused` where it counts for none; nothing has changed then."""
+    if type(record) is Sale or isinstance(record, (Sale, Cancel, Return, Pixel)):  # the first is the shorter question
+        return of_application(programs, record, at, arrived_at)
+    if isinstance(record, ProfileRecord):
+        check_profile_record(programs, record, arrived_at)
+        return []
+    return [of_program(programs, record, at, arrived_at)]
+
+
 def of_application(programs: Programs, record: Sale | Cancel | Return | Pixel, at: Instant, arrived_at: Instant) -> list[Version]:
     """The versions in force at the record's time, of the programs that it counts for. A pixel without application counts for all (live) ones.
 

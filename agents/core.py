@@ -18,7 +18,7 @@ from agents.causes import cause_of
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
 from agents.outbox import Outbox
-from agents.programs import MissingProgramError, Programs, Version
+from agents.programs import MissingProgramError, Programs
 from agents.reactions import REACTIONS
 from agents.routes import Routes
 from agents.settle import OneByOneError, reckon, settle, settle_unless_asked, settle_unless_released, settled_by
@@ -29,7 +29,7 @@ from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
 from schemas.messages import Grant, Granted, Order, Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
 from schemas.program import Catalog
-from schemas.records import Cancel, Message, Pixel, ProfileRecord, Record, Return, Sale
+from schemas.records import Cancel, Message, ProfileRecord, Record, Return, Sale
 from schemas.topics import REPLIES
 from tables.drafts import draft_of
 from tables.pages import HEAD_MAX, NAMED_MAX
@@ -125,9 +125,12 @@ class Core:
             else:
                 referrals.on_request(table, message, outbox)
         elif isinstance(message, (Reply, Granted)):
-            if self._settle_whole is not None and isinstance(message, Granted) and message.kind == "referred":
-                cause: Cause = {"topic": REPLIES, "kind": message.kind}
-                self._settle_first(table, message.profile_id, message.at, cause, arrived_at, outbox)
+            if isinstance(message, Granted) and message.kind == "referred":
+                for begins in replanning.unknown_to(self.programs, table.profile(message.profile_id), message.at):
+                    self._make_known(table, message.profile_id, begins, arrived_at, outbox)
+                if self._settle_whole is not None:
+                    cause: Cause = {"topic": REPLIES, "kind": message.kind}
+                    self._settle_first(table, message.profile_id, message.at, cause, arrived_at, outbox)
             released, come = answers.follow(self.programs, table, message, arrived_at, outbox)
             self._go_on(table, message.profile_id, released, arrived_at, outbox)
             self._apply_parked(table, message.profile_id, come, arrived_at, outbox)
@@ -269,16 +272,17 @@ class Core:
     def _replan(self, table: Table, unknown: replanning.Round, at: Instant, outbox: Outbox, at_most: int | None) -> int:
         """A version is made known to some of the profiles. Returns how many these were."""
         profile_ids = replanning.next_profiles(table, unknown, at_most)
-        begins = unknown.begins
         for profile_id, seen in table.glance(profile_ids):
-            profile = None if replanning.knows(self.programs, seen, unknown) else table.profile(profile_id)
-            if profile is None:
-                continue
-            cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
-            self._begin(
-                table, Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle), begins, outbox
-            )
+            if not replanning.knows(self.programs, seen, unknown):
+                self._make_known(table, profile_id, unknown.begins, at, outbox)
         return len(profile_ids)
+
+    def _make_known(self, table: Table, profile_id: str, begins: Instant, at: Instant, outbox: Outbox) -> None:
+        profile = table.profile(profile_id)
+        if profile is not None:
+            cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
+            visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle)
+            self._begin(table, visit, begins, outbox)
 
     def _begin(self, table: Table, visit: Visit, begins: Instant, outbox: Outbox) -> None:
         """A version has begun that a profile may not know of yet."""
@@ -316,10 +320,13 @@ class Core:
     def _react(self, table: Table, incoming: Incoming, record: Record, profile_id: str, outbox: Outbox) -> str:
         """One record at its profile: the reaction of its kind, and then what had waited for it."""
         at = record.closed_at if type(record) is Sale else records.event_time(record)
-        versions = self._admit(record, at, incoming.arrived_at)
+        versions = admission.versions_of(self.programs, record, at, incoming.arrived_at)
         if not versions and type(record) is not ProfileRecord and not admission.is_of_ended(self.programs, record):
             return NOT_A_MEMBER  # only drafts, or programs that have ended, would count it
         known = table.profile(profile_id)
+        for begins in replanning.unknown_to(self.programs, known, at):
+            self._make_known(table, profile_id, begins, incoming.arrived_at, outbox)
+            known = table.profile(profile_id)
         if known is not None and known.erased_at is not None and at <= known.erased_at:
             if isinstance(record, ProfileRecord) and record.kind == "erase":
                 return DUPLICATE
@@ -351,15 +358,6 @@ class Core:
             visit.commit(outbox)
             self._apply_parked(table, profile_id, visit.arrived, visit.arrived_at, outbox)
         return outcome
-
-    def _admit(self, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
-        """The versions that the record counts for. Raises `Refused` where it counts for none; nothing has changed then."""
-        if type(record) is Sale or isinstance(record, (Sale, Cancel, Return, Pixel)):  # the first is the shorter question
-            return admission.of_application(self.programs, record, at, arrived_at)
-        if isinstance(record, ProfileRecord):
-            admission.check_profile_record(self.programs, record, arrived_at)
-            return []
-        return [admission.of_program(self.programs, record, at, arrived_at)]
 
     def _apply_parked(self, table: Table, profile_id: str, come: list[bytes], arrived_at: Instant, outbox: Outbox) -> None:
         """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own."""

@@ -62,6 +62,22 @@ def next_profiles(table: Table, this: Round, at_most: int | None) -> list[str]:
     return found
 
 
+def unknown_to(programs: Programs, profile: Profile | None, at: Instant) -> list[Instant]:
+    """Where something is due at a profile up to an instant: when the versions began that are in force at its settled time and by which it has
+    not planned. After an edit, or an upgrade that reckons otherwise, no file says any more what it has planned by; what is due by both is
+    still to happen, so these are to be made known first.
+    """
+    if profile is None or profile.due_at is None or profile.due_at > at:
+        return []
+    found = [(name, programs.version(name, profile.settled_at)) for name in programs.planning]
+    rounds = [
+        Round(name, version.program.effective_from, version.watch.whole_plan, None)
+        for name, version in found
+        if version is not None
+    ]
+    return sorted({this.begins for this in rounds if not knows(programs, profile, this)})
+
+
 def knows(programs: Programs, profile: Profile, this: Round) -> bool:
     """Whether nothing would come of it: it has planned so already, waits for its release, or has to do with the program in no way."""
     name = this.program

@@ -143,3 +143,39 @@ def test_where_no_tick_comes_a_record_makes_the_version_known_as_of_its_beginnin
         scene.sell(12, "S", profile_id="p0")
     assert given(by_record) == given(by_tick) == [("p0", moment(10))]
     assert [entry.id for entry in by_record.said] == [entry.id for entry in by_tick.said]
+
+
+ANOTHER: dict[str, Any] = {"segments": [{"segment": "fans", "where": {"purchases.count": {"at_least": 5}}}]}
+MONTHLY, MISSED = {"every": "1 month"}, {"idle": {"since": "purchase", "for": "10 days"}}
+
+
+def set_off_by(trigger: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return (
+        GIFT | {"scenarios": [{"scenario": "timed", "trigger": trigger, "steps": [{"award": {"promotion": "gift"}}]}]} | changes
+    )
+
+
+@pytest.mark.parametrize("ticks", [True, False], ids=["by a tick", "by a record"])
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (set_off_by(MONTHLY), set_off_by(MONTHLY, **ANOTHER), ["2024-08-01T00:00:00Z"]),
+        (set_off_by(MISSED), set_off_by(MISSED, **ANOTHER), [moment(12)]),
+        (BIRTHDAY, BIRTHDAY | ANOTHER, ["2024-07-20T00:00:00Z"]),
+        (set_off_by(MONTHLY), GIFT | ANOTHER, []),
+        (set_off_by(MISSED), set_off_by(MONTHLY), ["2024-08-01T00:00:00Z"]),
+        (set_off_by(MONTHLY), set_off_by({"date": "profile.name_day"}), []),
+    ],
+    ids=["a month", "a wait", "a birthday", "nothing is said of it any more", "another time", "another day"],
+)
+def test_what_falls_due_before_an_edited_file_is_known_happens_by_what_it_says(
+    before: dict[str, Any], after: dict[str, Any], expected: list[str], *, ticks: bool
+) -> None:
+    first, edited = Scene(before), Scene(after)
+    people(first, 1)
+    first.tick(5)
+    edited.table = first.table
+    if ticks:
+        edited.tick(34)
+    edited.sell(34, "S", profile_id="p0")
+    assert given(edited) == [("p0", at) for at in expected]
