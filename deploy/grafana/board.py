@@ -322,7 +322,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             (
                 Query(f"sum by (kind) (increase(pointstream_rebalances_total{{{JOB}}}[$__rate_interval]))", "{{kind}}"),
                 Query(f"sum(increase(pointstream_fenced_total{{{JOB}}}[$__rate_interval]))", "fenced"),
-                Query(f"sum by (why) (increase(pointstream_worker_ends_total{{{JOB}}}[$__rate_interval])) > 0", "ended: {{why}}"),
+                Query(
+                    f"sum by (instance, why) (increase(pointstream_worker_ends_total{{{JOB}}}[$__rate_interval])) > 0",
+                    "ended: {{why}}, {{instance}}",
+                ),
                 Query(f"sum(increase(pointstream_profiles_stopped_total{{{JOB}}}[$__rate_interval]))", "profiles stopped"),
                 Query(f"sum(increase(pointstream_profiles_released_total{{{JOB}}}[$__rate_interval]))", "profiles released"),
             ),
