@@ -5,18 +5,15 @@ Exit codes: 0 asked to end and all is committed; 2 something must be put right f
 """
 
 import asyncio
-import fcntl
 import gc
 import os
 import re
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -31,6 +28,7 @@ from streams.logs import configure, say
 from streams.metrics.watching import Watching
 from streams.programs import programs_in_force
 from streams.topics import verify
+from streams.worker.alone import InUseError, alone_in
 from streams.worker.broker import Broker
 from streams.worker.cycle import Publish
 from streams.worker.engine import Engine
@@ -45,7 +43,6 @@ from streams.worker.watch import Watch
 
 _NAME: Final = re.compile(rb"[!-~]{1,200}")
 _ASKING: Final = (signal.SIGTERM, signal.SIGINT)
-_PREDECESSOR_SECONDS: Final = 5.0  # whoever has been asked to end is gone by then
 
 
 def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
@@ -58,13 +55,16 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
             if settings.programs and logic is None:
                 programs_in_force(settings.programs, settings.without)  # what is wrong with them is said before a broker is asked
             settings.state.mkdir(parents=True, exist_ok=True)
-            with _alone_in(settings.state):
+            with alone_in(settings.state):
                 if settings.metrics_port is None:
                     said = _work(settings, logic, None)
                 else:
                     watching = Watching(settings, Catalog([]))
                     with serve(settings.metrics_port, settings.metrics_address, watching.registry, watching.health):
                         said = _work(settings, logic, watching)
+    except InUseError as used:  # no end of a worker that lives here, and not to be counted as one
+        say("refused", used.message, "error")
+        return used.exit_code
     except BrokerAway as away:
         _count(settings, "other")
         say("ended", away.message, "error")
@@ -91,37 +91,6 @@ def _count(settings: WorkerSettings, why: str) -> None:
     """An end that came before there was an engine to tell it, for `worker_ends_total`: where nobody looks nothing is counted, as ever."""
     if settings.metrics_port is not None:
         note_end(settings.state, why)
-
-
-@contextmanager
-def _alone_in(state: Path) -> Iterator[None]:
-    """No other worker is at work in this directory, nor begins to while this one is.
-
-    Each partition's table has a lock as well, but it is opened after joining the group, and there a second worker of the directory has the first
-    one's name: it would take the partitions, and end the first, before it were refused itself.
-    """
-    folder = os.open(state, os.O_RDONLY)  # begun anew in place, the process has let go of it
-    try:
-        until = time.monotonic() + _PREDECESSOR_SECONDS
-        while not _locked(folder):
-            if time.monotonic() > until:
-                raise WrongUsage(
-                    f"the state directory {state} is in use by another worker: stop that one, or give this one a directory of its own"
-                )
-            time.sleep(0.1)
-        yield
-    finally:
-        os.close(folder)
-
-
-def _locked(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True  # a file system that locks no folders; the tables' own locks are left
-    return True
 
 
 @contextmanager

@@ -1,14 +1,15 @@
 """A worker that ends before it has begun is counted like one that ends later: the next one of its state directory tells it."""
 
 import fcntl
-import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from streams.errors import WRONG_USAGE
 from streams.health.ends import ends
+from streams.worker.alone import alone_in
 from streams.worker.run import run_worker
 from streams.worker.settings import WorkerSettings
 
@@ -40,24 +41,34 @@ def test_one_whose_directory_cannot_be_made_is_not_kept_from_saying_so(tmp_path:
         run_worker(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path / "file" / "state", metrics_port=1))
 
 
-def test_the_directory_of_a_worker_that_runs_is_refused_before_the_broker_is_asked(
+def test_one_in_the_directory_of_a_worker_that_runs_is_refused_before_it_takes_its_name(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """In the group it would have the running one's name, and end it."""
-    running = os.open(tmp_path, os.O_RDONLY)
-    try:
-        fcntl.flock(running, fcntl.LOCK_EX)
-        assert started(tmp_path, watched=False) == WRONG_USAGE
-    finally:
-        os.close(running)
-    assert f"the state directory {tmp_path} is in use by another worker" in capsys.readouterr().err
+    """The broker throws the older of two members of one name out: it would be the one that is at work."""
+    with alone_in(tmp_path):
+        assert run_worker(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path, metrics_port=1)) == WRONG_USAGE
+    assert f"{tmp_path} is in use by another worker" in capsys.readouterr().err
     assert not (tmp_path / "worker-id").exists()
+    assert ends(tmp_path) == {}, "an end of the worker at work"
 
 
-def test_a_worker_that_has_ended_lets_its_directory_go(tmp_path: Path) -> None:
-    started(tmp_path, watched=False)
-    folder = os.open(tmp_path, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    finally:
-        os.close(folder)
+def test_a_directory_whose_worker_is_gone_is_free_again(tmp_path: Path) -> None:
+    with alone_in(tmp_path):
+        pass
+    assert started(tmp_path, watched=True) == WRONG_USAGE
+    assert ends(tmp_path) == {"refused": 1}
+
+
+def test_one_that_is_just_ending_there_is_waited_for(tmp_path: Path) -> None:
+    held = (tmp_path / "worker.lock").open("ab")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    threading.Timer(0.5, held.close).start()
+    with alone_in(tmp_path):
+        assert held.closed
+
+
+def test_where_no_lock_can_be_had_the_worker_is_not_kept_from_its_work(tmp_path: Path) -> None:
+    (tmp_path / "worker.lock").mkdir()
+    with alone_in(tmp_path):
+        assert started(tmp_path, watched=True) == WRONG_USAGE
+    assert ends(tmp_path) == {"refused": 1}
