@@ -48,6 +48,7 @@ class Health:
         self._beat: float | None = None  # monotonic
         self._progress, self._progress_at = -1, time.monotonic()
         self._waiting_seconds = 0.0
+        self._going = Fact(True, "no", now)
         self._ending: tuple[float, str] | None = None  # monotonic, why
 
     def beat(self) -> None:
@@ -65,14 +66,13 @@ class Health:
 
     def ending(self, why: str) -> None:
         self._ending = time.monotonic(), why
+        self._going.set(False, why)
 
     def started(self) -> list[Check]:
         return [_check("joined", self.joined)]
 
     def ready(self) -> list[Check]:
-        going = self._ending is None
-        ending = "no" if self._ending is None else self._ending[1]
-        return [_check("joined", self.joined), _check("recovered", self.recovered), Check("going-on", going, time.time(), ending)]
+        return [_check("joined", self.joined), _check("recovered", self.recovered), _check("going-on", self._going)]
 
     def alive(self) -> list[Check]:
         now, wall = time.monotonic(), time.time()

@@ -18,7 +18,7 @@ from agents.referrals import OUTCOMES as REFERRED
 from schemas.events import DeadLetter, LedgerEntry
 from schemas.outcomes import OUTCOMES, REASONS
 from schemas.program import Catalog
-from schemas.topics import CONSUMED, DEAD_LETTERS, INPUTS, LEDGER_ENTRIES, OUTPUTS
+from schemas.topics import CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, OUTPUTS
 from streams.metrics.delays import ManyAtOnce
 from streams.metrics.points import PointSums
 from streams.worker.cycle import Parcel
@@ -37,6 +37,7 @@ ENTRY_TYPES: Final = (
     "points.reserved",
     "points.reversed",
 )
+JOINED: Final = "membership.joined"  # of no point
 _CYCLE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 6.0, 12.0)
 _CYCLE_RECORDS: Final = (1, 10, 100, 500, 1_000, 2_500, 5_000, 10_000, 20_000, 50_000)
 _RECOVERY_SECONDS: Final = (0.5, 1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0)
@@ -86,7 +87,7 @@ class Events:
         self.know(catalog)
 
     def _begin_with_0(self) -> None:
-        for topic in INPUTS:
+        for topic in CONSUMED:
             for outcome in OUTCOMES:
                 self._records.labels(topic, outcome)
         for outcome in OUTCOMES:
@@ -116,6 +117,7 @@ class Events:
                     self._points.begin((program, point, kind, direction))
         self._scales.update(scales)
         for program, versions in catalog.programs.items():
+            self._entries.labels(program, "", JOINED)
             for scenario in {scenario.scenario for version in versions for scenario in version.campaigns.scenarios}:
                 for what in FATES_IN_SCENARIOS:
                     self._scenarios.labels(program, scenario, what)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from schemas.outcomes import OUTCOMES
+from schemas.topics import CONSUMED
 from streams.metrics.delays import ManyAtOnce
 from streams.metrics.events import ENTRY_TYPES
 from streams.metrics.lag import Lag
@@ -23,6 +25,21 @@ def sale(receipt_id: str, profile_id: str | None = "p1", price: str = "10.55", *
     closed_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 60))
     record = {"receipt_id": receipt_id, "application": "pos", "closed_at": closed_at, "currency": "EUR", "lines": lines}
     return json.dumps(record | {"profile_id": profile_id} | more).encode()
+
+
+@pytest.mark.parametrize("topic", CONSUMED)
+def test_what_comes_by_each_topic_stands_at_0_from_the_start_so_that_the_first_one_is_seen(tmp_path: Path, topic: str) -> None:
+    for outcome in OUTCOMES:
+        assert Scene(tmp_path / outcome).value("pointstream_records_total", topic=topic, outcome=outcome) == 0
+
+
+def test_those_who_join_are_counted_from_the_first_one(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    before = scene.value("pointstream_entries_total", program="club", point="", type="membership.joined")
+    scene.apply("purchases", [sale("R1")], now_ms())
+    scene.keep()
+    after = scene.value("pointstream_entries_total", program="club", point="", type="membership.joined")
+    assert (before, after) == (0, 1)
 
 
 def test_records_are_counted_by_topic_and_outcome_once_they_are_kept(tmp_path: Path) -> None:

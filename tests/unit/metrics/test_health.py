@@ -109,6 +109,16 @@ def test_what_is_answered(state: object, expected: tuple[bool, bool, bool], tmp_
     assert watching.standing.ready == expected[2]
 
 
+def test_since_when_it_ends_is_told_and_not_when_it_was_asked(tmp_path: Path) -> None:
+    watching = Scene(tmp_path).watching
+    ending(watching)
+    ended_by = time.time()
+    time.sleep(0.01)
+    (check,) = [check for check in watching.health.ready() if check.name == "going-on"]
+    assert not check.ok
+    assert check.since <= ended_by
+
+
 @pytest.mark.parametrize(
     ("taken", "says"),
     [
