@@ -46,10 +46,15 @@ _PACKAGES: Final = frozenset({"streams", "agents", "tables", "schemas"})
 _logger: Final = structlog.get_logger()
 
 
-def configure(form: Format) -> None:
-    """Once a process, before anything is said."""
+def configure(form: Format, process: str | None = None) -> None:
+    """Once a process, before anything is said. `process`: which of several it is that share one standard error."""
+
+    def of_whom(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return event if process is None else {**event, "process": process}
+
     structlog.configure(
         processors=[
+            of_whom,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _as_json if form == "json" else _as_text,
@@ -129,7 +134,8 @@ def _said_by(record: logging.LogRecord) -> str:
 
 def _as_text(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     error = f": {event['error']}" if "error" in event else ""
-    return printable(f"worker: {event['message']}{error}")  # a line, whatever somebody put into a name
+    whose = f"process {event['process']}: " if "process" in event else ""
+    return printable(f"worker: {whose}{event['message']}{error}")  # a line, whatever somebody put into a name
 
 
 def _as_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:

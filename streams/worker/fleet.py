@@ -27,7 +27,7 @@ from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 
 MEMBER: Final = "POINTSTREAM_MEMBER"
-"""Set for a process of a fleet: its standard input is the pipe."""
+"""Set for a process of a fleet, to its number: its standard input is the pipe."""
 _HOME: Final = str(Path(__file__).resolve().parents[2])
 _LOOK_SECONDS: Final = 0.1
 _BEFORE_IT_BEGAN: Final = -signal.SIGTERM  # our own, while Python was still loading it: nothing had been taken on
@@ -44,9 +44,9 @@ def run_fleet(settings: WorkerSettings, processes: int) -> int:
         asked.append(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    environment = os.environ | settings.security.environment() | {MEMBER: "1"}
+    environment = os.environ | settings.security.environment()
     fleet = [
-        subprocess.Popen(_command(settings, number, processes), stdin=subprocess.PIPE, env=environment)
+        subprocess.Popen(_command(settings, number, processes), stdin=subprocess.PIPE, env=environment | {MEMBER: str(number)})
         for number in range(processes)
     ]
     answers = _ask(settings, processes)

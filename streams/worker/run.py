@@ -47,7 +47,7 @@ _ASKING: Final = (signal.SIGTERM, signal.SIGINT)
 
 def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
     """Run until SIGTERM or SIGINT, or until it must not go on. `logic`: what it runs instead of the ledger (tests)."""
-    configure(settings.log_format)
+    configure(settings.log_format, os.environ.get(MEMBER))
     try:
         with _asked_like_ctrl_c():
             if MEMBER in os.environ:

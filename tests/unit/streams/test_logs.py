@@ -7,11 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytest
 
-from streams.logs import configure, say
+from streams.logs import Format, configure, say
 from streams.worker.pulse import TRY_AGAIN
 from tests.conftest import ROOT
 
@@ -84,11 +83,27 @@ def test_a_line_that_cannot_be_put_into_words_is_told_as_such_and_quotes_nothing
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_a_line_is_a_line_whatever_somebody_put_into_a_name(
-    capsys: pytest.CaptureFixture[str], form: Literal["text", "json"]
-) -> None:
+def test_a_line_is_a_line_whatever_somebody_put_into_a_name(capsys: pytest.CaptureFixture[str], form: Format) -> None:
     configure(form)
     say("published", "published club\nworker: the partitions are lost \x1b[2J (\u202elmay.bulc)")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.isprintable() or form == "json"
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    ("form", "process", "line"),
+    [
+        pytest.param("text", "1", "worker: process 1: all is well\n", id="one of several, in text"),
+        pytest.param("text", None, "worker: all is well\n", id="the only one"),
+        pytest.param("json", "1", '"process":"1"}\n', id="one of several, as JSON"),
+        pytest.param("json", None, '"message":"all is well"}\n', id="the only one, as JSON"),
+    ],
+)
+def test_of_several_processes_with_one_standard_error_each_line_says_whose_it_is(
+    form: Format, process: str | None, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure(form, process)
+    say("started", "all is well")
+    configure("text")
+    assert capsys.readouterr().err.endswith(line)
