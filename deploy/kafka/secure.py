@@ -9,6 +9,7 @@ For tests and for trying settings out; never for data of anybody. In DATA/secure
 """
 
 import secrets
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -117,7 +118,7 @@ def with_listeners(properties: str, data: Path, host: str, port: int) -> str:
 
 def told(data: Path, host: str, port: int) -> str:
     """How to come in, for the user's eyes."""
-    place, (secure, certified) = data / "secure", ports(port)
+    place, (secure, certified) = shlex.quote(str(data / "secure")), ports(port)
     return (
         f"secure: --broker kafka://{host}:{secure} --tls-ca {place}/ca.pem --sasl-username {USER} --sasl-password-file {place}/password\n"
         f"    or: --broker kafka://{host}:{certified} --tls-ca {place}/ca.pem --tls-certificate {place}/client.pem --tls-key {place}/client.key"
