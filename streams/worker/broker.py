@@ -153,7 +153,7 @@ class Broker:
         """
         admin = self._admin
         try:
-            told = _AdminClientImpl.list_groups(admin, group, timeout=_SLICE_SECONDS)
+            told = _AdminClientImpl.list_groups(admin, group, timeout=_SECONDS)
         except KafkaException:
             self._ask_anew(admin)
             raise
