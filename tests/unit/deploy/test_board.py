@@ -62,3 +62,14 @@ def test_promtool_can_read_every_query(tmp_path: Path) -> None:
 )
 def test_what_grafana_is_told_is_yaml(path: Path) -> None:
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["apiVersion"] == 1
+
+
+SAID_BY_THE_LOG = {"Its log ends at", "Records were deleted unread", "The newest position cannot be read"}
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "deployment.md"])
+def test_a_panel_that_the_docs_send_somebody_to_is_on_the_board(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*\n]+)\*(?!\*)", text)) - SAID_BY_THE_LOG
+    assert named
+    assert named <= {panel["title"] for panel in BOARD["panels"]}
