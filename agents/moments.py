@@ -14,7 +14,7 @@ from agents.asked import JOINED_AT, REGISTERED_AT
 from agents.programs import Version
 from agents.visit import Visit
 from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
-from schemas.instants import DAY_US, Instant, parse_date, parse_instant, start_of, zone
+from schemas.instants import DAY_US, LATEST, Instant, parse_date, parse_instant, start_of, zone
 from schemas.schedules import in_year
 from tables.engagement import Engagement
 from tables.expiry_groups import group_day, window_opens
@@ -23,8 +23,11 @@ from tables.timelines import field_at
 
 
 def moment_of(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
-    """When the scenario's timer fires next; not for dates of orders, of which there may be many."""
-    return _MOMENTS[type(scenario.trigger)](visit, version, engagement, scenario, at)
+    """When the scenario's timer fires next; not for dates of orders, of which there may be many. What would lie beyond the calendar stands
+    still at its end, and never comes.
+    """
+    moment = _MOMENTS[type(scenario.trigger)](visit, version, engagement, scenario, at)
+    return None if moment is None or moment >= LATEST else moment
 
 
 def _date(visit: Visit, version: Version, engagement: Engagement, scenario: Scenario, at: Instant) -> Instant | None:
@@ -58,6 +61,8 @@ def _is_to_come(visit: Visit, moment: Instant, at: Instant) -> bool:
 def _yearly(version: Version, month_day: tuple[int, int], first: int, fired: int | None, clock: ZoneInfo, at: Instant) -> Instant:
     today = day_of(at, clock)
     year = max(first, today.year, (fired or 0) + 1)
+    if year > date.max.year:
+        return LATEST
     month, day = month_day
     coming = in_year(year, month, day, version.program.leap_day)
     if coming < today and year < date.max.year:

@@ -134,8 +134,8 @@ class Schedule:
                 return at if at > since else None
             case "every":
                 today = to_local(since, zone).date()
-                at = start_of("day", self._next_day(today, leap_day), zone)
-                return at if at > since else start_of("day", self._next_day(add_days(today, 1), leap_day), zone)
+                days = [self._next_day(day, leap_day) for day in (today, add_days(today, 1))]
+                return next((at for day in days if (at := start_of("day", day, zone)) > since), None)
             case _:
                 return None
 

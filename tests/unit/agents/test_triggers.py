@@ -1,10 +1,13 @@
 """Who hears of what: a record that waits is heard by those who cannot wait, and by nobody twice; who made an entry does not hear of it."""
 
+import json
 from typing import Any
 
 import pytest
 
 from agents.hearing import EVERYBODY, NOBODY, OTHERS, WHO_JOINS, Hearing, Whom
+from agents.incoming import Incoming
+from schemas.instants import parse_instant
 from tables.memory import MemoryStore
 from tables.state import Profile
 from tables.table import Table
@@ -125,3 +128,19 @@ def test_a_tier_changes_before_the_scenarios_that_it_sets_off_ask_for_it() -> No
     club = Scene(_THANKS | {"scenarios": [on_rising]})
     club.sell(1, "R1", 60)
     assert [each.promotion for each in club.said if each.promotion] == ["thanks"]
+
+
+@pytest.mark.parametrize(
+    "trigger", [{"date": "profile.date_of_birth"}, {"every": "every 02-29"}, {"every": "1 year, end of year"}]
+)
+@pytest.mark.parametrize("at", ["9999-12-30T12:00:00Z", "9999-12-31T23:59:59.999999Z"])
+def test_at_the_end_of_the_calendar_nothing_comes_any_more(trigger: dict[str, str], at: str) -> None:
+    scenario = {"scenario": "s", "trigger": trigger, "reentry": "true", "steps": [{"wait": "1 day"}]}
+    scene = Scene({"timezone": "Pacific/Kiritimati", "scenarios": [scenario]})
+    instant = parse_instant(at)
+    for number in range(3):
+        value = {"profile_id": "p1", "updated_at": at, "fields": {"date_of_birth": "2000-12-31", "n": number}}
+        incoming = Incoming("profiles", 0, number, None, json.dumps(value).encode(), instant)
+        assert scene.core.apply(scene.table, incoming, scene.outbox) == "applied"
+        assert scene.core.tick(scene.table, instant, scene.outbox)
+    assert not scene.outbox.errors

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.instants import HOUR_US, LATEST, format_instant, parse_instant, zone
+from schemas.instants import DAY_US, HOUR_US, LATEST, format_instant, parse_instant, zone
 from schemas.schedules import NEVER, ON_EVENT, LeapDay, parse_duration, parse_schedule
 
 SESSION = "2024-10-12T07:20:50Z"  # R104, the misprinted year read as 2024
@@ -267,3 +267,12 @@ def test_a_duration_is_elapsed_time(text: str, hours: int) -> None:
 def test_a_duration_has_a_fixed_length(text: str) -> None:
     with pytest.raises(ValueError, match="must be"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["every 02-29", "every 12-31", "1 year", "1 year, end of year", "0 months, end of month"])
+@pytest.mark.parametrize("name", ["UTC", "Pacific/Kiritimati", "Pacific/Honolulu"])
+def test_nothing_repeats_beyond_the_calendar(text: str, name: str) -> None:
+    anchor = parse_instant("2024-01-31T10:00:00Z")
+    for at in (LATEST - 40 * DAY_US, LATEST - DAY_US, LATEST - 1, LATEST):
+        following = parse_schedule(text).next_after(anchor, zone(name), "feb-28", at)
+        assert following is None or following > at
