@@ -17,7 +17,7 @@ from agents.outbox import Effect, Outbox
 from agents.plans import Fork
 from agents.programs import Version
 from agents.visit import Visit
-from schemas.amounts import minor_of
+from schemas.amounts import POINTS_MINOR_MAX, minor_of
 from schemas.campaigns import Award, Places, Promotion
 from schemas.effect_ids import effect_id
 from schemas.events import Cause, LedgerEntry
@@ -185,9 +185,7 @@ def _grant(table: Table, grant: Grant, person: str) -> int:
     if grant.keeps and mine:
         return grant.amount
     total = _total(table, grant.subject)
-    left = grant.amount
-    if grant.cap is not None:
-        left = min(left, max(grant.cap - total, 0))
+    left = min(grant.amount, max((POINTS_MINOR_MAX if grant.cap is None else grant.cap) - total, 0))
     if grant.per_profile is not None:
         left = min(left, max(grant.per_profile - mine, 0))
     if left < grant.amount and not grant.truncate:

@@ -7,14 +7,19 @@ A receipt's owner is asked for by a `Request` and told by a `Reply`; what is cou
 and a `Granted`.
 """
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from schemas.events import Cause
-from schemas.instants import Instant
+from schemas.amounts import POINTS_MINOR_MAX
+from schemas.instants import EARLIEST, LATEST
 
+# Numbers have an end here, too: what a stranger writes into the topics must not get into a state that cannot be stored then.
+Whole = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+At = Annotated[int, Meta(ge=EARLIEST, le=LATEST)]
+Amount = Annotated[int, Meta(ge=0, le=POINTS_MINOR_MAX)]
+Cause = dict[str, str | Whole]
 Answer = Literal["granted", "refused", "forwarded"]
 
 
@@ -22,9 +27,9 @@ class Carried(Struct, kw_only=True, gc=False, omit_defaults=True):
     """A record on its way to the profile that it belongs to, as it came."""
 
     topic: str
-    partition: int
-    offset: int
-    arrived_at: Instant
+    partition: Whole
+    offset: Whole
+    arrived_at: At
     value: str
     key: str | None = None
 
@@ -37,7 +42,7 @@ class Request(Struct, kw_only=True, gc=False, omit_defaults=True):
     kind: Literal["claim", "forward"]
     application: str
     receipt_id: str
-    at: Instant
+    at: At
     profile_id: str | None = None
     carried: Carried | None = None
 
@@ -52,7 +57,7 @@ class Reply(Struct, kw_only=True, gc=False, omit_defaults=True):
     kind: Answer
     application: str
     receipt_id: str
-    at: Instant
+    at: At
     profile_id: str
     carried: Carried | None = None
 
@@ -73,10 +78,10 @@ class Grant(Struct, kw_only=True, gc=False, omit_defaults=True):
     program: str
     profile_id: str
     entry: str
-    at: Instant
-    amount: int = 1
-    cap: int | None = None
-    per_profile: int | None = None
+    at: At
+    amount: Amount = 1
+    cap: Amount | None = None
+    per_profile: Amount | None = None
     truncate: bool = False
     keeps: bool = False
     cause: Cause | None = None
@@ -95,8 +100,8 @@ class Granted(Struct, kw_only=True, gc=False, omit_defaults=True):
     program: str
     profile_id: str
     entry: str
-    at: Instant
-    amount: int = 0
+    at: At
+    amount: Amount = 0
     cause: Cause | None = None
     carried: Carried | None = None
 

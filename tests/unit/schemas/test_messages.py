@@ -55,6 +55,9 @@ WRITTEN = [
 ]
 
 
+NAMES = {"subject": "s", "program": "club", "profile_id": "p1", "entry": "e", "application": "pos", "receipt_id": "R1"}
+
+
 @pytest.mark.parametrize(("topic", "message"), WRITTEN)
 def test_it_is_read_as_it_was_written(topic: str, message: records.Message) -> None:
     assert records.decode(topic, msgspec.json.encode(message)) == message
@@ -66,6 +69,27 @@ def test_it_is_read_as_it_was_written(topic: str, message: records.Message) -> N
         pytest.param("requests", b'{"kind": "grant", "subject": "s"}', id="a question without its profile"),
         pytest.param("requests", b'{"kind": "bribe", "profile_id": "p1"}', id="a request of no kind"),
         pytest.param("replies", b'{"kind": "counted"}', id="an answer about nothing"),
+        *[
+            pytest.param(topic, msgspec.json.encode({**fields, **NAMES, **wrong}), id=f"{fields['kind']} of {[*wrong]}")
+            for topic, fields in (
+                ("requests", {"kind": "grant", "at": 5}),
+                ("requests", {"kind": "claim", "at": 5}),
+                ("replies", {"kind": "counted", "at": 5}),
+                ("replies", {"kind": "granted", "at": 5}),
+            )
+            for wrong in (
+                {"at": 1 << 62},
+                {"at": -(1 << 62)},
+                {"carried": {"topic": "pixels", "partition": 0, "offset": 0, "arrived_at": 1 << 62, "value": ""}},
+                {"carried": {"topic": "pixels", "partition": 0, "offset": 1 << 63, "arrived_at": 0, "value": ""}},
+            )
+        ],
+        *[
+            pytest.param(
+                "requests", msgspec.json.encode({"kind": "grant", "at": 5, **NAMES, **wrong}), id=f"a grant of {[*wrong]}"
+            )
+            for wrong in ({"amount": -1}, {"amount": 10**19}, {"cap": 10**19}, {"per_profile": -1}, {"cause": {"n": 1 << 63}})
+        ],
         pytest.param("replies", b'{"kind": "perhaps", "profile_id": "p1"}', id="an answer of no kind"),
     ],
 )
