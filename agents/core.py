@@ -39,7 +39,7 @@ from tables.stored import StateFormatError
 from tables.table import Table
 
 _SWEEP_EVERY: Final = 256  # records of an input
-_SWEEP_KEYS: Final = 1_024  # that are looked at then: more than so many records can add
+_SWEEP_KEYS: Final = 1_024  # that are looked at then, at least
 _BEHIND_US: Final = 15 * DAY_US
 """One input may lag behind another by as long as inputs are kept: what it asks for must not be gone."""
 
@@ -198,6 +198,11 @@ class Core:
 
         Settles at most so many (instant, profile) pairs; True: nothing that is due is left.
         """
+        done = self._tick(table, at, outbox, at_most)
+        table.sweep_on()
+        return done
+
+    def _tick(self, table: Table, at: Instant, outbox: Outbox, at_most: int | None) -> bool:
         settled = 0
         unknown = replanning.pending(table, self.programs, at) if self.programs.planning else None
         while True:

@@ -5,21 +5,38 @@ sweep only takes away, some time later, what no reader can find any more. So its
 """
 
 from collections.abc import Sequence
+from struct import Struct as Layout
 from typing import Final, TypeVar
 
 from schemas.instants import Instant
 
 _NEVER: Final = 1 << 62
+_KEPT: Final = Layout(">q")
 Kind = TypeVar("Kind")
 
 
 class Sweep:
-    """Where the hand stands, and the oldest instant that it may still meet. A new one has seen nothing and goes round once."""
+    """Where the hand stands, and the oldest instant that it may still meet. A new one has seen nothing and goes round once.
+
+    Where it stands is kept with the states (`kept`, `go_on`): a hand that began anew with each restart would never come to what lies last.
+    """
 
     def __init__(self) -> None:
         self._at = b""
         self._oldest = -_NEVER
         self._oldest_this_round = _NEVER
+        self._whole_round = True
+
+    def kept(self, forgotten: Instant) -> bytes:
+        """Where the hand stands, and the latest instant that it was told."""
+        return _KEPT.pack(forgotten) + self._at
+
+    def go_on(self, kept: bytes) -> Instant:
+        """Stand there again, where nothing has been looked at yet. Returns the latest instant that the hand was told."""
+        (forgotten,) = _KEPT.unpack_from(kept)
+        self._at = kept[_KEPT.size :]
+        self._whole_round = not self._at
+        return int(forgotten)
 
     def has_work(self, before: Instant) -> bool:
         """Whether there may be anything older: else the hand rests."""
@@ -43,5 +60,6 @@ class Sweep:
         self._at = key
 
     def done(self) -> None:
-        """Once round: what is left is no older than what was seen."""
-        self._at, self._oldest, self._oldest_this_round = b"", self._oldest_this_round, _NEVER
+        """Once round: what is left is no older than what was seen, if all of it was."""
+        self._at, self._oldest, self._oldest_this_round = b"", self._oldest_this_round if self._whole_round else -_NEVER, _NEVER
+        self._whole_round = True

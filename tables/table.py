@@ -43,6 +43,9 @@ from tables.unseen import Unseen
 Change = tuple[bytes, bytes | None]
 
 _DUE_PAGE: Final = 1_000
+_SWEPT: Final = b"swept"  # where the sweep stands
+_SWEPT_A_PUT: Final = 2  # keys are looked at for each that is put: then no more than twice what may be asked for lies here
+_SWEEP_PAGE: Final = 4_096
 _SLOTS_A_KEY: Final = 32  # then one lookup in sixty is needless; more slots would lie farther from the processor
 _ENTRY_BYTES: Final = 2_560  # what a decoded profile takes at least, and
 _DECODED_PER_STORED: Final = 3  # so many for a stored byte: measured over profiles of 0 to 80 lots
@@ -69,6 +72,9 @@ class Table:
         self._frozen_others: dict[bytes, Remembered | None] = {}
         self._frozen_dues = Dues()
         self._sweep = Sweep()
+        self._swept: bytes | None = None  # as it stands in the store, empty where nothing does; None: not asked for yet
+        self._frozen_sweep: bytes | None = None
+        self._puts = 0  # since something was swept
         self.forgotten: Instant | None = None  # the latest instant that a sweep was told: nothing younger has been swept
         self._dues = Dues()
         self.lookups = 0  # of profiles, and how many of them the store was asked for: figures, for whoever watches
@@ -181,6 +187,7 @@ class Table:
         self._others[key] = state
         if state is not None:
             self._sweep.saw(state.last_at)
+            self._puts += 1
 
     def lots_of(self, profile_id: str, program: str, ledger_key: str, ledger: Ledger) -> list[Lot]:
         """All open lots of a ledger, those in pages too. Raises `DamagedError` where one of these is not there."""
@@ -201,12 +208,37 @@ class Table:
             stored = [key for key in self._store.keys(prefix, prefix[:-1] + b"\x01") if key not in waiting]
             yield from sorted(stored + [key for key, state in waiting.items() if state is not None])
 
-    def sweep(self, before: Instant, at_most: int) -> None:
-        """Forget some of what is older than an instant: nobody can ask for it any more (`Visit.find`). Looks at so many keys."""
+    def sweep(self, before: Instant, at_least: int) -> None:
+        """Forget some of what is older than an instant: nobody can ask for it any more (`Visit.find`). Looks at so many keys, and at more
+        where more have been put since the last time.
+        """
+        self._take_up_sweep()
         if self.forgotten is None or before > self.forgotten:
             self.forgotten = before
-        if not self._sweep.has_work(before):
-            return
+        self._sweep_pages(before, max(at_least, self._puts * _SWEPT_A_PUT))
+
+    def sweep_on(self) -> None:
+        """Likewise, by the instant that was told last, for what timers have put."""
+        if self._puts:
+            self._take_up_sweep()
+        if self._puts and self.forgotten is not None:
+            self._sweep_pages(self.forgotten, self._puts * _SWEPT_A_PUT)
+
+    def _take_up_sweep(self) -> None:
+        """Go on where the hand stood when this was written last."""
+        if self._swept is None:
+            self._swept = self._store.meta(_SWEPT) or b""
+            if self._swept:
+                told = self._sweep.go_on(self._swept)
+                self.forgotten = told if self.forgotten is None else max(told, self.forgotten)
+
+    def _sweep_pages(self, before: Instant, keys: int) -> None:
+        self._puts = 0
+        while keys > 0 and self._sweep.has_work(before):
+            self._sweep_page(before, min(keys, _SWEEP_PAGE))
+            keys -= _SWEEP_PAGE
+
+    def _sweep_page(self, before: Instant, at_most: int) -> None:
         for letter, kind in self._sweep.kinds(KINDS):
             start = self._sweep.start(letter)
             page = list(islice(self._store.keys(start, letter + b"\xff"), at_most))
@@ -255,6 +287,7 @@ class Table:
         self._frozen_profiles, self._profiles = self._profiles, {}
         self._frozen_others, self._others = self._others, {}
         self._frozen_dues, self._dues = self._dues, Dues()
+        self._frozen_sweep = None if self.forgotten is None or self._swept is None else self._sweep.kept(self.forgotten)
 
     def changes(self) -> list[Change]:
         """What is frozen, encoded: one value a key; None where it is to be forgotten. Any thread."""
@@ -278,12 +311,15 @@ class Table:
 
     def write(self, meta: Mapping[bytes, bytes], changes: Sequence[Change]) -> None:
         """Write what is frozen (`changes`), its due things and the named values, all or nothing. Any thread."""
+        if self._frozen_sweep not in (None, self._swept):
+            meta = {**meta, _SWEPT: self._frozen_sweep or b""}
         self._store.write(changes, self._frozen_dues.moved(), meta)
 
     def settle(self, changes: Sequence[Change]) -> None:
         """What was frozen has been written."""
         for (profile_id, profile), (_, value) in zip(self._frozen_profiles.items(), changes, strict=False):  # profiles come first
             self._remember(profile_id, profile, len(value or b""))
+        self._swept = self._frozen_sweep or self._swept
         self._forget_frozen()
 
     def flush(self, meta: Mapping[bytes, bytes]) -> int:
@@ -296,7 +332,7 @@ class Table:
 
     def drop_changes(self) -> None:
         """What was not written never was. Readers see the store again."""
-        self._sweep = Sweep()
+        self._sweep, self._swept = Sweep(), None
         self._profiles.clear()
         self._others.clear()
         self._dues = Dues()
@@ -305,7 +341,7 @@ class Table:
     def _forget_frozen(self) -> None:
         self._frozen = False
         self._frozen_profiles, self._frozen_others = {}, {}
-        self._frozen_dues = Dues()
+        self._frozen_dues, self._frozen_sweep = Dues(), None
         self._due_page.clear()  # the store's index is another now
         self._due_after = None
 

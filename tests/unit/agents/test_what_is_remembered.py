@@ -1,7 +1,6 @@
 """What is remembered is bounded by `remember`: it is known so long and no longer, and then it goes."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.document import read_document
+from schemas.instants import format_instant, parse_instant
 from schemas.program_file import build_catalog
 from tables.memory import MemoryStore
 from tables.rocks import RocksStore
@@ -18,7 +18,7 @@ from tables.store import Store
 from tables.table import Table
 from tests.unit.agents.scene import Scene
 
-START = datetime(2024, 1, 1, tzinfo=UTC)
+START = parse_instant("2024-01-01T00:00:00Z")
 PROGRAM = {
     "program": "club",
     "timezone": "UTC",
@@ -32,27 +32,30 @@ PROGRAM = {
 }
 
 
+def instant(day: float) -> int:
+    return START + round(day * 86_400) * 1_000_000
+
+
 class Shop:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, **changes: Any) -> None:
         self.store = store
-        self.core = Core(build_catalog([read_document(json.dumps(PROGRAM), "club.json")]))
+        self.core = Core(build_catalog([read_document(json.dumps(PROGRAM | changes), "club.json")]))
         self.table = Table(store)
         self.outbox = Outbox()
         self.offset = 0
 
     def deliver(self, day: float, **record: Any) -> str:
-        at = START + timedelta(seconds=round(day * 86_400))
-        moment = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-        value = json.dumps({"application": "pos", "profile_id": "p1", "closed_at": moment, **record}).encode()
-        incoming = Incoming("purchases", 0, self.offset, b"p1", value, 0)
+        told = {"application": "pos", "profile_id": "p1", "closed_at": format_instant(instant(day)), **record}
+        incoming = Incoming("purchases", 0, self.offset, told["profile_id"].encode(), json.dumps(told).encode(), instant(day))
         self.offset += 1
-        arrived_at = (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        incoming.arrived_at = arrived_at
         return self.core.apply(self.table, incoming, self.outbox)
 
-    def sale(self, day: float, receipt_id: str) -> str:
+    def tick(self, day: float) -> None:
+        self.core.tick(self.table, instant(day), self.outbox)
+
+    def sale(self, day: float, receipt_id: str, profile_id: str = "p1") -> str:
         lines = [{"sku": "A", "quantity": 1, "unit_price": "10.00"}]
-        return self.deliver(day, receipt_id=receipt_id, currency="EUR", lines=lines)
+        return self.deliver(day, receipt_id=receipt_id, profile_id=profile_id, currency="EUR", lines=lines)
 
     def cancel(self, day: float, receipt_id: str) -> str:
         return self.deliver(day, kind="cancel", receipt_id=receipt_id)
@@ -93,6 +96,37 @@ def test_what_nobody_can_ask_for_any_more_is_swept_away(shop: Shop) -> None:
     assert 2 * 1_000 < remembered < 2 * 3_200 * 2, (
         "receipts and used lots of ten days, and of 22 for what waits or lags, not of ninety"
     )
+
+
+def test_who_is_started_anew_each_day_forgets_as_much() -> None:
+    """The hand goes on where it stood: what lies last in the order of keys, the receipts, is come to all the same."""
+    shop = Shop(MemoryStore())
+    for n in range(9_000):
+        shop.sale(n / 100, f"R{n}")
+        if n % 100 == 0:
+            shop.table.flush({})
+            shop.table = Table(shop.store)
+    assert shop.stored() < 2 * 3_200 * 2
+
+
+@pytest.mark.parametrize("restarts", [True, False])
+def test_what_timers_leave_behind_is_swept_however_few_records_come(*, restarts: bool) -> None:
+    """A hundred people who get points each day, and one of whom buys something: used lots of 29 days, not of 150."""
+    store = MemoryStore()
+    daily = {"scenario": "daily", "trigger": {"every": "1 day"}, "reentry": True, "steps": [{"award": {"promotion": "gift"}}]}
+    promotions = [{"promotion": "gift", "action": "accrue", "points": "1"}]
+    point = {"sid": "pts", "expiration": "1 day"}
+    shop = Shop(store, remember="7 days", points=[point], promotions=promotions, scenarios=[daily])
+    for n in range(100):
+        shop.sale(0, f"R{n}", profile_id=f"p{n}")
+    for day in range(1, 150):
+        for n in range(10):
+            shop.sale(day, f"S{day}-{n}", profile_id="p1")
+        shop.tick(day + 0.5)
+        shop.table.flush({})
+        if restarts:
+            shop.table = Table(store)
+    assert sum(1 for _ in store.keys(b"l", b"m")) < 110 * (7 + 7 + 15) * 2
 
 
 def test_a_sweep_looks_again_at_what_a_failed_cycle_gave_back(shop: Shop) -> None:
