@@ -22,7 +22,7 @@ from tests.properties.naive.receipts import on_cancel, on_return, on_sale, park
 from tests.properties.naive.settling import due, settle
 from tests.properties.naive.spending import on_adjustment, on_redemption
 from tests.properties.naive.tiers import held_at
-from tests.properties.naive.versions import first_of_each, look_at, that_count
+from tests.properties.naive.versions import first_of_each, is_of_ended, look_at, that_count
 from tests.properties.naive.waiting import consented, pixel_of
 
 AHEAD = timedelta(minutes=10)
@@ -82,8 +82,9 @@ class Model:
         erased = self.is_erased(record, at)
         if erased and record.get("kind") != "erase":
             raise Refused("erased")
-        programs = that_count(self.within_bounds(self.concerned(topic, record, at), at, arrival), topic, record)
-        if not programs:
+        concerned = self.within_bounds(self.concerned(topic, record, at), at, arrival)
+        programs = that_count(concerned, topic, record)
+        if not programs and not is_of_ended(concerned, topic, record):
             return "not-a-member"  # only drafts, or what has ended, would count it
         if "profile_id" not in record:
             return self.forward(scene, programs, record, arrival)

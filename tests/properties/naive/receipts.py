@@ -42,7 +42,7 @@ def on_sale(scene: Scene, person: Person, programs: list[Program], sale: Json, a
     receipt.revision, receipt.sale, receipt.closed = revision, sale, True
     receipt.left = [fraction(line["quantity"]) for line in sale["lines"]]
     receipt.returned, receipt.claims, receipt.by_amount, receipt.spent = Fraction(0), [], False, {}
-    receipt.worth = "total" if programs[0].basis == "total" else "gross"
+    receipt.worth = "total" if programs and programs[0].basis == "total" else "gross"
     receipt.waits_for = set()
     count(scene, person, receipt, [program for program in programs if counts(person, program, at)], at)
     counted = {claim.program.name for claim in receipt.claims}

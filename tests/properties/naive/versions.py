@@ -32,3 +32,10 @@ def that_count(programs: list[Program], topic: str, record: Json) -> list[Progra
         return programs
     sale = topic == "purchases" and record.get("kind", "sale") == "sale"
     return [program for program in programs if program.status == "active" or (program.status == "ended" and not sale)]
+
+
+def is_of_ended(programs: list[Program], topic: str, record: Json) -> bool:
+    """A sale that a program would count if it had not ended is remembered, for what may come back of it."""
+    if topic != "purchases" or record.get("kind", "sale") != "sale":
+        return False
+    return any(program.status == "ended" and record["currency"] in {program.currency, *program.rates} for program in programs)
