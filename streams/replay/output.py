@@ -4,7 +4,7 @@ Each file is written beside its place and moved there at the end, so a run that 
 a second run replaces the first. Bytes depend on the records alone: no time of writing, no path, no order of a dictionary.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,18 @@ class Output:
             self._discard()
             raise
 
+    def keep(self, inputs: Sequence[str]) -> None:
+        """Raises `WrongUsage` where one of the files that are read would be replaced by one of these."""
+        written = [place for topic in self._files if (place := self._place(topic)).exists()]
+        for name in inputs:
+            if any(place.samefile(name) for place in written if Path(name).exists()):
+                raise WrongUsage(
+                    f"--output {self._folder}: the input {name} is in it, and would be replaced; name another folder"
+                )
+
+    def _place(self, topic: str) -> Path:
+        return self._folder / f"{topic}.jsonl"
+
     def _path(self, topic: str) -> Path:
         return self._folder / f".{topic}.jsonl{_UNFINISHED}"
 
@@ -62,7 +74,7 @@ class Output:
         for file in self._files.values():
             file.close()
         for topic in self._files:
-            self._path(topic).replace(self._folder / f"{topic}.jsonl")
+            self._path(topic).replace(self._place(topic))
         self._files.clear()
 
     def _discard(self) -> None:

@@ -78,6 +78,7 @@ def replay(catalog: Catalog, settings: ReplaySettings, watch: Watch) -> Summary:
     started = time.monotonic()
     check_readable(settings.inputs)
     with _state_folder(settings.state) as folder, Output(settings.output) as output, _lazy_garbage_collection():
+        output.keep(settings.inputs)
         blocks = read_blocks(settings.inputs, watch.advanced, settings.chunk_bytes)
         first = list(islice(blocks, 1))
         exported = bool(first) and is_export(first[0].lines[0])

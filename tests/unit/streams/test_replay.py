@@ -254,6 +254,23 @@ def test_an_input_that_is_missing_is_told_before_anything_is_written(tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("by", ["its name", "a link"])
+def test_an_input_is_not_replaced_by_the_output(tmp_path: Path, by: str) -> None:
+    go(tmp_path, line(sale("R1")) + "\nno record")
+    letters = tmp_path / "out" / "dead-letters.jsonl"
+    before = letters.read_bytes()
+    assert before
+    named = letters
+    if by == "a link":
+        named = tmp_path / "linked.jsonl"
+        named.symlink_to(letters)
+    catalog = load_catalog([program(tmp_path)])
+    with pytest.raises(WrongUsage, match="would be replaced; name another folder"):
+        replay(catalog, ReplaySettings((str(named),), tmp_path / "out"), Onlooker())
+    assert letters.read_bytes() == before
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")] == []
+
+
 def test_balances_are_sorted_by_the_bytes_of_the_profile(tmp_path: Path) -> None:
     go(tmp_path, *[line(sale(f"R{n}", profile_id=who)) for n, who in enumerate(["ä", "b", "Z", "a10", "a9"])])
     assert [row["profile_id"] for row in read_lines(tmp_path / "out" / "balances.jsonl")] == ["Z", "a10", "a9", "b", "ä"]
