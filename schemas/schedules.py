@@ -134,8 +134,11 @@ class Schedule:
                 return at if at > since else None
             case "every":
                 today = to_local(since, zone).date()
-                days = [self._next_day(day, leap_day) for day in (today, add_days(today, 1))]
-                return next((at for day in days if (at := start_of("day", day, zone)) > since), None)
+                for day in (today, add_days(today, 1)):
+                    at = start_of("day", self._next_day(day, leap_day), zone)
+                    if at > since:
+                        return at
+                return None
             case _:
                 return None
 
