@@ -28,6 +28,8 @@ from streams.worker.group import told_owners
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
+_GRACE_SECONDS: Final = 2.0  # a client that answers at all does so this soon after its timeout
+_OWNERS_SECONDS: Final = 5.0  # a take-over may wait for it
 _REFUSALS: Final = 3
 _CLOSED: Final = 10  # a proxy with no broker behind it does so, too
 _SLICE_SECONDS: Final = 2.0
@@ -109,7 +111,7 @@ class Broker:
     def incarnations(self, topics: Sequence[str]) -> dict[str, str]:
         """The ids that the broker gave topics when they were made: one that is deleted and made again has another."""
         told = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=_SECONDS)
-        return {topic: str(told[topic].result().topic_id) for topic in topics}
+        return {topic: str(answered(told[topic]).topic_id) for topic in topics}
 
     def committed(self, group: str, places: Iterable[Place], cancelled: Event) -> dict[Place, int | None] | None:
         """The group's offsets, None where it has none; None for all where it was cancelled.
@@ -153,7 +155,7 @@ class Broker:
         """
         admin = self._admin
         try:
-            told = _AdminClientImpl.list_groups(admin, group, timeout=_SECONDS)
+            told = _AdminClientImpl.list_groups(admin, group, timeout=_OWNERS_SECONDS)
         except KafkaException:
             self._ask_anew(admin)
             raise
@@ -161,7 +163,7 @@ class Broker:
 
     def members(self, group: str) -> int:
         """How many members a group has now; 0 where there is no such group."""
-        return len(self._admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group].result().members)
+        return len(answered(self._admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group]).members)
 
     def _offsets(self, places: Iterable[Place], spec: Any, *, committed: bool) -> dict[Place, int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
@@ -184,13 +186,21 @@ class Broker:
                 self._admin = self._client()
 
 
+def answered(answer: "Future[Any]", seconds: float = _SECONDS + _GRACE_SECONDS) -> Any:
+    """What was answered. Raises `KafkaException`, also where nothing is: a client may keep a question for ever, whatever its timeout."""
+    try:
+        return answer.result(seconds)
+    except TimeoutError:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer came")) from None  # noqa: SLF001  # its public name
+
+
 def told_offsets(answers: Mapping[TopicPartition, "Future[Any]"]) -> dict[Place, int]:
     """What was told of each partition. Raises `KafkaException` for what was refused, and for what was not told.
 
     Where the broker goes away between question and answer there may be neither an offset nor an error (librdkafka 2.16; `make chaos`
     found it), and what is not known must not be taken for the end of a log.
     """
-    found = {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+    found = {(place.topic, place.partition): answered(answer).offset for place, answer in answers.items()}
     for (topic, number), offset in found.items():
         if offset < 0:
             raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"{topic} partition {number}: no offset was told"))

@@ -126,7 +126,7 @@ class Standby(threading.Thread):
         except KafkaException as error:
             _log.warning("the group cannot be asked who owns what: %s", error.args[0].str())
             return
-        if owners is None or member is None:
+        if owners is None or member is None or not self._orders.empty():
             return
         wanted = copies(owners, member, self._settings.standby_replicas) - self._ours - self._unreadable
         if wanted == frozenset(self._copies):
@@ -141,6 +141,10 @@ class Standby(threading.Thread):
             _log.warning("no more copies can be kept while the broker does not answer: %s", error.args[0].str())
             return
         for number in sorted(wanted - before):
+            if (
+                not self._orders.empty()
+            ):  # a take-over waits, and whatever is asked here may last as long as a broker may take to answer
+                break
             try:
                 self._copies[number] = self._opening.open(number, log)
             except (StoreLockedError, PoisonedError, Stop, OSError, KafkaException) as error:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.worker.broker import told_offsets
+from streams.worker.broker import answered, told_offsets
 from streams.worker.outage import is_passing
 
 OFFSET_INVALID = -1001  # librdkafka's word for: not known
@@ -37,3 +37,9 @@ def test_a_refusal_stays_a_refusal() -> None:
     with pytest.raises(KafkaException) as raised:
         told_offsets({TopicPartition("purchases", 0): refused})
     assert not is_passing(raised.value.args[0])
+
+
+def test_a_question_that_is_never_answered_is_an_outage_too() -> None:
+    with pytest.raises(KafkaException, match="no answer came") as raised:
+        answered(Future(), seconds=0.01)
+    assert is_passing(raised.value.args[0])
