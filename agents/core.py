@@ -74,16 +74,14 @@ class Core:
         Raises `FATAL`, and nothing else.
         """
         if incoming.offset % _SWEEP_EVERY == 0:
-            self._sweep(table, incoming.arrived_at)
+            overdue = table.next_due(
+                incoming.arrived_at - _BEHIND_US
+            )  # in a backfill by years: what it was set for must be there
+            table.sweep((incoming.arrived_at if overdue is None else overdue[0]) - self._forget_after_us, _SWEEP_KEYS)
         outcome = self._apply(table, incoming, outbox)
         if outbox.messages:
             self._carry_messages(table, incoming.arrived_at, outbox)
         return outcome
-
-    def _sweep(self, table: Table, arrived_at: Instant) -> None:
-        """Forget some of what nobody can ask for. What is due may ask for what it was set for: in a file or a backfill it comes years late."""
-        overdue = table.next_due(arrived_at - _BEHIND_US)
-        table.sweep((arrived_at if overdue is None else overdue[0]) - self._forget_after_us, _SWEEP_KEYS)
 
     def _carry_messages(self, table: Table, arrived_at: Instant, outbox: Outbox) -> None:
         """In files there is one table and no broker: what is asked is answered before whatever comes next, in the order of asking."""

@@ -50,9 +50,9 @@ def test_a_port_that_is_none_is_a_sentence(tmp_path: Path, port: str, named: str
 @pytest.mark.parametrize("folder", ["kafka", "Bücher und ✓", "𝕂"])
 def test_java_reads_the_folder_that_is_meant(kafka: Any, folder: str) -> None:
     """It takes a file of properties for Latin-1, with escapes for what that has not."""
-    written = kafka.escaped(f"log.dirs=/home/{folder}/logs\n").encode()
+    written = kafka.escaped(f"log.dirs=/data/{folder}/logs\n").encode()
     read = written.decode("latin-1").encode("ascii").decode("unicode_escape").encode("utf-16", "surrogatepass").decode("utf-16")
-    assert read == f"log.dirs=/home/{folder}/logs\n"
+    assert read == f"log.dirs=/data/{folder}/logs\n"
 
 
 def test_jars_are_fetched_once_and_by_their_checksums(tmp_path: Path) -> None:
