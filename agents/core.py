@@ -74,9 +74,7 @@ class Core:
         Raises `FATAL`, and nothing else.
         """
         if incoming.offset % _SWEEP_EVERY == 0:
-            overdue = table.next_due(
-                incoming.arrived_at - _BEHIND_US
-            )  # in a backfill by years: what it was set for must be there
+            overdue = table.next_due(incoming.arrived_at - _BEHIND_US)  # in a backfill, by years
             table.sweep((incoming.arrived_at if overdue is None else overdue[0]) - self._forget_after_us, _SWEEP_KEYS)
         outcome = self._apply(table, incoming, outbox)
         if outbox.messages:
