@@ -117,8 +117,11 @@ def _turn(visit: Visit, program: str, engagement: Engagement, name: str, at: Ins
     before = visit.arrived_at - visit.programs.remember_us
     engagement.segments = engagement.segments | {name: with_value(engagement.segments.get(name, ()), at, now, before)}
     kind = "segment.entered" if now else "segment.left"
+    by_another_time = (
+        cause is None and at != visit.happened_at
+    )  # a record that waits, or a version under an edit, may come to it again
     change = SegmentChange(
-        id=visit.effect_id(program, kind, name, cause),
+        id=visit.effect_id(program, kind, f"{name}:{at}" if by_another_time else name, cause),
         type=kind,
         program=program,
         profile_id=visit.profile_id,

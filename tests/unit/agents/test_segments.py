@@ -70,6 +70,21 @@ def test_a_segment_that_a_later_version_has_no_more_is_left() -> None:
     assert scene.short() == [("segment.entered", "regulars", moment(9.5)), ("segment.left", "regulars", moment(10))]
 
 
+def test_what_a_record_brings_when_it_comes_and_when_it_is_applied_has_two_ids() -> None:
+    """A return that waits for its sale makes an edited program known to its profile; applied, it brings the profile back into the segment."""
+    here = {"any": [{"days_since_registration": {"at_most": "5"}}, {"purchases.total": {"at_least": "5", "at_most": "50"}}]}
+    before, scene = Told(with_segments(REGULARS)), Told(with_segments(REGULARS, {"segment": "here", "where": here}))
+    before.send("profiles", 1, registered_at=moment(1))
+    scene.table = before.table
+    lines = [{"sku": "A", "quantity": 6}]
+    assert scene.send("purchases", 3, application="pos", kind="return", return_id="X", receipt_id="R", lines=lines) == "parked"
+    scene.tick(8)
+    scene.sell(2.5, "R", lines=[{"sku": "A", "quantity": 10, "unit_price": "10.00"}])
+    assert [kind for kind, _, _ in scene.short()] == ["segment.entered", "segment.left", "segment.entered"]
+    assert [change.cause.get("return_id") for change in scene.changes] == ["X", None, "X"]
+    assert len({change.id for change in scene.changes}) == 3
+
+
 def test_who_is_erased_leaves_what_they_are_in_and_begins_outside() -> None:
     here = {"segment": "here", "where": {"profile.city": "Leeds"}}
     scene = Told(with_segments(here, REGULARS))
