@@ -54,7 +54,7 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
                 _end_with_the_fleet(sys.stdin.fileno())
             if settings.programs and logic is None:
                 programs_in_force(settings.programs, settings.without)  # what is wrong with them is said before a broker is asked
-            settings.state.mkdir(parents=True, exist_ok=True)
+            settings.state.mkdir(0o700, parents=True, exist_ok=True)  # what lies there is about people
             with alone_in(settings.state):
                 if settings.metrics_port is None:
                     said = _work(settings, logic, None)

@@ -72,3 +72,11 @@ def test_where_no_lock_can_be_had_the_worker_is_not_kept_from_its_work(tmp_path:
     with alone_in(tmp_path):
         assert started(tmp_path, watched=True) == WRONG_USAGE
     assert ends(tmp_path) == {"refused": 1}
+
+
+def test_a_directory_that_it_makes_is_its_users_alone_and_one_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    made, there = tmp_path / "made" / "state", tmp_path / "there"
+    there.mkdir(0o755)
+    for state in (made, there):
+        assert started(state, watched=False) == WRONG_USAGE
+    assert [oct(state.stat().st_mode & 0o777) for state in (made, there)] == ["0o700", "0o755"]
