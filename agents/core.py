@@ -74,7 +74,7 @@ class Core:
         Raises `FATAL`, and nothing else.
         """
         if incoming.offset % _SWEEP_EVERY == 0:
-            overdue = table.next_due(incoming.arrived_at - _BEHIND_US)  # in a backfill, by years
+            overdue = table.next_due(incoming.arrived_at - _BEHIND_US)  # long ago, in a backfill: it asks for what is as old
             table.sweep((incoming.arrived_at if overdue is None else overdue[0]) - self._forget_after_us, _SWEEP_KEYS)
         outcome = self._apply(table, incoming, outbox)
         if outbox.messages:

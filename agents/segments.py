@@ -112,16 +112,16 @@ def leave_all(visit: Visit, program: str, at: Instant) -> None:
 
 
 def _turn(visit: Visit, program: str, engagement: Engagement, name: str, at: Instant, cause: Cause | None) -> None:
-    """Enter a segment, or leave it."""
+    """Enter a segment, or leave it.
+
+    A record that waits comes to a profile twice, and so may a version that is edited: what they bring later has the instant in its id.
+    """
     now = not is_in(engagement, name)
     before = visit.arrived_at - visit.programs.remember_us
     engagement.segments = engagement.segments | {name: with_value(engagement.segments.get(name, ()), at, now, before)}
     kind = "segment.entered" if now else "segment.left"
-    by_another_time = (
-        cause is None and at != visit.happened_at
-    )  # a record that waits, or a version under an edit, may come to it again
     change = SegmentChange(
-        id=visit.effect_id(program, kind, f"{name}:{at}" if by_another_time else name, cause),
+        id=visit.effect_id(program, kind, name if cause is not None or at == visit.happened_at else f"{name}:{at}", cause),
         type=kind,
         program=program,
         profile_id=visit.profile_id,

@@ -141,9 +141,7 @@ class Standby(threading.Thread):
             _log.warning("no more copies can be kept while the broker does not answer: %s", error.args[0].str())
             return
         for number in sorted(wanted - before):
-            if (
-                not self._orders.empty()
-            ):  # a take-over waits, and whatever is asked here may last as long as a broker may take to answer
+            if not self._orders.empty():  # a take-over waits, and to open a copy may last as long as the broker takes to answer
                 break
             try:
                 self._copies[number] = self._opening.open(number, log)
