@@ -1,4 +1,6 @@
-"""The Faust app: one agent an input topic, each reacting to whole fetched batches from a channel of its own.
+"""The Faust app: one agent, reacting to whole fetched batches of all inputs, in one order, from one channel.
+
+An agent for each input would be an order for each (docs/decisions/0016-in-the-order-of-arrival.md).
 
 Faust gives the application, the agents, their channels and their life; its own consumer and producer stay off, for the group, the
 fences and the transactions are ours (docs/decisions/0001-who-owns-the-partitions.md). No web server: `faust worker` would open
@@ -13,11 +15,10 @@ import faust
 import faust.auth
 from faust.app.base import BootStrategy
 
-from schemas.topics import CONSUMED
 from streams.security import Security, aiokafka
-from streams.worker.reader import Fetched
+from streams.worker.arrivals import Fetched
 
-_FETCHED_WAITING: Final = 2  # polls a topic between reader and agent; with what librdkafka prefetches, enough to never wait
+_FETCHED_WAITING: Final = 2  # polls between reader and agent; with what librdkafka prefetches, enough to never wait
 
 
 class _Boot(BootStrategy):
@@ -31,8 +32,8 @@ class _App(faust.App):
 
 def build_app(
     app_id: str, servers: str, security: Security, state: Path, react: Callable[[Fetched], Awaitable[None]]
-) -> tuple[Any, dict[str, Any]]:
-    """The app, not yet started, and its channels by topic."""
+) -> tuple[Any, Any]:
+    """The app, not yet started, and the channel that its agent reads."""
     app = _App(
         app_id,
         broker=[f"kafka://{server}" for server in servers.split(",")],
@@ -41,12 +42,10 @@ def build_app(
         web_enabled=False,
         topic_disable_leader=True,
     )
-    channels: dict[str, Any] = {}
-    for topic in CONSUMED:
-        channels[topic] = app.channel(maxsize=_FETCHED_WAITING)
-        app.agent(channels[topic], name=f"on-{topic}")(_agent(react))
+    channel = app.channel(maxsize=_FETCHED_WAITING)
+    app.agent(channel, name="on-inputs")(_agent(react))
     app.finalize()
-    return app, channels
+    return app, channel
 
 
 def _credentials(security: Security) -> faust.auth.Credentials | None:

@@ -24,6 +24,7 @@ from schemas.topics import CONSUMED
 from streams.errors import Stop
 from streams.logs import say, told
 from streams.worker.app import build_app
+from streams.worker.arrivals import Fetched
 from streams.worker.broker import Broker, Place
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, UnwrittenError
 from streams.worker.held import Held
@@ -34,7 +35,7 @@ from streams.worker.pace import Pace
 from streams.worker.partition import Partition
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
-from streams.worker.reader import Fetched, Reader
+from streams.worker.reader import Reader
 from streams.worker.recovery import Recovery
 from streams.worker.redo import Redo
 from streams.worker.settings import WorkerSettings
@@ -83,7 +84,7 @@ class Engine:
         self._recovery = Recovery(settings, logic, broker, partitions, self._watch)
         redo = Redo(settings, broker) if settings.embedded else None
         self._taking_over = TakingOver(self, self._recovery, publish, self._outage, self._standby, programs, redo)
-        self._app, self._channels = build_app(
+        self._app, self._channel = build_app(
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )
         self._held = Held(settings)
@@ -228,33 +229,34 @@ class Engine:
     # records
 
     def fetched(self, fetched: Fetched) -> "Future[None]":
-        """Reader's thread: hand a poll over. Done when the topic's channel has room."""
-        return asyncio.run_coroutine_threadsafe(self._channels[fetched.topic].put(fetched), self._loop)
+        """Reader's thread: hand over what is to be applied next. Done when the channel has room."""
+        return asyncio.run_coroutine_threadsafe(self._channel.put(fetched), self._loop)
 
     async def react(self, fetched: Fetched) -> None:
-        """The agents' reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
+        """The agent's reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
         try:
-            for number, messages in fetched.slices(self._settings.slice_records):
+            for number, runs in fetched.slices(self._settings.slice_records):
                 async with self._turn:
                     partition = self._owned(fetched, number)
                     if partition is None:
                         return
                     began = time.monotonic()
                     try:
-                        partition.apply(fetched.topic, messages)
+                        for run in runs:
+                            partition.apply(run.topic, run.messages)
+                            partition.weigh(run.messages)
+                            self.applied += len(run.messages)
                     except (DamagedError, StateFormatError) as error:
                         await self._distrust(number, error)
                         return
-                    partition.weigh(messages)
                     self._worked_seconds += time.monotonic() - began
-                    self.applied += len(messages)
                     if self._held.is_full:
                         await self._keep()
                 await asyncio.sleep(0)
-            for number, end in fetched.ends.items():
+            for (topic, number), end in fetched.ends.items():
                 partition = self._owned(fetched, number)
                 if partition is not None:
-                    partition.reached[fetched.topic] = max(end, partition.reached.get(fetched.topic, 0))
+                    partition.reached[topic] = max(end, partition.reached.get(topic, 0))
         except Exception as error:  # noqa: BLE001  # Faust would restart the agent and go on with the next batch
             self.end(told(error))
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from streams.worker.arrivals import Fetched
 from streams.worker.broker import Place
 from streams.worker.partition import Partition
-from streams.worker.reader import Fetched
 from streams.worker.settings import WorkerSettings
 
 _NONE: Final = -1

@@ -10,10 +10,10 @@ can be committed before the partitions are let go. Reading starts only where rec
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -21,6 +21,8 @@ from schemas.topics import CONSUMED
 from streams.brokers import Complaint, refusal
 from streams.errors import Stop, WrongUsage
 from streams.logs import CLIENT, say
+from streams.worker.arrivals import Arrivals, Fetched, arrived, happened
+from streams.worker.broker import Place
 from streams.worker.cycle import FencedError
 from streams.worker.outage import not_allowed
 from streams.worker.pulse import TRY_AGAIN
@@ -49,21 +51,6 @@ def owned(places: Iterable[TopicPartition]) -> tuple[list[int], dict[str, list[i
         given.setdefault(place.topic, []).append(place.partition)
     numbers = sorted(given[DECIDES])
     return numbers, {topic: sorted(found) for topic, found in given.items() if sorted(found) != numbers}
-
-
-class Fetched(NamedTuple):
-    """What one poll brought of one topic: by partition, records in order. `ends`: partitions that are read to this offset."""
-
-    assignment: int
-    topic: str
-    batches: dict[int, list[Any]]
-    ends: dict[int, int]
-
-    def slices(self, size: int) -> Iterator[tuple[int, list[Any]]]:
-        """So many records of a partition at once, at most."""
-        for number, messages in self.batches.items():
-            for start in range(0, len(messages), size):
-                yield number, messages[start : start + size]
 
 
 class GroupFullError(Stop):
@@ -117,6 +104,7 @@ class Reader(threading.Thread):
         self._fatal: KafkaError | None = None
         self._adrift = False  # the client itself holds our session for over, and we are not back in the group
         self._consumer = self._new_consumer()
+        self._arrivals = Arrivals(happened if settings.backfill else arrived, self._high, self._pass_over, settings.ahead_bytes)
 
     def _new_consumer(self) -> Consumer:
         settings = self._settings
@@ -154,7 +142,7 @@ class Reader(threading.Thread):
 
     def start_at(self, assignment: int, positions: list[TopicPartition]) -> None:
         """Any thread: read from these positions, if the assignment still stands when the reader gets to it."""
-        self._orders.put(lambda: self._consumer.assign(positions) if assignment == self._assignment else None)
+        self._orders.put(lambda: self._start_at(positions) if assignment == self._assignment else None)
 
     def assign_again(self) -> None:
         """Any thread: stop reading and have the partitions recovered once more, if they are still ours when the reader gets to it."""
@@ -208,7 +196,11 @@ class Reader(threading.Thread):
         if assignment != self._assignment:
             self._member = self._consumer.memberid()
         if messages:
-            self._hand_over(assignment, messages)
+            self._sort_in(messages)
+        if assignment != self._assignment:
+            self._arrivals.drop()
+        elif messages or self._arrivals.waiting:
+            self._hand_over(assignment)
 
     def _leave(self) -> None:
         """Leave the group at once, named or not: docs/decisions/0011-a-named-worker-leaves.md.
@@ -238,43 +230,80 @@ class Reader(threading.Thread):
             return False
         return True
 
-    def _hand_over(self, assignment: int, messages: list[Any]) -> None:
-        topics: dict[str, Fetched] = {}
+    def _sort_in(self, messages: list[Any]) -> None:
+        batches: dict[Place, list[Any]] = {}
+        ends: dict[Place, int] = {}
         for message in messages:
-            topic = message.topic()
+            place = message.topic(), message.partition()
             error = message.error()
-            if error is not None and error.code() in _NOT_THERE:
-                _log.warning("%s partition %d cannot be read on: %s", topic, message.partition(), error.str())
-                self.assign_again()  # recovery knows what to do about it
-                continue
-            if error is not None and error.code() != _EOF:
-                self._complain(error, topic)
-                # It tries again, for ever where somebody has to see to it, as with a batch that cannot be unpacked: so it is told.
-                _log.warning("reading %s partition %d is tried again: %s", topic, message.partition(), error.str())
-                continue
-            fetched = topics.get(topic)
-            if fetched is None:
-                fetched = topics[topic] = Fetched(assignment, topic, {}, {})
-            number = message.partition()
-            if error is not None:
-                fetched.ends[number] = message.offset()
-            else:
-                batch = fetched.batches.get(number)
+            if error is None:
+                batch = batches.get(place)
                 if batch is None:
-                    fetched.batches[number] = [message]
+                    batches[place] = [message]
                 else:
                     batch.append(message)
-        records = sum([len(batch) for fetched in topics.values() for batch in fetched.batches.values()])
+            elif error.code() == _EOF:
+                ends[place] = message.offset()
+            else:
+                self._cannot_read(*place, error)
+        records = sum([len(batch) for batch in batches.values()])
         full = len(messages) >= self._settings.poll_records and records > len(messages) // 2  # the rest tells of ends
         self._full_polls = self._full_polls + 1 if full else 0
-        for fetched in topics.values():
-            taken = self._listener.fetched(fetched)
-            while not self._ending.is_set():
-                try:
-                    taken.result(_WAIT_SECONDS)
-                    break
-                except TimeoutError:
-                    continue
+        for (topic, number), batch in batches.items():
+            self._arrivals.came(topic, number, batch)
+        for (topic, number), end in ends.items():
+            self._arrivals.ended(topic, number, end)
+        if full:
+            self._arrivals.doubt()
+
+    def _cannot_read(self, topic: str, number: int, error: KafkaError) -> None:
+        if error.code() in _NOT_THERE:
+            _log.warning("%s partition %d cannot be read on: %s", topic, number, error.str())
+            self.assign_again()  # recovery knows what to do about it
+            return
+        self._complain(error, topic)
+        # It tries again, for ever where somebody has to see to it, as with a batch that cannot be unpacked: so it is told.
+        _log.warning("reading %s partition %d is tried again: %s", topic, number, error.str())
+
+    def _hand_over(self, assignment: int) -> None:
+        fetched = Fetched(assignment, *self._arrivals.taken())
+        stop, go_on = self._arrivals.too_far_ahead()
+        if stop:
+            self._consumer.pause([TopicPartition(*place) for place in stop])
+        if go_on:
+            self._consumer.resume([TopicPartition(*place) for place in go_on])
+        if not fetched.runs and not fetched.ends:
+            return
+        taken = self._listener.fetched(fetched)
+        while not self._ending.is_set():
+            try:
+                taken.result(_WAIT_SECONDS)
+                break
+            except TimeoutError:
+                continue
+
+    # the order of arrival
+
+    def _start_at(self, positions: list[TopicPartition]) -> None:
+        self._arrivals.begin({(place.topic, place.partition): place.offset for place in positions})
+        self._consumer.assign(positions)
+
+    def _drop_arrivals(self) -> None:
+        """What is not handed over yet is not applied. An input that was held up would stay so under whatever assignment comes next."""
+        if paused := self._arrivals.paused:
+            self._consumer.resume([TopicPartition(*place) for place in paused])
+        self._arrivals.drop()
+
+    def _high(self, topic: str, number: int) -> int:
+        """The end of a log as of the last fetch of it."""
+        return self._consumer.get_watermark_offsets(TopicPartition(topic, number), cached=True)[1]
+
+    def _pass_over(self, topic: str, number: int) -> None:
+        say(
+            "goes-on-without",
+            f"{topic} partition {number} cannot be read at present: going on with the other inputs of it; what comes of it later is applied then",
+            "warning",
+        )
 
     def _on_error(self, error: KafkaError) -> None:
         """What ends a client for good is told here and nowhere else. Raising here would be lost in the client."""
@@ -320,6 +349,7 @@ class Reader(threading.Thread):
             not self._numbers
         ):  # lost meanwhile: the group will say what is ours, and until then nobody may take it for having said so
             return
+        self._drop_arrivals()
         self._consumer.assign([])
         self._assignment += 1
         self._listener.assigned(self._assignment, self._numbers, self._consumer.consumer_group_metadata())
@@ -339,6 +369,7 @@ class Reader(threading.Thread):
         self._assignment += 1
         self._numbers = []
         self._listener.revoked(lost=lost)
+        self._drop_arrivals()
         consumer.unassign()
 
 

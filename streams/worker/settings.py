@@ -34,6 +34,7 @@ class WorkerSettings:
     cycle_records: int = 50_000
     slice_records: int = 250
     poll_records: int = 2_000
+    ahead_bytes: int = 32 * _MIB  # of records that wait for those of another input
     tick_ms: int = 1_000
     tick_piece: int = 100
     tick_records: int = 750  # of a cycle: so many things that are due take about a period

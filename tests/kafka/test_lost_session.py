@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from streams.worker.reader import Fetched, Reader
+from streams.worker.arrivals import Fetched
+from streams.worker.reader import Reader
 from streams.worker.settings import WorkerSettings
 from tests.chaos.run import OwnBroker
 from tests.kafka.help import create_topics

@@ -9,9 +9,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.errors import Stop, WrongUsage
+from streams.worker.arrivals import Fetched
 from streams.worker.cycle import FencedError
 from streams.worker.pulse import TRY_AGAIN
-from streams.worker.reader import Fetched, Reader, end_by
+from streams.worker.reader import Reader, end_by
 from streams.worker.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(broker="kafka://127.0.0.1:1", state=Path("nowhere"))
