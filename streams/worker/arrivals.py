@@ -171,7 +171,9 @@ class Arrivals:
         if found is None:
             self._ends[topic, number] = offset
             return
-        found.end = found.position = max(offset, found.position)
+        if offset < found.position:  # and then more came
+            return
+        found.end = found.position = offset
         found.is_heard_of(ended=True)
         found.uncommitted = self._high(topic, number) > offset
 

@@ -231,6 +231,16 @@ def test_a_transaction_that_is_open_is_not_waited_for() -> None:
     assert client.take() == 1
 
 
+def test_an_end_behind_which_more_has_come_is_none() -> None:
+    client = Client({(PURCHASES, 0): log(5, 6), (REDEMPTIONS, 0): log(7)})
+    client.fetch((REDEMPTIONS, 0))
+    client.known[PURCHASES, 0] = 2
+    client.arrivals.came(PURCHASES, 0, log(5))
+    client.arrivals.ended(PURCHASES, 0, 0)
+    assert client.take() == 1
+    assert client.ends == {}
+
+
 def test_what_partitions_ask_each_other_waits_for_nothing() -> None:
     client = Client({(PURCHASES, 0): log(5), (REDEMPTIONS, 0): log(7)})
     client.fetch((REDEMPTIONS, 0))
