@@ -9,7 +9,7 @@ before the sale that it spends of, and years of one input would make those of th
     too_far_ahead   of which inputs no more is to be fetched for now, and of which again: what waits here is bounded
 
 An input of which nothing is here, though more of it lies at the broker, holds up the others of its partition, for what comes of it may have arrived
-before them; for `_PATIENCE_SECONDS` at most, for it may be that it cannot be read at all. That it is at its end is known from the client, as of its last
+before them; for so long and no longer, for it may be that it cannot be read at all. That it is at its end is known from the client, as of its last
 fetch. So what two inputs take at one moment may still come either way: order is for what lies a fetch apart. What partitions ask each other
 (`requests`, `replies`) waits for nothing and nobody waits for it.
 """
@@ -28,7 +28,6 @@ from streams.worker.broker import Place
 _ORDER: Final = (PROFILES, PURCHASES, PIXELS, ADJUSTMENTS, REDEMPTIONS)
 """Of what arrived at one instant: first who somebody is, then what brings points, and what takes them last."""
 _RANKS: Final = {topic: rank for rank, topic in enumerate(_ORDER)}
-_PATIENCE_SECONDS: Final = 10.0
 _RECORD_BYTES: Final = 1_024  # of a small one, beside its value
 _FEW: Final = 250  # records: with less of an input, more of it is fetched in any case
 
@@ -123,16 +122,18 @@ class Arrivals:
         high: Callable[[str, int], int],
         passed_over: Callable[[str, int], None],
         room_bytes: int,
+        patience_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`arrived(topic, message)`: in a unit of its own. `high(topic, partition)`: the end of the log as of the last fetch, below 0 where there was none.
         `passed_over(topic, partition)` hears that an input is not waited for any longer. `room_bytes`: for what waits; beyond it an input is
-        fetched only as far as others wait for it.
+        fetched only as far as others wait for it. `patience_seconds`: for how long an input is waited for that brings nothing.
         """
         self._arrived = arrived
         self._high = high
         self._passed_over = passed_over
         self._room_bytes = room_bytes
+        self._patience_seconds = patience_seconds
         self._clock = clock
         self._inputs: dict[int, dict[str, _Input]] = {}
         self._others: list[Run] = []
@@ -237,7 +238,7 @@ class Arrivals:
         now = self._clock()
         if found.waited_since is None:
             found.waited_since = now
-        elif now - found.waited_since > _PATIENCE_SECONDS:
+        elif now - found.waited_since > self._patience_seconds:
             found.passed_over = True
             self._passed_over(found.topic, number)
         return found.passed_over

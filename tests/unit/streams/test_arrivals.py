@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from schemas.topics import INPUTS, MESSAGES, PROFILES, PURCHASES, REDEMPTIONS, REQUESTS
-from streams.worker.arrivals import _ORDER, _PATIENCE_SECONDS, Arrivals, Fetched, Run, arrived, happened
+from streams.worker.arrivals import _ORDER, Arrivals, Fetched, Run, arrived, happened
 
 NEVER_FETCHED = -1001
+PATIENCE_SECONDS = 10.0
 
 
 class Message:
@@ -53,6 +54,7 @@ class Client:
             lambda *place: self.known[place],
             lambda *place: self.passed_over.append(place),
             room_bytes,
+            PATIENCE_SECONDS,
             lambda: self.seconds,
         )
         self.arrivals.begin(self.at)
@@ -189,7 +191,7 @@ def test_an_input_that_cannot_be_read_is_waited_for_so_long_and_no_longer() -> N
     client.fetch((REDEMPTIONS, 0))
     client.known[PURCHASES, 0] = 1
     client.take()
-    client.seconds += _PATIENCE_SECONDS
+    client.seconds += PATIENCE_SECONDS
     assert client.take() == 0
     client.seconds += 0.1
     assert client.take() == 1
