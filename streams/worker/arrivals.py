@@ -62,18 +62,18 @@ class Fetched(NamedTuple):
     runs: list[Run]
     ends: dict[Place, int]
 
-    def slices(self, size: int) -> Iterator[tuple[int, list[Run]]]:
+    def slices(self, size: Callable[[], int]) -> Iterator[tuple[int, list[Run]]]:
         """So many records of a partition at once, at most."""
-        number, found, room = -1, list[Run](), size
+        number, found, room = -1, list[Run](), size()
         for run in self.runs:
             if found and run.number != number:
                 yield number, found
-                found, room = [], size
+                found, room = [], size()
             number, start = run.number, 0
             while start < len(run.messages):
                 if not room:
                     yield number, found
-                    found, room = [], size
+                    found, room = [], size()
                 piece = run.messages[start : start + room]
                 found.append(Run(run.topic, number, piece))
                 start, room = start + len(piece), room - len(piece)

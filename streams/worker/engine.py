@@ -31,7 +31,7 @@ from streams.worker.held import Held
 from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
-from streams.worker.pace import Pace
+from streams.worker.pace import Pace, Portion
 from streams.worker.partition import Partition
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
@@ -91,6 +91,7 @@ class Engine:
         self._failures = 0
         self._tick_goes_on = False
         self._ticked = 0
+        self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
         self._threads = ThreadPoolExecutor(3, "engine")
         self._keeping = Keeping(publish, self._threads, self._watch.kept, self._stuck)
@@ -235,27 +236,24 @@ class Engine:
     async def react(self, fetched: Fetched) -> None:
         """The agent's reaction: apply what was fetched, slice by slice, with room for everything else between the slices."""
         try:
-            for number, runs in fetched.slices(self._settings.slice_records):
+            for number, runs in fetched.slices(lambda: self._slice.size):
                 async with self._turn:
-                    partition = self._owned(fetched, number)
-                    if partition is None:
+                    if (partition := self._owned(fetched, number)) is None:
                         return
                     began = time.monotonic()
                     try:
-                        for run in runs:
-                            partition.apply(run.topic, run.messages)
-                            partition.weigh(run.messages)
-                            self.applied += len(run.messages)
+                        count = partition.take_in(runs)
                     except (DamagedError, StateFormatError) as error:
                         await self._distrust(number, error)
                         return
-                    self._worked_seconds += time.monotonic() - began
+                    self._slice.took(count, seconds := time.monotonic() - began)
+                    self._worked_seconds += seconds
+                    self.applied += count
                     if self._held.is_full:
                         await self._keep()
                 await asyncio.sleep(0)
             for (topic, number), end in fetched.ends.items():
-                partition = self._owned(fetched, number)
-                if partition is not None:
+                if (partition := self._owned(fetched, number)) is not None:
                     partition.reached[topic] = max(end, partition.reached.get(topic, 0))
         except Exception as error:  # noqa: BLE001  # Faust would restart the agent and go on with the next batch
             self.end(told(error))
@@ -270,15 +268,17 @@ class Engine:
         at = None if partition is None or self._ticked_enough or self.said is not None else self._ticks.ready(partition)
         if partition is None or at is None:
             return self._tick_goes_on and self._ticked_enough
+        size, began = self._piece.size, time.monotonic()
         try:
-            done = partition.tick(at, self._settings.tick_piece)
+            done = partition.tick(at, size)
         except (DamagedError, StateFormatError) as error:
             await self._distrust(number, error)
             return False
         if done:
             self._ticks.done(partition)
         elif partition.dirty:
-            self._ticked += self._settings.tick_piece
+            self._piece.took(size, time.monotonic() - began)
+            self._ticked += size
         return not done
 
     @property

@@ -8,6 +8,7 @@ from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.instants import Instant
 from schemas.topics import MESSAGES
+from streams.worker.arrivals import Run
 from streams.worker.logic import PartitionTable, Reactions
 from streams.worker.position import Position, Programs, Records, Step, Tick
 from streams.worker.tracing import Traces, parent_of
@@ -92,6 +93,13 @@ class Partition:
         for topic, end in self.reached.items():
             position.inputs[topic] = max(end, position.inputs.get(topic, 0))
         return position
+
+    def take_in(self, runs: Sequence[Run]) -> int:
+        """Apply these in their order, and weigh them. Returns how many records that was."""
+        for run in runs:
+            self.apply(run.topic, run.messages)
+            self.weigh(run.messages)
+        return sum([len(run.messages) for run in runs])
 
     def apply(self, topic: str, messages: Sequence[Any]) -> None:
         """Apply consecutive records of one input. Messages are `confluent_kafka.Message`."""

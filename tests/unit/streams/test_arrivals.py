@@ -299,7 +299,7 @@ def test_slices_are_of_one_partition_in_order_and_no_longer_than_asked() -> None
         run(PURCHASES, 1, 0, 4),
         run(PURCHASES, 2, 0, 9),
     ]
-    slices = [*Fetched(1, runs, {}).slices(4)]
+    slices = [*Fetched(1, runs, {}).slices(lambda: 4)]
     assert all(sum(len(part.messages) for part in parts) <= 4 for _, parts in slices)
     assert all({part.number for part in parts} == {number} for number, parts in slices)
     assert all(part.messages for _, parts in slices for part in parts)
