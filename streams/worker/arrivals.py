@@ -88,6 +88,7 @@ class _Input:
         self.topic = topic
         self.rank = _RANKS[topic]
         self.position = position
+        self.heard_of = False  # what the client knows of its end may be of an assignment before, until then
         self.messages: list[Any] = []
         self.start = 0  # of what was not taken
         self.head: int | None = None  # when the first of that arrived, and the rank; None: not looked at
@@ -112,6 +113,7 @@ class _Input:
         self.messages, self.start = self.messages[self.start :], 0
 
     def is_heard_of(self, *, ended: bool) -> None:
+        self.heard_of = True
         self.ended, self.uncommitted, self.passed_over, self.waited_since = ended, False, False, None
 
 
@@ -232,7 +234,7 @@ class Arrivals:
         """Whether nothing more of an input, of which nothing is here, is to be waited for."""
         if found.ended or found.passed_over:
             return True
-        if 0 <= self._high(found.topic, number) <= found.position:
+        if found.heard_of and 0 <= self._high(found.topic, number) <= found.position:
             found.is_heard_of(ended=True)
             return True
         now = self._clock()

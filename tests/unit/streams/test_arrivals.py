@@ -177,6 +177,18 @@ def test_an_input_that_was_never_fetched_is_waited_for() -> None:
     assert not client.arrivals.waiting
 
 
+def test_an_end_that_the_client_knows_of_an_assignment_before_is_none() -> None:
+    client = Client({(PURCHASES, 0): log(1, 2, 5), (REDEMPTIONS, 0): log(3, 7)})
+    client.at = {(PURCHASES, 0): 2, (REDEMPTIONS, 0): 1}
+    client.known[PURCHASES, 0] = 2  # as of then: another worker may have had the partition meanwhile
+    client.arrivals.begin(client.at)
+    client.fetch((REDEMPTIONS, 0))
+    assert client.take() == 0
+    client.fetch((PURCHASES, 0))
+    client.take()
+    assert [(topic, at) for topic, _, _, at in client.taken] == [(PURCHASES, 5), (REDEMPTIONS, 7)]
+
+
 def test_partitions_do_not_wait_for_each_other() -> None:
     client = Client({(PURCHASES, 0): log(5), (REDEMPTIONS, 0): log(7), (PURCHASES, 1): log(1), (REDEMPTIONS, 1): []})
     client.fetch((REDEMPTIONS, 0))
