@@ -9,12 +9,12 @@ before the sale that it spends of, and years of one input would make those of th
     too_far_ahead   of which inputs no more is to be fetched for now, and of which again: what waits here is bounded
 
 An input of which nothing is here, though more of it lies at the broker, holds up the others of its partition, for what comes of it may have arrived
-before them; for so long and no longer, for it may be that it cannot be read at all. That it is at its end is known from the client, as of its last
-fetch. So what two inputs take at one moment may still come either way: order is for what lies a fetch apart. What partitions ask each other
-(`requests`, `replies`) waits for nothing and nobody waits for it.
+before them; for so many polls at most, for it may be that it cannot be read at all. Polls and not seconds: behind, what comes of it lies in the client's
+queue, and what lies there before it is applied first. That it is at its end is known from the client, as of its last fetch. So what two inputs take at
+one moment may still come either way: order is for what lies a fetch apart. What partitions ask each other (`requests`, `replies`) waits for nothing and
+nobody waits for it.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,8 @@ from streams.worker.broker import Place
 _ORDER: Final = (PROFILES, PURCHASES, PIXELS, ADJUSTMENTS, REDEMPTIONS)
 """Of what arrived at one instant: first who somebody is, then what brings points, and what takes them last."""
 _RANKS: Final = {topic: rank for rank, topic in enumerate(_ORDER)}
+PATIENCE_POLLS: Final = 500
+"""Ten seconds where little comes. Where each poll brings as much as it may, a million records: more than a client has in its queue."""
 _RECORD_BYTES: Final = 1_024  # of a small one, beside its value
 _FEW: Final = 250  # records: with less of an input, more of it is fetched in any case
 
@@ -96,7 +98,7 @@ class _Input:
         self.ended = False
         self.uncommitted = False  # behind its end lies more, of a transaction that is open
         self.passed_over = False
-        self.waited_since: float | None = None
+        self.waited_since: int | None = None  # which poll
         self.paused = False
 
     @property
@@ -124,8 +126,6 @@ class Arrivals:
         high: Callable[[str, int], int],
         passed_over: Callable[[str, int], None],
         room_bytes: int,
-        patience_seconds: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`arrived(topic, message)`: in a unit of its own. `high(topic, partition)`: the end of the log as of the last fetch, below 0 where there was none.
         `passed_over(topic, partition)` hears that an input is not waited for any longer. `room_bytes`: for what waits; beyond it an input is
@@ -135,8 +135,7 @@ class Arrivals:
         self._high = high
         self._passed_over = passed_over
         self._room_bytes = room_bytes
-        self._patience_seconds = patience_seconds
-        self._clock = clock
+        self._polls = 0
         self._inputs: dict[int, dict[str, _Input]] = {}
         self._others: list[Run] = []
         self._ends: dict[Place, int] = {}
@@ -193,7 +192,8 @@ class Arrivals:
         return any(found.here for inputs in self._inputs.values() for found in inputs.values())
 
     def taken(self) -> tuple[list[Run], dict[Place, int]]:
-        """What can be applied now, in order, and the ends that are reached with it."""
+        """What can be applied now, in order, and the ends that are reached with it. Asked once a poll while anything waits."""
+        self._polls += 1
         runs, ends = self._others, self._ends
         self._others, self._ends = [], {}
         for number, inputs in self._inputs.items():
@@ -237,10 +237,9 @@ class Arrivals:
         if found.heard_of and 0 <= self._high(found.topic, number) <= found.position:
             found.is_heard_of(ended=True)
             return True
-        now = self._clock()
         if found.waited_since is None:
-            found.waited_since = now
-        elif now - found.waited_since > self._patience_seconds:
+            found.waited_since = self._polls
+        elif self._polls - found.waited_since >= PATIENCE_POLLS:
             found.passed_over = True
             self._passed_over(found.topic, number)
         return found.passed_over

@@ -36,7 +36,6 @@ _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
 _ASK_SECONDS: Final = 1.0
-_PATIENCE_OF_STUCK: Final = 6  # before a quarter of it is over, when all is read by a new client
 _POLL_INTERVAL_MS: Final = 300_000  # the client's own; it may not be shorter than a session
 DECIDES: Final = CONSUMED[0]
 """Every version reads it. Who has a partition of it has that partition of all inputs."""
@@ -105,13 +104,7 @@ class Reader(threading.Thread):
         self._fatal: KafkaError | None = None
         self._adrift = False  # the client itself holds our session for over, and we are not back in the group
         self._consumer = self._new_consumer()
-        self._arrivals = Arrivals(
-            happened if settings.backfill else arrived,
-            self._high,
-            self._pass_over,
-            settings.ahead_bytes,
-            settings.stuck_ms / 1000 / _PATIENCE_OF_STUCK,
-        )
+        self._arrivals = Arrivals(happened if settings.backfill else arrived, self._high, self._pass_over, settings.ahead_bytes)
 
     def _new_consumer(self) -> Consumer:
         settings = self._settings
