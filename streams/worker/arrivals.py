@@ -6,6 +6,7 @@ before the sale that it spends of, and years of one input would make those of th
 
     came, ended     what the client has: records of an input, or that it is read to its end
     taken           what is to be applied next, in order: as much as can be told, and that is all where every input is at its end
+    to_ask          of which inputs the client is to tell anew whether they are at their end
     too_far_ahead   of which inputs no more is to be fetched for now, and of which again: what waits here is bounded
 
 An input of which nothing is here, though more of it lies at the broker, holds up the others of its partition, for what comes of it may have arrived
@@ -30,6 +31,7 @@ _ORDER: Final = (PROFILES, PURCHASES, PIXELS, ADJUSTMENTS, REDEMPTIONS)
 _RANKS: Final = {topic: rank for rank, topic in enumerate(_ORDER)}
 PATIENCE_POLLS: Final = 500
 """Ten seconds where little comes. Where each poll brings as much as it may, a million records: more than a client has in its queue."""
+_ASK_POLLS: Final = 10
 _RECORD_BYTES: Final = 1_024  # of a small one, beside its value
 _FEW: Final = 250  # records: with less of an input, more of it is fetched in any case
 
@@ -97,6 +99,8 @@ class _Input:
         self.end: int | None = None  # to be told when all before it is taken
         self.ended = False
         self.uncommitted = False  # behind its end lies more, of a transaction that is open
+        self.in_doubt = False  # it was at its end, as far as was told
+        self.asked = False
         self.passed_over = False
         self.waited_since: int | None = None  # which poll
         self.paused = False
@@ -116,7 +120,8 @@ class _Input:
 
     def is_heard_of(self, *, ended: bool) -> None:
         self.heard_of = True
-        self.ended, self.uncommitted, self.passed_over, self.waited_since = ended, False, False, None
+        self.ended, self.uncommitted, self.in_doubt = ended, False, False
+        self.passed_over, self.waited_since, self.asked = False, None, False
 
 
 class Arrivals:
@@ -184,7 +189,7 @@ class Arrivals:
         for number, inputs in self._inputs.items():
             for found in inputs.values():
                 if found.ended and not found.uncommitted and self._high(found.topic, number) > found.position:
-                    found.ended = False
+                    found.ended, found.in_doubt = False, True
 
     @property
     def waiting(self) -> bool:
@@ -243,6 +248,18 @@ class Arrivals:
             found.passed_over = True
             self._passed_over(found.topic, number)
         return found.passed_over
+
+    def to_ask(self) -> list[tuple[str, int, int]]:
+        """Inputs that were at their end, of which there is more and nothing comes, and where they are to be read anew. It may all be of a
+        transaction that is open, and the client tells of the same end again only then.
+        """
+        found = list[tuple[str, int, int]]()
+        for number, inputs in self._inputs.items():
+            for each in inputs.values():
+                if each.in_doubt and not each.asked and self._polls - (each.waited_since or self._polls) >= _ASK_POLLS:
+                    each.asked = True
+                    found.append((each.topic, number, each.position))
+        return found
 
     def too_far_ahead(self) -> tuple[list[Place], list[Place]]:
         """Of which inputs no more is to be fetched for now, and of which more is again. Asked after `taken`: what waits, waits for others."""

@@ -267,6 +267,8 @@ class Reader(threading.Thread):
 
     def _hand_over(self, assignment: int) -> None:
         fetched = Fetched(assignment, *self._arrivals.taken())
+        for place in self._arrivals.to_ask():
+            self._consumer.seek(TopicPartition(*place))
         stop, go_on = self._arrivals.too_far_ahead()
         if stop:
             self._consumer.pause([TopicPartition(*place) for place in stop])

@@ -238,6 +238,36 @@ def test_a_transaction_that_is_open_is_not_waited_for() -> None:
     assert client.take() == 1
 
 
+def test_a_transaction_that_is_opened_behind_an_end_is_asked_after_and_not_waited_for() -> None:
+    client = Client({(PURCHASES, 0): [], (REDEMPTIONS, 0): []})
+    for place in client.logs:
+        client.fetch(place)
+    client.take()
+    client.logs[REDEMPTIONS, 0] += log(7)
+    client.fetch((REDEMPTIONS, 0))
+    client.known[PURCHASES, 0] = 3  # of which nothing can be read yet, and the client has told of the end before it already
+    client.arrivals.doubt()
+    asked = list[tuple[str, int, int]]()
+    while not asked:
+        assert client.take() == 0
+        asked = client.arrivals.to_ask()
+    assert client.passed_over == []
+    assert asked == [(PURCHASES, 0, 0)]
+    client.take()
+    assert client.arrivals.to_ask() == [], "it would begin anew for ever"
+    client.arrivals.ended(PURCHASES, 0, 0)
+    assert client.take() == 1
+
+
+def test_only_what_was_at_its_end_is_asked_after() -> None:
+    client = Client({(PURCHASES, 0): log(5), (REDEMPTIONS, 0): log(7)})
+    client.fetch((REDEMPTIONS, 0))
+    client.known[PURCHASES, 0] = 1
+    for _ in range(PATIENCE_POLLS):
+        client.take()
+        assert client.arrivals.to_ask() == []
+
+
 def test_an_end_behind_which_more_has_come_is_none() -> None:
     client = Client({(PURCHASES, 0): log(5, 6), (REDEMPTIONS, 0): log(7)})
     client.fetch((REDEMPTIONS, 0))
