@@ -33,7 +33,9 @@ PATIENCE_POLLS: Final = 500
 """Ten seconds where little comes. Where each poll brings as much as it may, a million records: more than a client has in its queue."""
 _ASK_POLLS: Final = 10
 _RECORD_BYTES: Final = 1_024  # of a small one, beside its value
-_FEW: Final = 250  # records: with less of an input, more of it is fetched in any case
+_FEW: Final = (
+    250  # records: with less of an input, more of it is fetched in any case, unless they take more than its share of the room
+)
 
 
 def arrived(_topic: str, message: Any) -> int:
@@ -264,12 +266,11 @@ class Arrivals:
     def too_far_ahead(self) -> tuple[list[Place], list[Place]]:
         """Of which inputs no more is to be fetched for now, and of which more is again. Asked after `taken`: what waits, waits for others."""
         everything = [(number, found) for number, inputs in self._inputs.items() for found in inputs.values()]
-        held = sum(
-            [sum(map(len, found.messages)) + len(found.messages) * _RECORD_BYTES for _, found in everything if found.messages]
-        )
+        sizes = [sum(map(len, found.messages)) + len(found.messages) * _RECORD_BYTES for _, found in everything]
+        held, share = sum(sizes), self._room_bytes // max(len(everything), 1)
         stop, go_on = list[Place](), list[Place]()
-        for number, found in everything:
-            few = len(found.messages) < _FEW
+        for (number, found), size in zip(everything, sizes, strict=True):
+            few = len(found.messages) < _FEW and size <= share
             if not found.paused and held > self._room_bytes and not few:
                 found.paused = True
                 stop.append((found.topic, number))

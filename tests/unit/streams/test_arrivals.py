@@ -145,6 +145,24 @@ def test_what_waits_is_bounded_and_nothing_stands_still_for_it() -> None:
     assert most < 1_000 + 2_000 + 250
 
 
+def test_what_waits_is_bounded_also_where_records_are_large() -> None:
+    room_bytes, large = 8_000_000, b"x" * 100_000
+    others = [topic for topic in INPUTS if topic != PURCHASES]
+    client = Client({(PURCHASES, number): log(*range(3_000)) for number in range(4)}, room_bytes=room_bytes)
+    client.logs |= {(topic, n): [Message(at, 10 * at, large) for at in range(300)] for topic in others for n in range(4)}
+    client.at, client.known = dict.fromkeys(client.logs, 0), dict.fromkeys(client.logs, NEVER_FETCHED)
+    client.arrivals.begin(client.at)
+    most = 0
+    while not client.done:
+        for place in client.logs:
+            if place not in client.paused:
+                client.fetch(place, 20)
+        client.take()
+        taken = Counter(topic for topic, *_ in client.taken)
+        most = max(most, sum(at for (topic, _), at in client.at.items() if topic != PURCHASES) - taken.total() + taken[PURCHASES])
+    assert most * len(large) < room_bytes + len(others) * 4 * 20 * len(large), "the room, and one fetch of each"
+
+
 def test_an_input_that_is_at_its_end_holds_nobody_up() -> None:
     client = Client({(PURCHASES, 0): log(5, 9), (REDEMPTIONS, 0): []})
     client.fetch((REDEMPTIONS, 0))
