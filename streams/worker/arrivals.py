@@ -29,13 +29,9 @@ from streams.worker.broker import Place
 _ORDER: Final = (PROFILES, PURCHASES, PIXELS, ADJUSTMENTS, REDEMPTIONS)
 """Of what arrived at one instant: first who somebody is, then what brings points, and what takes them last."""
 _RANKS: Final = {topic: rank for rank, topic in enumerate(_ORDER)}
-PATIENCE_POLLS: Final = 500
-"""Ten seconds where little comes. Where each poll brings as much as it may, a million records: more than a client has in its queue."""
 _ASK_POLLS: Final = 10
 _RECORD_BYTES: Final = 1_024  # of a small one, beside its value
-_FEW: Final = (
-    250  # records: with less of an input, more of it is fetched in any case, unless they take more than its share of the room
-)
+_FEW: Final = 250  # records: with less of an input, and no more than its share of the room, more of it is fetched in any case
 
 
 def arrived(_topic: str, message: Any) -> int:
@@ -133,6 +129,7 @@ class Arrivals:
         high: Callable[[str, int], int],
         passed_over: Callable[[str, int], None],
         room_bytes: int,
+        patience_polls: int,
     ) -> None:
         """`arrived(topic, message)`: in a unit of its own. `high(topic, partition)`: the end of the log as of the last fetch, below 0 where there was none.
         `passed_over(topic, partition)` hears that an input is not waited for any longer. `room_bytes`: for what waits; beyond it an input is
@@ -142,6 +139,7 @@ class Arrivals:
         self._high = high
         self._passed_over = passed_over
         self._room_bytes = room_bytes
+        self._patience_polls = patience_polls
         self._polls = 0
         self._inputs: dict[int, dict[str, _Input]] = {}
         self._others: list[Run] = []
@@ -246,7 +244,7 @@ class Arrivals:
             return True
         if found.waited_since is None:
             found.waited_since = self._polls
-        elif self._polls - found.waited_since >= PATIENCE_POLLS:
+        elif self._polls - found.waited_since >= self._patience_polls:
             found.passed_over = True
             self._passed_over(found.topic, number)
         return found.passed_over

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, Final, Protocol
 
@@ -36,6 +37,7 @@ _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
 _ASK_SECONDS: Final = 1.0
+_PATIENCE_OF_STUCK: Final = 6  # where little comes: before a quarter of it is over, when all is read by a new client
 _POLL_INTERVAL_MS: Final = 300_000  # the client's own; it may not be shorter than a session
 DECIDES: Final = CONSUMED[0]
 """Every version reads it. Who has a partition of it has that partition of all inputs."""
@@ -104,7 +106,9 @@ class Reader(threading.Thread):
         self._fatal: KafkaError | None = None
         self._adrift = False  # the client itself holds our session for over, and we are not back in the group
         self._consumer = self._new_consumer()
-        self._arrivals = Arrivals(happened if settings.backfill else arrived, self._high, self._pass_over, settings.ahead_bytes)
+        patience_polls = int(settings.stuck_ms / _PATIENCE_OF_STUCK / 1000 / _POLL_SECONDS)
+        when = happened if settings.backfill else arrived
+        self._arrivals = Arrivals(when, self._high, self._pass_over, settings.ahead_bytes, patience_polls)
 
     def _new_consumer(self) -> Consumer:
         settings = self._settings
@@ -268,7 +272,8 @@ class Reader(threading.Thread):
     def _hand_over(self, assignment: int) -> None:
         fetched = Fetched(assignment, *self._arrivals.taken())
         for place in self._arrivals.to_ask():
-            self._consumer.seek(TopicPartition(*place))
+            with suppress(KafkaException):  # not fetched at the moment: then nothing is told, and it is waited for
+                self._consumer.seek(TopicPartition(*place))
         stop, go_on = self._arrivals.too_far_ahead()
         if stop:
             self._consumer.pause([TopicPartition(*place) for place in stop])

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from schemas.topics import INPUTS, MESSAGES, PROFILES, PURCHASES, REDEMPTIONS, REQUESTS
-from streams.worker.arrivals import _ORDER, PATIENCE_POLLS, Arrivals, Fetched, Run, arrived, happened
+from streams.worker.arrivals import _ORDER, Arrivals, Fetched, Run, arrived, happened
 
 NEVER_FETCHED = -1001
+PATIENCE_POLLS = 500
 
 
 class Message:
@@ -52,6 +53,7 @@ class Client:
             lambda *place: self.known[place],
             lambda *place: self.passed_over.append(place),
             room_bytes,
+            PATIENCE_POLLS,
         )
         self.arrivals.begin(self.at)
 
