@@ -78,7 +78,7 @@ def pointstream(*arguments: str, one_core: bool = False, build: Build = PURE) ->
     """The command of this checkout, whether or not it is installed; where the system can, kept on one core."""
     here = f"import sys; sys.path.insert(0, {str(build.home)!r}); "
     stay = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-    run = here + (stay if one_core and hasattr(os, "sched_setaffinity") else "") + "from streams.cli.main import main; main()"
+    run = here + (stay if one_core and hasattr(os, "sched_setaffinity") else "") + "from streams.cli.entry import main; main()"
     return [sys.executable, "-P", "-c", run, *arguments]
 
 

@@ -39,7 +39,7 @@ _INSTALL = (
 LAUNCHER = """\
 #!/bin/sh
 # pointstream, from this tree; made by deploy/compiled/build.py.
-PYTHONPATH={tree}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONSAFEPATH=1 exec {python} -c 'from streams.cli.main import main; main()' "$@"
+PYTHONPATH={tree}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONSAFEPATH=1 exec {python} -c 'from streams.cli.entry import main; main()' "$@"
 """
 
 

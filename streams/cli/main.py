@@ -142,7 +142,7 @@ def _run(arguments: Sequence[str], commands: click.Group, asked: Sequence[int]) 
 
 
 def main() -> None:
-    """The console script."""
+    """What the console script (`streams.cli.entry`) goes on with."""
     occupy_closed_streams()
     print_what_cannot_be_encoded()
     code = run(sys.argv[1:])

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+from streams.cli.entry import end_at_once
+
 INTERRUPTED: Final = 128 + signal.SIGINT  # what a shell gives for Ctrl-C
 READER_LEFT: Final = 128 + signal.SIGPIPE  # what it gives for a program that writes to `| head` when that has gone
 _ENDS_ITSELF: Final = frozenset({"worker"})
@@ -34,11 +36,15 @@ def asked_to_end(arguments: Sequence[str]) -> Iterator[list[int]]:
             return  # of a terminal that is closed the kernel tells, and then its shell
         raise KeyboardInterrupt
 
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    usual = {
+        signal.SIGINT: (signal.default_int_handler, end_at_once),
+        signal.SIGTERM: (signal.SIG_DFL,),
+        signal.SIGHUP: (signal.SIG_DFL,),
+    }
     name = next((argument for argument in arguments if not argument.startswith("-")), "")
     if name in _ENDS_ITSELF or threading.current_thread() is not threading.main_thread():
         usual.clear()
-    before = {number: handler for number, handler in usual.items() if signal.getsignal(number) == handler}
+    before = {number: handler for number, handlers in usual.items() if (handler := signal.getsignal(number)) in handlers}
     for number in before:
         signal.signal(number, end)
     try:

@@ -119,9 +119,7 @@ def _command(settings: WorkerSettings, number: int, processes: int) -> list[str]
     parts = [f"--{name}={value}" for name, value in flags.items()]
     parts += [f"--program={path}" for path in settings.programs] + [f"--without={path}" for path in settings.without]
     parts += ["--backfill"] if settings.backfill else []
-    run = (
-        f"import sys; sys.path.insert(0, {_HOME!r}); from streams.cli.main import main; main()"  # whatever this process runs from
-    )
+    run = f"import sys; sys.path.insert(0, {_HOME!r}); from streams.cli.entry import main; main()"  # whatever this process runs from
     return [sys.executable, "-P", "-c", run, "worker", *parts]
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,6 +68,45 @@ def test_a_replay_that_is_asked_to_end_leaves_neither_states_nor_half_an_output(
         assert process.wait(20) == code
     assert list(temporary.iterdir()) == []
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("module", ["streams.cli.main", "click", "streams.cli.process", "streams.cli.schema"])
+def test_ctrl_c_while_python_still_loads_it_ends_a_command_without_a_word(module: str) -> None:
+    code = f"""
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+from streams.cli.entry import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "schema"], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (130, "", "")
+
+
+def test_ctrl_c_that_was_ignored_when_a_command_began_stays_ignored() -> None:
+    code = """
+import os, signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from streams.cli.entry import main
+try:
+    main()
+finally:
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "schema"], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_command_begins_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"pointstream": "streams.cli.entry:main"}
 
 
 def test_a_terminal_that_is_closed_says_so_twice_and_is_heard_once() -> None:
