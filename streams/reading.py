@@ -20,6 +20,7 @@ _POLL_SECONDS: Final = 0.2
 _SILENT_SECONDS: Final = 60.0
 _ASK_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 2.0
+_TRY_SECONDS: Final = 0.5  # a call that waits for longer hears nobody who asks the process to end
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 _OURS: Final = {
     KafkaError._AUTO_OFFSET_RESET: "what comes next has been deleted from it: begin anew",  # noqa: SLF001
@@ -81,14 +82,12 @@ class TopicReader:
         self._reached: dict[int, int] = {}
         self.heard_at = self._asked_at = time.monotonic()
         self.cut_off = False
+        self._unanswered_seconds = 0.0
 
     def begin(self, offsets: dict[int, int]) -> None:
         """Read on from these offsets; a partition without one from its beginning. Raises `WrongUsage`."""
         for number in self.partitions:
-            try:
-                first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
-            except KafkaException as error:  # the broker is there, and perhaps not the one that leads this partition
-                raise BrokerAway(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
+            first, end = self._reaches(number)
             at = self.offsets[number] = offsets.get(number, first)
             self._ends[number] = end
             if at > end:
@@ -96,6 +95,18 @@ class TopicReader:
                     f"offset {at} of partition {number} of {self._topic} is behind its end ({end}): it was kept of another topic"
                 )
         self._consumer.assign([TopicPartition(self._topic, number, self.offsets[number]) for number in self.partitions])
+
+    def _reaches(self, number: int) -> tuple[int, int]:
+        """From where to where a partition goes."""
+        until = time.monotonic() + REACH_SECONDS
+        while True:
+            try:
+                first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_TRY_SECONDS)
+            except KafkaException as error:  # the broker is there, and perhaps not the one that leads this partition
+                if error.args[0].code() != KafkaError._TIMED_OUT or time.monotonic() >= until:  # noqa: SLF001  # its public name
+                    raise BrokerAway(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
+            else:
+                return first, end
 
     def messages(self, *, follow: bool) -> Iterator[list[Any]]:
         """Batches in order; empty ones while nothing comes. Ends where the topic ended at the beginning, unless it follows."""
@@ -118,7 +129,7 @@ class TopicReader:
                 elif error.fatal() or error.code() in _OURS:
                     raise Stop(f"{self._topic} cannot be read: {_OURS.get(error.code(), error.str())}")
             if (batch or heard) and not self.cut_off:
-                self.heard_at = time.monotonic()
+                self.heard_at, self._unanswered_seconds = time.monotonic(), 0.0
             elif follow:
                 self._ask()
             elif time.monotonic() - self.heard_at > _SILENT_SECONDS:
@@ -126,16 +137,22 @@ class TopicReader:
             yield batch
 
     def _ask(self) -> None:
-        """Whether the broker is there, by where the topic ends; not oftener than every few seconds."""
+        """Whether the broker is there, by where the topic ends; not oftener than every few seconds. Where no answer comes it is asked
+        again with the next batch, so that whoever reads may end meanwhile.
+        """
         if time.monotonic() - max(self.heard_at, self._asked_at) < self._ask_seconds:
             return
         try:
             for number in self.partitions:
-                self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_ANSWER_SECONDS)
+                self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_TRY_SECONDS)
         except KafkaException:
+            self._unanswered_seconds += _TRY_SECONDS
+            if self._unanswered_seconds < _ANSWER_SECONDS:
+                return
             self.cut_off = True
         else:
             self.cut_off, self.heard_at = False, time.monotonic()
+        self._unanswered_seconds = 0.0
         self._asked_at = time.monotonic()
 
     def lag(self) -> dict[int, int]:

@@ -90,8 +90,11 @@ def audit_files(files: tuple[str, ...], settings: AuditSettings, tell: Tell) -> 
     return run.audited(started)
 
 
-def audit_topic(broker: Broker, settings: AuditSettings, tell: Tell, asked_to_end: Callable[[], bool]) -> Audited:
-    """Check the topic; to where it ends now, or until asked to end. Raises `WrongUsage`, or `Stop` where it cannot be read."""
+def audit_topic(broker: Broker, settings: AuditSettings, tell: Tell, listen: Callable[[], Callable[[], bool]]) -> Audited:
+    """Check the topic; to where it ends now, or until asked to end. Raises `WrongUsage`, or `Stop` where it cannot be read.
+
+    `listen`: called when the topic has been reached and there will be something to keep; what it gives says whether the run is to end.
+    """
     started = time.monotonic()
     topic = TopicReader(broker, TOPIC)
     try:
@@ -102,7 +105,7 @@ def audit_topic(broker: Broker, settings: AuditSettings, tell: Tell, asked_to_en
             run.kept.cluster = topic.cluster
             topic.begin(run.kept.offsets)
             run.kept.offsets = topic.offsets
-            _over(topic, run, settings, _Hearing(broker, settings.say), asked_to_end)
+            _over(topic, run, settings, _Hearing(broker, settings.say), listen())
             return run.audited(started, sum(topic.lag().values()) if settings.follow else topic.came_since())
     finally:
         topic.close()

@@ -88,7 +88,7 @@ def command(
         check_readable(inputs)
         audited = audit_files(inputs, settings, tell)
     else:
-        audited = audit_topic(broker, settings, tell, _asked_to_end() if follow else lambda: False)
+        audited = audit_topic(broker, settings, tell, _asked_to_end if follow else lambda: lambda: False)
     if as_json:
         click.echo(json.dumps(_sum(audited)))
     else:
@@ -113,8 +113,8 @@ def _stop(broker: "Cluster") -> Callable[[bytes], None]:
     return stop
 
 
-def _asked_to_end() -> Any:
-    """Whether SIGTERM or Ctrl-C has come: what is checked is kept before it ends."""
+def _asked_to_end() -> Callable[[], bool]:
+    """From now on, whether SIGTERM or Ctrl-C has come: what is checked is kept before it ends."""
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda got, _frame: asked.append(got))

@@ -281,7 +281,7 @@ def test_a_topic_is_audited_to_its_end_and_on_from_there_and_what_is_wrong_is_to
 
     stopped: list[bytes] = []
     watching = settings(tmp_path, follow=True, metrics_port=listening, stop=stopped.append)
-    audited = audit_topic(broker.url, watching, tell, ended)
+    audited = audit_topic(broker.url, watching, tell, lambda: ended)
     assert (audited.violations, len(seen)) == (2, 2)
     assert stopped == [b"p3", b"p1"]
     shown = figures(looked[-1])
@@ -298,7 +298,7 @@ def test_behind_is_what_came_after_the_beginning_and_not_what_a_violation_has_le
     broker: EmbeddedBroker, say: Any, tmp_path: Path
 ) -> None:
     state = tmp_path / "state"
-    audit_topic(broker.url, settings(tmp_path, follow=True), lambda *_: None, lambda: True)  # what others have sent
+    audit_topic(broker.url, settings(tmp_path, follow=True), lambda *_: None, lambda: lambda: True)  # what others have sent
     say("--broker", broker.url, "--state", state)
     send(broker, "p4", [LINES[0], wrong(LINES[1]), *LINES[2:]])
     code, _, err = say("--broker", broker.url, "--state", state)

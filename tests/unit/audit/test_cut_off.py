@@ -2,9 +2,12 @@
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +19,7 @@ from streams.audit.run import TOPIC, AuditSettings, _Hearing, audit_topic
 from streams.embedded import EmbeddedBroker, embedded_broker
 from streams.errors import BrokerAway
 from streams.reading import TopicReader
+from tests.conftest import ROOT
 from tests.unit.audit.test_command import LINES, figures, get, port, send
 
 
@@ -130,10 +134,56 @@ def test_a_run_that_is_cut_off_says_so_shows_it_and_goes_on(broker: EmbeddedBrok
 
     settings = AuditSettings(tmp_path / "state", follow=True, metrics_port=listening, say=said.append)
     try:
-        audited = audit_topic(broker.url, settings, lambda *_: None, ended)
+        audited = audit_topic(broker.url, settings, lambda *_: None, lambda: ended)
     finally:
         os.kill(broker.pid, signal.SIGCONT)
     assert audited.violations == 0
     assert [line.partition(",")[0] for line in said] == [f"{broker.url} does not answer", f"{broker.url} is back"]
     assert max(seen) > 8
     assert seen[-1] == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
+def test_who_follows_and_waits_for_its_broker_ends_at_once_when_it_is_asked_to(tmp_path: Path, number: int, code: int) -> None:
+    with socket.socket() as listening:  # it takes connections, and answers nothing
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        with follow(f"kafka://127.0.0.1:{listening.getsockname()[1]}", tmp_path) as following:
+            listening.settimeout(30)
+            with listening.accept()[0]:
+                assert seconds_to_end(following, number) < 3
+        assert following.returncode == code
+
+
+def test_who_is_cut_off_from_it_keeps_what_it_knows_and_ends_at_once(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    send(broker, "p1", LINES[:3])
+    listening = port()
+    with follow(broker.url, tmp_path, "--metrics-port", str(listening)) as following:
+        until = time.monotonic() + 30
+        while not has_checked(listening, 3):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        with frozen(broker):
+            assert following.stderr is not None
+            assert b"does not answer" in following.stderr.readline()
+            assert seconds_to_end(following, signal.SIGTERM) < 3
+    assert following.returncode == 0
+
+
+def has_checked(listening: int, entries: int) -> bool:
+    with suppress(OSError):
+        return figures(get(listening, "/metrics")[1])["pointstream_audit_entries_total"] == entries
+    return False
+
+
+def follow(broker: str, tmp_path: Path, *more: str) -> "subprocess.Popen[bytes]":
+    code = "from streams.cli.entry import main; main()"
+    arguments = ["audit", "--broker", broker, "--follow", "--state", str(tmp_path / "state"), *more]
+    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stderr=subprocess.PIPE)
+
+
+def seconds_to_end(process: "subprocess.Popen[bytes]", number: int) -> float:
+    began = time.monotonic()
+    process.send_signal(number)
+    process.wait(30)
+    return time.monotonic() - began
