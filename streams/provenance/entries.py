@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from schemas.topics import LEDGER_ENTRIES
 from streams.errors import WrongUsage
+from streams.replay.lines import read_blocks
 
 FILE: Final = f"{LEDGER_ENTRIES}.jsonl"
 
@@ -104,8 +105,8 @@ def entries_of(folder: Path, profile_id: str) -> Iterator[Entry]:
     if not path.is_file():
         raise WrongUsage(f"there is no {FILE} in {folder}; --output names what `pointstream replay --output` wrote")
     named = msgspec.json.encode(profile_id)
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+    for block in read_blocks((str(path),), lambda _: None):
+        for number, line in enumerate(block.lines, block.first):
             if named not in line and b"\\u" not in line:  # a JSON text may be spelled with escapes
                 continue
             try:

@@ -1,6 +1,8 @@
 """`pointstream ledger` as a user runs it over a replay: where the points of a profile came from and went."""
 
+import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,17 @@ def test_books_that_do_not_add_up_end_with_1(replayed: Path, capsys: pytest.Capt
     assert code == 1
     assert "wrong: " in out
     assert err.splitlines()[0] == "pointstream: ledger: shop: entry 4 follows entry 2: something is missing or doubled"
+
+
+@pytest.mark.parametrize("as_kept", [lambda said: b"\xef\xbb\xbf" + said, gzip.compress], ids=["a byte order mark", "gzip"])
+def test_the_file_is_read_as_replay_and_audit_read_theirs(
+    replayed: Path, capsys: pytest.CaptureFixture[str], as_kept: Callable[[bytes], bytes]
+) -> None:
+    before = say(capsys, "p1", "--output", replayed)
+    file = replayed / FILE
+    file.write_bytes(as_kept(file.read_bytes()))
+    assert say(capsys, "p1", "--output", replayed) == before
+    assert run(["audit", "--input", str(file)]) == 0
 
 
 def test_a_run_that_went_on_from_anothers_state_is_read_behind_it(
