@@ -4,6 +4,7 @@ One helper, so that no flag can be forgotten in the environment or in the help; 
 (sizes, times, rates). Never reads a file and keeps no global state: what a command got, it hands on as arguments.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -14,6 +15,9 @@ from click.core import ParameterSource
 PREFIX: Final = "POINTSTREAM"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SIZE = re.compile(r"(\d{1,15})\s*(B|KiB|MiB|GiB|KB|MB|GB)?", re.IGNORECASE)
+LEAST_MEMORY: Final = 2**20
+_MOST_MEMORY: Final = 2**44  # more than any machine has, and no more than RocksDB can be told
+PORT_MAX: Final = 65_535
 _UNITS: Final = {"b": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
 
 
@@ -30,7 +34,7 @@ def gives_way(name: str, to: str) -> bool:
 
 
 class Size(click.ParamType):
-    """Bytes: `512MiB`, `1GiB`, `300000000`."""
+    """Bytes of memory: `512MiB`, `1GiB`, `300000000`."""
 
     name = "size"
 
@@ -40,7 +44,20 @@ class Size(click.ParamType):
         found = _SIZE.fullmatch(str(value).strip())
         if found is None:
             self.fail(f"{value!r} is not a size; write 512MiB or 1GiB", param, ctx)
-        return int(found[1]) * _UNITS[(found[2] or "B").lower()]
+        size = int(found[1]) * _UNITS[(found[2] or "B").lower()]
+        if not LEAST_MEMORY <= size <= _MOST_MEMORY:
+            self.fail(f"{value!r} is not in the range {LEAST_MEMORY // 2**20}MiB to {_MOST_MEMORY // 2**30}GiB", param, ctx)
+        return size
+
+
+class Finite(click.FloatRange):
+    """A number in a range, which `nan` is not, though it compares with nothing, and `inf` neither."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is not in the range {self._describe_range()}", param, ctx)
+        return number
 
 
 class Time(click.ParamType):

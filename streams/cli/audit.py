@@ -10,7 +10,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import ManyValues, Named, Size, gives_way, setting
+from streams.settings import PORT_MAX, ManyValues, Named, Size, gives_way, setting
 
 if TYPE_CHECKING:
     from streams.audit.auditor import Found
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 )
 @setting("--stop-profiles", is_flag=True, help="With --follow and --state: stop each profile by which the books do not hold.")
 @setting("--memory", default="256MiB", type=Size(), help="What is known of profiles may take so much; the rest lies on disk.")
-@setting("--metrics-port", type=click.IntRange(1, 65_535), metavar="PORT", show_default="none", help="Serve /metrics there.")
+@setting("--metrics-port", type=click.IntRange(1, PORT_MAX), metavar="PORT", show_default="none", help="Serve /metrics there.")
 @setting("--json", "as_json", is_flag=True, help="Print violations and the sum on standard output, a JSON object a line.")
 def command(
     *,

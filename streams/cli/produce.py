@@ -7,7 +7,7 @@ import click
 from schemas.topics import INPUTS
 from streams.cli.broker import to_broker
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import setting
+from streams.settings import Finite, setting
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -24,7 +24,7 @@ _SHOWN_MAX: Final = 10
 @to_broker()
 @setting(
     "--rate",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     metavar="N",
     show_default="as fast as it goes",
     help="At most so many records a second.",

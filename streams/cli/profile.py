@@ -8,7 +8,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import DONE
-from streams.settings import ProfileId, setting
+from streams.settings import Finite, ProfileId, setting
 
 if TYPE_CHECKING:
     from streams.brokers import Cluster
@@ -24,7 +24,7 @@ def _settings(command: _Command) -> _Command:
         setting(
             "--wait",
             "wait_seconds",
-            type=click.FloatRange(0, 3_600),
+            type=Finite(0, 3_600),
             default=_WAIT_SECONDS,
             metavar="SECONDS",
             help="Wait so long for a worker to follow; 0 does not wait.",

@@ -7,7 +7,7 @@ import click
 
 from streams.cli.broker import to_broker
 from streams.errors import Stop, WrongFiles
-from streams.settings import Name, Named, Size, setting
+from streams.settings import LEAST_MEMORY, PORT_MAX, Name, Named, Size, setting
 
 if TYPE_CHECKING:
     from streams.brokers import Cluster
@@ -96,7 +96,7 @@ if TYPE_CHECKING:
 )
 @setting(
     "--metrics-port",
-    type=click.IntRange(1, 65_535),
+    type=click.IntRange(1, PORT_MAX),
     metavar="PORT",
     show_default="none",
     help="Serve /metrics, /livez, /readyz and /startupz there; with --processes the second on the next port, and so on.",
@@ -127,6 +127,12 @@ def command(
 
     Programs come from the topic `programs`, where `pointstream publish` puts them, and what is published while it runs is taken.
     """
+    if memory // processes < LEAST_MEMORY:
+        raise click.UsageError(f"--memory is for all {processes} processes together: 1MiB each, {processes}MiB at least")
+    if metrics_port is not None and metrics_port + processes - 1 > PORT_MAX:
+        raise click.UsageError(
+            f"--metrics-port {metrics_port} with --processes {processes}: each process has the next port, and they end at {PORT_MAX}"
+        )
     if programs:
         from streams.programs import programs_in_force
 

@@ -135,6 +135,8 @@ def test_help_is_there_at_once_because_it_loads_no_more_than_it_needs() -> None:
 # errors
 
 
+BROKER = ["--broker", "kafka://127.0.0.1:1"]
+WORKER = ["worker", *BROKER]
 WRONG = {
     "an unknown command": (["replat"], "No such command 'replat'"),
     "an unknown flag": (["check", "--jso", "x.yaml"], "No such option"),
@@ -146,6 +148,19 @@ WRONG = {
         "with an offset",
     ),
     "a size that is none": (["replay", "--program", ".", "--input", "-", "--output", "o", "--memory", "much"], "is not a size"),
+    "no memory": (["replay", "--input", "-", "--output", "o", "--memory", "0"], "is not in the range 1MiB to 16384GiB"),
+    "memory of an auditor that no machine has": (["audit", "--input", "-", "--memory", "999999GiB"], "is not in the range 1MiB"),
+    "less memory than processes need": (
+        [*WORKER, "--memory", "3MiB", "--processes", "4"],
+        "--memory is for all 4 processes together: 1MiB each, 4MiB at least",
+    ),
+    "more processes than ports": (
+        [*WORKER, "--metrics-port", "65534", "--processes", "3"],
+        "--metrics-port 65534 with --processes 3: each process has the next port, and they end at 65535",
+    ),
+    "a rate that is no number": (["produce", "purchases", *BROKER, "--rate", "nan"], "nan is not in the range x>0"),
+    "a rate without an end": (["produce", "purchases", *BROKER, "--rate", "inf"], "inf is not in the range x>0"),
+    "a wait that is no number": (["profile", "stop", "p1", *BROKER, "--wait", "nan"], "nan is not in the range 0<=x<=3600"),
     "a broker that is none": (["topics", "--broker", "nonsense"], "write kafka://HOST:PORT"),
     "a broker's port that is none": (["topics", "--broker", "kafka://127.0.0.1:99999"], "99999 is no port"),
     "a state of the auditor without a name": (["audit", "--input", "-", "--state", ""], "it is empty; name a folder"),

@@ -9,7 +9,15 @@ from streams.brokers import servers
 from streams.errors import WrongUsage
 from streams.settings import Named, ProfileId, Size, Time
 
-SIZES = {"512MiB": 512 * 2**20, "1GiB": 2**30, "300 KB": 300_000, "7": 7, "2mib": 2 * 2**20, "2147483648": 2**31}
+SIZES = {
+    "512MiB": 512 * 2**20,
+    "1GiB": 2**30,
+    "3000 KB": 3_000_000,
+    "1048576": 2**20,
+    "16384GiB": 2**44,
+    "2mib": 2 * 2**20,
+    "2147483648": 2**31,
+}
 
 
 @pytest.mark.parametrize(("text", "size"), SIZES.items())
@@ -20,6 +28,12 @@ def test_a_size(text: str, size: int) -> None:
 @pytest.mark.parametrize("text", ["", "MiB", "-1", "1.5GiB", "1 TiB", "1e9", "1_000"])
 def test_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a size"):
+        Size().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["0", "1048575", "1023KiB", "16385GiB", "999999999999GiB"])
+def test_no_size_that_memory_has(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="is not in the range 1MiB to 16384GiB"):
         Size().convert(text, None, None)
 
 
