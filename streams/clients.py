@@ -8,7 +8,7 @@ within milliseconds, and is not it.
 import socketserver
 import threading
 from contextlib import suppress
-from socket import SHUT_RDWR
+from socket import AI_PASSIVE, SHUT_RDWR, SOCK_STREAM, getaddrinfo
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
 
@@ -21,10 +21,12 @@ class FewClients(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 2 * CLIENTS_MAX  # of those that are not accepted yet
 
-    def __init__(self, *args: Any, **named: Any) -> None:
+    def __init__(self, server_address: tuple[str, int], *args: Any, **named: Any) -> None:
+        """Raises `OSError` for an address that is none, IPv4's or IPv6's, or not this machine's."""
+        self.address_family = getaddrinfo(*server_address, type=SOCK_STREAM, flags=AI_PASSIVE)[0][0]
         self._clients: dict[Any, None] = {}  # in the order in which they came
         self._lock = threading.Lock()
-        super().__init__(*args, **named)
+        super().__init__(server_address, *args, **named)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         longest = None

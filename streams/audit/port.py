@@ -54,7 +54,7 @@ def serve(port: int | None, address: str = ADDRESS) -> Iterator[Metrics | None]:
     try:
         server = make_server(address, port, application(metrics), _Server, _Handler)
     except OSError as error:
-        raise WrongUsage(f"--metrics-port {port}: {error.strerror or error}") from None
+        raise WrongUsage(f"--metrics-port {port} of the address {address}: {error.strerror or error}") from None
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
     try:

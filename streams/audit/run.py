@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from streams.audit.accounts import DEFAULT_MEMORY_BYTES, Accounts, Kept
 from streams.audit.auditor import Auditor, Found
 from streams.audit.metrics import Metrics
-from streams.audit.port import serve
+from streams.audit.port import ADDRESS, serve
 from streams.brokers import Broker
 from streams.errors import WrongUsage
 from streams.reading import TopicReader
@@ -52,6 +52,7 @@ class AuditSettings(NamedTuple):
     metrics_port: int | None = None
     stop: Callable[[bytes], None] | None = None
     say: Callable[[str], None] = lambda _: None
+    metrics_address: str = ADDRESS
 
 
 class Audited(NamedTuple):
@@ -115,7 +116,7 @@ def _over(
     topic: TopicReader, run: "_Run", settings: AuditSettings, hearing: "_Hearing", asked_to_end: Callable[[], bool]
 ) -> None:
     offsets = topic.offsets
-    with serve(settings.metrics_port) as metrics:
+    with serve(settings.metrics_port, settings.metrics_address) as metrics:
         for batch in topic.messages(follow=settings.follow):
             for message in batch:
                 partition, offset = message.partition(), message.offset()

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @setting("--stop-profiles", is_flag=True, help="With --follow and --state: stop each profile by which the books do not hold.")
 @setting("--memory", default="256MiB", type=Size(), help="What is known of profiles may take so much; the rest lies on disk.")
 @setting("--metrics-port", type=click.IntRange(1, PORT_MAX), metavar="PORT", show_default="none", help="Serve /metrics there.")
+@setting("--metrics-address", default="0.0.0.0", metavar="ADDRESS", help="Of which address; :: is every one of IPv6.")  # noqa: S104  # as the worker's
 @setting("--json", "as_json", is_flag=True, help="Print violations and the sum on standard output, a JSON object a line.")
 def command(
     *,
@@ -56,6 +57,7 @@ def command(
     stop_profiles: bool,
     memory: int,
     metrics_port: int | None,
+    metrics_address: str,
     as_json: bool,
 ) -> int:
     """Add the ledger's entries up again, and check that each is what the one before it and its own points make.
@@ -76,7 +78,7 @@ def command(
     if stop_profiles and not (follow and state):
         raise click.UsageError("--stop-profiles goes with --follow and --state: else old violations would stop profiles again")
     stop = _stop(broker) if broker and stop_profiles else None
-    settings = AuditSettings(state, memory, follow, metrics_port, stop, _say)
+    settings = AuditSettings(state, memory, follow, metrics_port, stop, _say, metrics_address)
 
     def tell(place: "Place", found: "Found") -> None:
         if as_json:

@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     show_default="none",
     help="Serve /metrics, /livez, /readyz and /startupz there; with --processes the second on the next port, and so on.",
 )
-@setting("--metrics-address", default="0.0.0.0", metavar="ADDRESS", help="Of which address.")  # noqa: S104  # as the auditor's
+@setting("--metrics-address", default="0.0.0.0", metavar="ADDRESS", help="Of which address; :: is every one of IPv6.")  # noqa: S104  # as the auditor's
 def command(
     *,
     broker: "Cluster",

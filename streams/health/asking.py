@@ -15,7 +15,7 @@ from typing import Final
 _PERIOD_SECONDS: Final = 2.0
 _ANSWER_SECONDS: Final = 2.0
 _LEAST: Final = 5  # a member that starts afresh in place is silent for some seconds
-_EVERY: Final = ("0.0.0.0", "")  # noqa: S104  # of whoever listens on all addresses the nearest one is asked
+_NEAREST: Final = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104  # of whoever listens on all addresses
 
 
 class Asked:
@@ -49,7 +49,7 @@ def keep_asking(asked: Asked, ask: Callable[[], bool]) -> None:
 
 def lives(address: str, port: int) -> bool:
     """Whether /livez there says so, in time. By way of no proxy, whatever the environment names."""
-    connection = HTTPConnection("127.0.0.1" if address in _EVERY else address, port, timeout=_ANSWER_SECONDS)
+    connection = HTTPConnection(_NEAREST.get(address, address), port, timeout=_ANSWER_SECONDS)
     try:
         connection.request("GET", "/livez")
         return connection.getresponse().status == 200

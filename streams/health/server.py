@@ -56,7 +56,7 @@ def serve(port: int | None, address: str, registry: CollectorRegistry, health: H
     try:
         server = make_server(address, port, application(registry, health), _Server, _Quiet)
     except OSError as error:
-        raise WrongUsage(f"--metrics-port {port}: {error.strerror or error}") from None
+        raise WrongUsage(f"--metrics-port {port} of the address {address}: {error.strerror or error}") from None
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
     try:

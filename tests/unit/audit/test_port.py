@@ -24,7 +24,7 @@ def test_figures_and_whether_it_lives_are_served_on_one_port() -> None:
         assert (status, json.loads(text)["status"]) == (200, "ok")
         assert get(number, "/")[0] == 200
         assert get(number, "/table/")[0] == 404
-        with pytest.raises(WrongUsage, match=f"--metrics-port {number}"), serve(number, "127.0.0.1"):
+        with pytest.raises(WrongUsage, match=f"--metrics-port {number} of the address 127.0.0.1"), serve(number, "127.0.0.1"):
             pass
 
 

@@ -1,6 +1,7 @@
 """One port answers for a worker, whatever the worker does; each process of a fleet has its own."""
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -8,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,19 @@ from prometheus_client.registry import Collector
 
 from streams.clients import CLIENTS_MAX
 from streams.errors import WrongUsage
+from streams.health.asking import lives
 from streams.health.server import serve
 from streams.logs import configure
 from streams.worker.fleet import _command
 from streams.worker.settings import WorkerSettings
 from tests.unit.metrics.scene import Scene
+
+
+def has_ipv6() -> bool:
+    with suppress(OSError), socket.socket(socket.AF_INET6) as one:
+        one.bind(("::1", 0))
+        return True
+    return False
 
 
 def get(port: int | None, path: str) -> tuple[int, str]:
@@ -49,6 +58,28 @@ def test_metrics_and_probes_are_served_on_one_port(tmp_path: Path) -> None:
             serve(port, "127.0.0.1", watching.registry, watching.health),
         ):
             pass
+
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "0.0.0.0", "localhost", pytest.param("::1", marks=needs_ipv6), pytest.param("::", marks=needs_ipv6)]
+)
+def test_they_are_served_of_any_address_and_its_fleet_asks_there(tmp_path: Path, address: str) -> None:
+    watching = Scene(tmp_path).watching
+    with serve(0, address, watching.registry, watching.health) as port:
+        assert lives(address, port or 0)
+
+
+@pytest.mark.parametrize("address", ["no.such.host.invalid", "[::1]", "192.0.2.1"])
+def test_an_address_that_is_not_this_machines_is_named(tmp_path: Path, address: str) -> None:
+    watching = Scene(tmp_path).watching
+    with (
+        pytest.raises(WrongUsage, match=re.escape(f"--metrics-port 9102 of the address {address}: ")),
+        serve(9102, address, watching.registry, watching.health),
+    ):
+        pass
 
 
 def reset(port: int | None, path: str = "") -> None:
