@@ -78,11 +78,14 @@ def run_worker(settings: WorkerSettings, logic: Logic | None = None) -> int:
         say("ended", f"{settings.broker} failed while the worker was starting: {reason(error)}", "error")
         return TRY_AGAIN
     except KeyboardInterrupt:
+        say("ended", "it was asked to end before it had begun")
         return 0
     except Exception:
         _count(settings, "other")
         raise
-    if said[0] is not None:
+    if said[0] is None:
+        say("ended", "it was asked to end, and has left its group")
+    else:
         say("ended", said[0], "error")
     return said[1]
 
