@@ -339,11 +339,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         ),
         Panel(
             "What runs",
-            "",
+            "And how many records of the topic programs do not count: see the runbook.",
             "short",
             (
                 Query(f"pointstream_build_info{{{JOB}}}", "{{instance}} {{version}}"),
                 Query(f"pointstream_program_info{{{JOB}}}", "{{program}} from {{effective_from}} ({{status}})"),
+                Query(f"pointstream_program_records_passed_over{{{JOB}}}", "passed over, {{instance}}"),
             ),
         ),
     ),

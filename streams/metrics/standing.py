@@ -33,6 +33,7 @@ class Standing(Collector):
         self.recovery_left: Mapping[int, int] = {}
         self.copies: Mapping[int, int | None] = {}
         self.poisoned: Mapping[int, str] = {}
+        self.passed_over: int | None = None  # records of the topic `programs`; None: it has not been read
         self.kept_at: float | None = None
         self.ready = False
         self._lags: dict[Place, Lag] = {}
@@ -77,6 +78,7 @@ class Standing(Collector):
         yield _gauge("ready", "1: partitions assigned (perhaps none) and recovered.", float(self.ready))
         yield _gauge("partitions", "Partitions that this worker has open.", float(len(self.partitions)))
         yield _gauge("last_commit_timestamp_seconds", "When a cycle was kept last; 0 before the first.", self.kept_at or 0.0)
+        yield from self._programs()
         yield from self._lag()
         yield from self._clocks()
         yield from self._recovery()
@@ -84,6 +86,13 @@ class Standing(Collector):
         yield from self._cache()
         yield from self._tables_at_a_glance()
         yield from self._swept()
+
+    def _programs(self) -> Iterator[Metric]:
+        """No series before the topic has been read: what was in it all the time has not come with a restart."""
+        over = _by("program_records_passed_over", "Records of the topic `programs` that do not count.")
+        if self.passed_over is not None:
+            over.add_metric([], self.passed_over)
+        yield over
 
     def _lag(self) -> Iterator[Metric]:
         now = time.time()

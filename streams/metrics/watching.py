@@ -173,6 +173,9 @@ class Watching:
             part.know(catalog)
         self._tell_programs(catalog)
 
+    def passed_over(self, records: int) -> None:
+        self.standing.passed_over = records
+
     def _tell_programs(self, catalog: Catalog) -> None:
         self._programs.clear()
         for name, versions in catalog.programs.items():

@@ -73,6 +73,7 @@ class FollowedPrograms(threading.Thread):
         self._patience_seconds = patience_seconds
         self._open_topic = open_topic
         self._versions = Versions()
+        self._passed_over = 0
         self._made_anew = False
         self._ending = threading.Event()
         self._read_to = 0
@@ -130,8 +131,10 @@ class FollowedPrograms(threading.Thread):
             )
         if self._made_anew:
             return
-        for why in self._versions.take(found):
+        for why in (wrong := self._versions.take(found)):
             _log.error("%s", why)
+        self._passed_over += len(wrong)
+        self._watch.passed_over(self._passed_over)
         versions = self._versions
         if versions.offset != self._newest.offset:
             late = {identity: versions.texts[key].late for identity, key in versions.current.items()}

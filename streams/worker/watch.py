@@ -59,6 +59,9 @@ class Watch(Protocol):
     def programs(self, catalog: Catalog) -> None:
         """These programs are applied from now on."""
 
+    def passed_over(self, records: int) -> None:
+        """Of the topic `programs`, as far as it has been read, so many records do not count."""
+
     def ending(self, kind: str, why: str) -> None:
         """The worker ends by itself. `kind` is one of `KINDS_OF_ENDS`."""
 
@@ -82,4 +85,5 @@ class Unwatched:
         return _NOTHING_TO_LOOK_AT_SECONDS
 
     def programs(self, catalog: Catalog) -> None: ...
+    def passed_over(self, records: int) -> None: ...
     def ending(self, kind: str, why: str) -> None: ...

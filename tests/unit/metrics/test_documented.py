@@ -38,6 +38,7 @@ def worked(folder: Path) -> Scene:
     scene.watching.standing.recovery_left = {0: 1}
     scene.watching.poisoned({1: "its log begins behind its position"})
     scene.watching.copying({1: 7})
+    scene.watching.passed_over(2)
     return scene
 
 

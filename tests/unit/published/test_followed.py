@@ -28,6 +28,7 @@ from streams.worker.partition import Partition
 from streams.worker.position import Position, Programs, Step
 from streams.worker.programs import FollowedPrograms
 from streams.worker.settings import WorkerSettings
+from streams.worker.watch import Unwatched
 from tests.unit.published.fleet import day, raw, text
 
 PARTITIONS = 4
@@ -215,6 +216,29 @@ def test_of_a_topic_that_was_made_anew_while_it_runs_nothing_is_taken(tmp_path: 
     assert [record.getMessage()[:35] for record in caplog.records if record.levelno >= logging.ERROR] == [
         "the topic programs was made anew: t"
     ]
+
+
+class Counted(Unwatched):
+    def __init__(self) -> None:
+        self.told: list[int] = []
+
+    def passed_over(self, records: int) -> None:
+        self.told.append(records)
+
+
+def test_what_it_passes_over_is_counted_whether_it_was_there_or_has_come(tmp_path: Path) -> None:
+    there = [Found(0, b"club", b"no program"), *_records(raw("club/2024-01-01", text()), first=1)]
+    topic: Any = Readings(there, [Found(2, None, None)], [Found(3, b"club/2024-01-01T00:00:00Z/x", b"{}")])
+    settings, watch = WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path), Counted()
+    logic = LedgerLogic(Catalog([]), 1 << 26)
+    following = FollowedPrograms(settings.cluster, (), logic, Broker(settings), PARTITIONS, watch, open_topic=lambda _: topic)
+    following.follow()
+    until = time.monotonic() + 20
+    while watch.told[-1] < 3:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    following.end()
+    assert sorted(set(watch.told)) == [1, 2, 3]
 
 
 def test_where_nothing_is_published_a_worker_does_not_start(following: Following) -> None:
