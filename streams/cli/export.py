@@ -3,18 +3,21 @@
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from streams.cli.broker import to_broker
-from streams.errors import DONE
+from streams.errors import DONE, FOUND_WRONG
 from streams.settings import setting
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from streams.brokers import Cluster
+    from streams.export.run import Foreign
+
+_SHOWN_MAX: Final = 10
 
 
 class _Numbers(click.ParamType):
@@ -56,6 +59,7 @@ def command(*, broker: "Cluster", output: str, partitions: tuple[int, ...] | Non
 
     `replay` of that file gives what the run gave, byte for byte. Nothing is changed on the broker, and workers may go on meanwhile: the
     file ends with what was committed when its partition was read. It holds what people sent: keep it as you keep the topics.
+    A record of `cycles` that no worker wrote is told, passed over, and ends it with 1; the file is whole.
     """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -68,27 +72,37 @@ def command(*, broker: "Cluster", output: str, partitions: tuple[int, ...] | Non
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        runs = export(broker, output, partitions, _Watch(progress, progress.add_task("cycles", total=None)))
+        watch = _Watch(progress, progress.add_task("cycles", total=None))
+        runs = export(broker, output, partitions, watch)
     seconds = time.monotonic() - started
     if as_json:
         size = Path(output).stat().st_size
         told = {"file": output, "bytes": size, "partitions": [run._asdict() for run in runs], "seconds": round(seconds, 3)}
+        told["passed_over"] = [each._asdict() for each in watch.foreign]
         click.echo(json.dumps(told, indent=2))
     else:
         cycles, records, messages, ticks = (sum(counts) for counts in list(zip(*runs, strict=True))[1:])
         asked = f", {messages:,} messages between keys" if messages else ""
         say = f"{records:,} records{asked} and {ticks:,} ticks in {cycles:,} cycles of {len(runs)} partitions"
         click.echo(f"{say}, in {seconds:.1f} s, written to {output}", err=True)
-    return DONE
+        for each in watch.foreign[:_SHOWN_MAX]:
+            click.echo(f"pointstream: export: {each}", err=True)
+        if len(watch.foreign) > _SHOWN_MAX:
+            click.echo(f"pointstream: and {len(watch.foreign) - _SHOWN_MAX:,} more", err=True)
+    return FOUND_WRONG if watch.foreign else DONE
 
 
 class _Watch:
     def __init__(self, progress: "Progress", task: "TaskID") -> None:
         self._progress = progress
         self._task = task
+        self.foreign: list[Foreign] = []
 
     def total(self, count: int) -> None:
         self._progress.update(self._task, total=count)
 
     def advanced(self, count: int) -> None:
         self._progress.advance(self._task, count)
+
+    def passed_over(self, foreign: "Foreign") -> None:
+        self.foreign.append(foreign)

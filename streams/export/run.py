@@ -11,8 +11,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, Self
 
-import msgspec
-
 from schemas.topics import CONSUMED, CYCLES, MESSAGES, PROGRAMS
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
@@ -20,7 +18,7 @@ from streams.export import lines
 from streams.export.log import Log
 from streams.published.topic import PARTITION
 from streams.published.versions import Found, Published, Versions
-from streams.worker.position import CycleRecord, Programs, Records, Tick, decode_cycle
+from streams.worker.position import NoCycleError, Programs, Records, Tick, read_cycle
 
 STANDARD_OUTPUT: Final = "-"
 _GZIP_LEVEL: Final = 5
@@ -37,12 +35,25 @@ class PartitionRun(NamedTuple):
     ticks: int
 
 
+class Foreign(NamedTuple):
+    """A record of `cycles` that no worker wrote: nothing of the run, as the numbers of the cycles around it show."""
+
+    partition: int
+    offset: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{_place(self.partition, self.offset)} is no record of a cycle, and is passed over: {self.why}"
+
+
 class Watch(Protocol):
-    """Who looks on: how many offsets of `cycles` there are to go through, and how many have been."""
+    """Who looks on: how many offsets of `cycles` there are to go through, how many have been, and what there is none of the run's."""
 
     def total(self, count: int) -> None: ...
 
     def advanced(self, count: int) -> None: ...
+
+    def passed_over(self, foreign: "Foreign") -> None: ...
 
 
 class Reads(Protocol):
@@ -97,7 +108,11 @@ class Exporter:
         self._cycles.begin(number, low)
         seen = low
         for message in self._cycles.upto(high, whole=False):
-            record = _cycle(message.value(), number, message.offset())
+            try:
+                record = read_cycle(message.value() or b"", _place(number, message.offset()), "export")
+            except NoCycleError as error:
+                watch.passed_over(Foreign(number, message.offset(), str(error)))
+                continue
             if record.cycle != cycles + 1:
                 raise WrongUsage(_out_of_order(number, message.offset(), record.cycle, cycles))
             cycles += 1
@@ -187,17 +202,12 @@ def _partitions(broker: Broker) -> int:
     return counts.pop()
 
 
-def _cycle(value: bytes | None, number: int, offset: int) -> CycleRecord:
-    try:
-        return decode_cycle(value or b"")
-    except msgspec.MsgspecError as error:
-        raise WrongUsage(
-            f"`cycles` partition {number} offset {offset} cannot be read ({error}): another version of pointstream wrote it; export with that one"
-        ) from None
+def _place(number: int, offset: int) -> str:
+    return f"`{CYCLES}` partition {number} offset {offset}"
 
 
 def _out_of_order(number: int, offset: int, found: int, before: int) -> str:
-    where = f"`cycles` partition {number} offset {offset}"
+    where = _place(number, offset)
     if before == 0:
         return (
             f"{where} is cycle {found}: retention has deleted those before it, and a run is repeated from its first cycle. "

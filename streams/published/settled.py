@@ -4,25 +4,12 @@ A partition that has had nothing to do for long tells an old instant, and rightl
 written to the topic, too: what is no record of a cycle at all says nothing, and is passed over.
 """
 
-from typing import Final
-
-import msgspec
-
 from schemas.instants import Instant
 from schemas.topics import CYCLES
 from streams.brokers import Broker, partitions
 from streams.errors import WrongUsage
 from streams.export.log import Log
-from streams.worker.position import CycleRecord, decode_cycle
-
-
-class _Cycle(msgspec.Struct):
-    """What every version's record has."""
-
-    cycle: int
-
-
-_CYCLE: Final = msgspec.json.Decoder(_Cycle)
+from streams.worker.position import CycleRecord, NoCycleError, read_cycle
 
 
 def settled(broker: Broker) -> Instant | None:
@@ -69,20 +56,8 @@ def _newest(log: Log, number: int) -> tuple[CycleRecord, int] | None:
 
 
 def _read(value: bytes, number: int, offset: int) -> CycleRecord | None:
-    """None: somebody else's. Raises `WrongUsage` for what another version has written: not to know it would be to take it for nothing."""
+    """None: somebody else's. Raises `WrongUsage` for what another version has written."""
     try:
-        return decode_cycle(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if not _is_cycle(value):
-            return None
-        raise WrongUsage(
-            f"`{CYCLES}` partition {number} offset {offset} cannot be read ({error}): another version of pointstream wrote it; publish with that one"
-        ) from None
-
-
-def _is_cycle(value: bytes) -> bool:
-    try:
-        _CYCLE.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+        return read_cycle(value, f"`{CYCLES}` partition {number} offset {offset}", "publish")
+    except NoCycleError:
+        return None

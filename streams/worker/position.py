@@ -111,3 +111,32 @@ def decode_position(stored: bytes) -> Position:
 
 def decode_cycle(stored: bytes) -> CycleRecord:
     return _cycle_decoder.decode(stored)
+
+
+class NoCycleError(Exception):
+    """A record of the topic `cycles` that is no worker's: others may write there, too."""
+
+
+class _AnyCycle(msgspec.Struct):
+    """What every version's record has."""
+
+    cycle: int
+
+
+_any_cycle_decoder: Final = msgspec.json.Decoder(_AnyCycle)
+
+
+def read_cycle(stored: bytes, where: str, doing: str) -> CycleRecord:
+    """A record of the topic as somebody finds it. Raises `NoCycleError` for what is none, and `WrongUsage` for what another version has
+    written: not to know that would be to take it for nothing. `where` it lies, and what one is `doing` that reads it, for the sentence.
+    """
+    try:
+        return decode_cycle(stored)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        try:
+            _any_cycle_decoder.decode(stored)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise NoCycleError(str(error)) from None
+        raise WrongUsage(
+            f"{where} cannot be read ({error}): another version of pointstream wrote it; {doing} with that one"
+        ) from None

@@ -178,10 +178,10 @@ class Worker:
     def ends(self) -> list[Position]:
         return [partition.position for partition in self._owned]
 
-    def exported(self, numbers: list[int] | None = None) -> bytes:
+    def exported(self, numbers: list[int] | None = None, watch: Any = None) -> bytes:
         parts: list[bytes] = []
         with Exporter(self.topics.log, parts.append) as exporter:
-            exporter.all(self.partitions, list(range(self.partitions)) if numbers is None else numbers, NobodyWatches())
+            exporter.all(self.partitions, list(range(self.partitions)) if numbers is None else numbers, watch or NobodyWatches())
         return b"".join(parts)
 
 
@@ -197,3 +197,6 @@ class NobodyWatches:
 
     def closing(self) -> None:
         pass
+
+    def passed_over(self, foreign: Any) -> None:
+        raise AssertionError(foreign)

@@ -20,6 +20,7 @@ from schemas.program_file import build_catalog
 from schemas.topics import CYCLES, DEAD_LETTERS, LEDGER_ENTRIES, NOTIFICATIONS, PURCHASES, REDEMPTION_DECISIONS, TIER_CHANGES
 from streams.errors import WrongUsage
 from streams.export import lines
+from streams.export.lines import Recorded
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
 from streams.worker.position import folder_of
@@ -248,6 +249,41 @@ def test_what_a_cycle_names_must_be_there(tmp_path: Path) -> None:
     run = a_run(60, seed=10)
     del run.topics.records[CYCLES, 1][1]
     with pytest.raises(WrongUsage, match="is cycle 3 and comes after cycle 1"):
+        run.exported()
+
+
+class Told(NobodyWatches):
+    def __init__(self) -> None:
+        self.foreign: list[tuple[int, int]] = []
+
+    def passed_over(self, foreign: Any) -> None:
+        self.foreign.append((foreign.partition, foreign.offset))
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"\xff", b"hello", b"[1]", b'{"cycles": 3}', b"[" * 2_000], ids=lambda value: repr(value)[:20]
+)
+def test_a_record_of_cycles_that_no_worker_wrote_is_told_and_is_nothing_of_the_run(value: bytes | None) -> None:
+    run = a_run(60, seed=10)
+    before, foreign = run.exported(), []
+    for number in range(PARTITIONS):
+        there = run.topics.records[CYCLES, number]
+        for place in (1, len(there)):  # gaps between offsets leave room for it
+            offset = there[place].offset() - 1 if place < len(there) else there[-1].offset() + 1
+            there.insert(place, Recorded(offset, b"somebody", value, START_MS))
+            foreign.append((number, offset))
+    told = Told()
+    assert run.exported(watch=told) == before
+    assert told.foreign == foreign
+
+
+def test_one_that_another_version_wrote_is_something_of_the_run(tmp_path: Path) -> None:
+    run = a_run(60, seed=10)
+    there = run.topics.records[CYCLES, 1]
+    there[1] = Recorded(there[1].offset(), None, b'{"cycle": 2, "steps": "in other words"}', START_MS)
+    with pytest.raises(
+        WrongUsage, match=r"offset \d+ cannot be read .*: another version of pointstream wrote it; export with that one"
+    ):
         run.exported()
 
 

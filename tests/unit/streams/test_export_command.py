@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from schemas.topics import CYCLES
 from streams.embedded import PARTITIONS, embedded_broker
 from streams.errors import WrongUsage
 from streams.export.log import Log
@@ -123,6 +124,19 @@ def test_standard_output_that_is_closed_takes_no_export(say: Caller, broker: str
     monkeypatch.setattr(sys, "stdout", None)
     said = say("export", "--broker", broker, "--output", "-")
     assert (said.code, said.err) == (2, "pointstream: --output -: standard output is closed; name a file\n")
+
+
+def test_a_record_of_cycles_that_no_worker_wrote_is_told_and_ends_it_with_1(say: Caller, tmp_path: Path) -> None:
+    with embedded_broker(announce=lambda _: None) as running:
+        producer = Producer({"bootstrap.servers": running.address})
+        producer.produce(CYCLES, b"hello", b"somebody", 2)
+        assert producer.flush(30) == 0
+        told = say("export", "--broker", running.url, "--output", tmp_path / "run.jsonl")
+        assert told.code == 1
+        assert "`cycles` partition 2 offset 0 is no record of a cycle, and is passed over: JSON is malformed" in told.err
+        shown = say("export", "--broker", running.url, "--output", tmp_path / "run.jsonl", "--json")
+        assert (shown.code, shown.err) == (1, "")
+        assert [(one["partition"], one["offset"]) for one in json.loads(shown.out)["passed_over"]] == [(2, 0)]
 
 
 def test_a_broker_on_which_nothing_has_run(say: Caller, tmp_path: Path) -> None:
