@@ -5,7 +5,8 @@ moves takes its timer along, a purchase ends the wait for one. So a late record 
 made up for: what lies in the past when it becomes known does not fire any more. Only a day of the profile or of an order that becomes known
 in the course of that day still does, and points that are born inside the time of `expiring`.
 
-Where the profile's zone is known its days begin there, else in the program's.
+Where the profile's zone is known its days begin there, else in the program's. Who moves takes the dates of the orders along, so
+the timer of one names its day.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from agents.visit import Visit
 from schemas.amounts import format_points
 from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
 from schemas.events import Cause
-from schemas.instants import Instant, format_instant, start_of
+from schemas.instants import Instant, format_instant, parse_date, start_of
 from schemas.outcomes import APPLIED, NOT_A_MEMBER
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
 from tables.engagement import Engagement
@@ -37,6 +38,8 @@ ROUNDS_MAX: Final = 16
 """So often segments may change by what scenarios do that changing segments set off, before it is left at that."""
 ORDERS_MAX: Final = 100
 """Dates of so many orders are waited for, of one profile and scenario."""
+_MARK: Final = "\x1f"
+"""Between the parts of an order's timer, SCENARIO/APPLICATION, the receipt and the day, which older states do not name: no id holds it."""
 
 
 # the timers
@@ -133,8 +136,8 @@ def _orders(visit: Visit, version: Version, record: Sale | Cancel) -> None:
         trigger = scenario.trigger
         if not isinstance(trigger, OnDate) or trigger.field is None or not trigger.field.startswith(RECEIPT):
             continue
-        name = f"{scenario.scenario}/{record.application}\x1f{record.receipt_id}"
-        timers.pop(name, None)
+        name = f"{scenario.scenario}/{record.application}{_MARK}{record.receipt_id}"
+        timers = {other: moment for other, moment in timers.items() if _order_of(other) != name}
         day = (
             date_in(within(record.attributes, trigger.field.removeprefix(RECEIPT)), visit, version)
             if isinstance(record, Sale)
@@ -145,10 +148,15 @@ def _orders(visit: Visit, version: Version, record: Sale | Cancel) -> None:
         if sum([other.startswith(scenario.scenario + "/") for other in timers]) >= ORDERS_MAX:
             visit.count(("scenario", version.program.program, scenario.scenario, "too-many"))
             continue
-        timers[name] = start_of("day", day, zone_of(visit, version, visit.profile.settled_at))
+        timers[f"{name}{_MARK}{day.isoformat()}"] = start_of("day", day, zone_of(visit, version, visit.profile.settled_at))
     if timers != engagement.timers:
         engagement.timers = timers
         visit.touch()
+
+
+def _order_of(timer: str) -> str:
+    """What a timer is about, by which it is kept that it has fired: of an order without the day that it waits for."""
+    return _MARK.join(timer.split(_MARK)[:2])
 
 
 # what follows of a change
@@ -249,12 +257,17 @@ def _plan(visit: Visit, version: Version, at: Instant, cause: Cause | None) -> b
 def _orders_due(
     visit: Visit, version: Version, timers: dict[str, Instant], scenario: Scenario, at: Instant
 ) -> Iterator[tuple[Scenario, str]]:
-    """Of the dates of orders: one that is today is due now, one that is over is dropped. What the queue holds it fires itself."""
-    held = visit.engagement(version.program.program).timers
-    for name in [name for name in timers if name.startswith(scenario.scenario + "/") and timers[name] < at]:
-        moment = timers.pop(name)
-        clock = zone_of(visit, version, at)
-        if held.get(name) == moment and day_of(moment, clock) == day_of(at, clock):
+    """Of the dates of orders, where the profile lives now: one that is today is due now, one that is over is dropped. What the queue holds
+    it fires itself.
+    """
+    clock = zone_of(visit, version, at)
+    for name in [name for name in timers if name.startswith(scenario.scenario + "/")]:
+        _, _, day = name.removeprefix(_order_of(name)).partition(_MARK)
+        if day:
+            timers[name] = start_of("day", parse_date(day), clock)
+        if timers[name] >= at:
+            continue
+        if day_of(timers.pop(name), clock) == day_of(at, clock):
             yield scenario, name
 
 
@@ -278,8 +291,8 @@ def _set_off(
         return _expire(visit, version, engagement, scenario, at, cause, anew)
     if isinstance(trigger, OnDate):
         day = day_of(at, zone_of(visit, version, at))
-        engagement.years = _recent(engagement.years, day) | {name: day.year}
-    facts = facts_of(visit, version, scenario, name, at)
+        engagement.years = _recent(engagement.years, day) | {_order_of(name): day.year}
+    facts = facts_of(visit, version, scenario, _order_of(name), at)
     return _tell(visit, version, scenario, at, facts, cause)
 
 
