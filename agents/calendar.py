@@ -18,6 +18,7 @@ from agents.due import SCENARIO, Due
 from agents.happenings import Happening, nothing, told
 from agents.moments import date_in, groups, moment_of, zone_of
 from agents.programs import Version
+from agents.returns import came_back_whole
 from agents.timer_facts import RECEIPT, facts_of
 from agents.visit import Visit
 from schemas.amounts import format_points
@@ -25,7 +26,7 @@ from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedul
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant, parse_date, start_of
 from schemas.outcomes import APPLIED, NOT_A_MEMBER
-from schemas.records import Cancel, Pixel, ProfileRecord, Record, Sale
+from schemas.records import Cancel, Pixel, ProfileRecord, Record, Return, Sale
 from tables.engagement import Engagement
 from tables.expiry_groups import window_opens
 from tables.facts import within
@@ -106,7 +107,9 @@ def note(visit: Visit, record: Record, versions: list[Version], outcome: str) ->
         return
     for version in versions:
         _begin(visit, version, record, visit.happened_at)
-        if isinstance(record, (Sale, Cancel)) and version.watch.of_orders:
+        if not version.watch.of_orders:
+            continue
+        if isinstance(record, (Sale, Cancel)) or (isinstance(record, Return) and came_back_whole(visit, version, record)):
             _orders(visit, version, record)
 
 
@@ -128,8 +131,8 @@ def of_profile(visit: Visit, application: str | None, at: Instant) -> Iterator[V
             yield version
 
 
-def _orders(visit: Visit, version: Version, record: Sale | Cancel) -> None:
-    """The dates of an order take the place of those that an earlier revision had."""
+def _orders(visit: Visit, version: Version, record: Sale | Cancel | Return) -> None:
+    """The dates of an order take the place of those that an earlier revision had; one that came back has none."""
     engagement = visit.engagement(version.program.program)
     timers = dict(engagement.timers)
     for scenario in version.watch.timed:

@@ -63,6 +63,16 @@ def _nothing_left(judge: Version, sale: Sale, known: Receipt) -> bool:
     return Reckoning(judge.rulebook, sale, Saw(judge.program.program), known.returned, known.refunded).nothing_left
 
 
+def came_back_whole(visit: Visit, version: Version, record: Return) -> bool:
+    """Whether nothing is left of the receipt after this return of it, for a program that knows its currency."""
+    known = visit.recall(Receipt, receipt_key(visit.profile_id, record.application, record.receipt_id))
+    sale = None if known is None else sale_of(known)
+    if known is None or sale is None:
+        return False
+    judge = visit.programs.version(version.program.program, sale.closed_at) or version
+    return knows_currency(judge.program, sale) and _nothing_left(judge, sale, known)
+
+
 def _content(visit: Visit, record: Return | Cancel) -> bytes:
     """What it says, whether it names its profile or was sent on to it."""
     return fingerprint(record if record.profile_id is not None else structs.replace(record, profile_id=visit.profile_id))
