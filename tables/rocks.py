@@ -6,6 +6,7 @@ block cache and one write-buffer budget, so memory is bounded by a setting and n
 explicitly, and no iterator outlives the call that made it, for a live one would keep RocksDB's lock.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +23,7 @@ _PAGE: Final = 1_000
 _MIB: Final = 1024 * 1024
 _BYTES: Final = ("rocksdb.live-sst-files-size", "rocksdb.cur-size-all-mem-tables")
 _STATES: Final = "rocksdb.estimate-num-keys"
+_SECTOR: Final = re.compile(r"While (?:pread|reading) .*Input/output error", re.DOTALL)
 
 
 class StoreLockedError(Exception):
@@ -170,7 +172,9 @@ def _broken(error: Exception) -> OSError:
 
 
 def _is_damage(error: Exception) -> bool:
-    return "Corruption" in str(error) or "No such file or directory" in str(error)
+    """A sector that gives nothing back is damage as much as one that gives back something else; what cannot be written is the disk's."""
+    text = str(error)
+    return "Corruption" in text or "No such file or directory" in text or _SECTOR.search(text) is not None
 
 
 def _is_lock(error: Exception) -> bool:

@@ -113,6 +113,16 @@ def test_what_else_goes_wrong_in_a_directory_with_lock_in_its_name_is_told_as_it
         RocksStore(folder)
 
 
+@pytest.mark.parametrize("file", ["CURRENT", "MANIFEST-*"])
+def test_a_sector_that_gives_nothing_back_is_damage(tmp_path: Path, file: str) -> None:
+    RocksStore(tmp_path).close()
+    [bad] = tmp_path.glob(file)
+    bad.unlink()
+    bad.symlink_to("/proc/self/mem")  # nothing is there at its beginning: a read is an error of input and output
+    with pytest.raises(DamagedError, match="Input/output error"):
+        RocksStore(tmp_path)
+
+
 WAYS = {
     "what is due": lambda store: [*store.due(20_000, None)],
     "what is due from somewhere on": lambda store: [*store.due(20_000, (1_000, "p1000"))],
