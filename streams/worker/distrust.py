@@ -11,6 +11,7 @@ all can be continued, for then it is most likely the wrong broker, or the topics
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +54,8 @@ class Distrust:
             self._say(
                 "rebuilds", f"partition {number}: {why}; what lies here is deleted and rebuilt from the changelog", "warning"
             )
-            shutil.rmtree(self._folder(number))
+            with suppress(FileNotFoundError):  # that it is gone was the damage
+                shutil.rmtree(self._folder(number))
             self._rebuilt_at[number] = self._clock()
 
     def left_alone(self, poisoned: Mapping[int, str]) -> None:

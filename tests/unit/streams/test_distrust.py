@@ -193,6 +193,15 @@ def test_what_cannot_be_read_while_it_runs_is_rebuilt_once_and_then_left_alone(t
     assert "that did not help" in recovering.distrust.poisoned[2]
 
 
+def test_a_directory_that_somebody_takes_away_while_it_runs_is_made_again(tmp_path: Path) -> None:
+    for number in EVERYBODY:
+        state(tmp_path, number)
+    recovering = recovery(tmp_path, QuietAtFirst(), Said())
+    shutil.rmtree(folder_of(tmp_path, 2, PARTITIONS))
+    recovering.distrust.damaged(2, "no such file")
+    assert close(recovering.recover(EVERYBODY, threading.Event())) == EVERYBODY
+
+
 def test_a_disk_that_errs_again_much_later_is_no_poison(tmp_path: Path) -> None:
     now = 0.0
     distrust = Distrust(lambda number: tmp_path / str(number), Said(), lambda: now)
