@@ -10,7 +10,8 @@ the same before it starts.
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from concurrent.futures import Future
+from typing import Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
@@ -35,6 +36,14 @@ class Found(NamedTuple):
     partitions: int
     replication: int
     config: Mapping[str, str]
+
+
+class Settings(Protocol):
+    """Whoever can be asked for the settings of topics: confluent-kafka's admin client."""
+
+    def describe_configs(
+        self, resources: list[ConfigResource], *, request_timeout: float
+    ) -> Mapping[ConfigResource, Future[Any]]: ...
 
 
 class State(NamedTuple):
@@ -200,21 +209,28 @@ def _topics(broker: Broker) -> tuple[AdminClient, int, dict[str, tuple[int, int]
 def _found(admin: AdminClient, there: Mapping[str, tuple[int, int]]) -> dict[str, Found]:
     """Those of the registry, with their settings."""
     names = [topic.name for topic in TOPICS if topic.name in there]
-    configs = _configs(admin, names)
+    configs = settings_of(admin, names)
     return {name: Found(*there[name], configs[name]) for name in names}
 
 
-def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    """The settings of topics. One that was made a moment ago is not known to every broker at once: that is waited for."""
+def settings_of(admin: Settings, names: list[str], wait_seconds: float = _WAIT_SECONDS) -> dict[str, dict[str, str]]:
+    """The settings of topics. One that was made a moment ago is not known to every broker at once: that is waited for.
+
+    Raises `BrokerAway` where they are not told, and `WrongUsage` where they may not be.
+    """
     found: dict[str, dict[str, str]] = {}
-    until = time.monotonic() + _WAIT_SECONDS
+    until = time.monotonic() + wait_seconds
     asked = names
     while asked:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in asked]
         asked = []
-        for resource, future in admin.describe_configs(resources, request_timeout=_WAIT_SECONDS).items():
+        for resource, future in admin.describe_configs(resources, request_timeout=wait_seconds).items():
             try:
-                entries: dict[str, Any] = future.result(timeout=_WAIT_SECONDS)
+                entries: dict[str, Any] = future.result(timeout=wait_seconds)
+            except TimeoutError:
+                raise BrokerAway(
+                    f"the settings of {resource.name} were not told within {wait_seconds:g} s: look at the broker, then run it again"
+                ) from None
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > until:
                     sentence = f"the settings of {resource.name} cannot be read: {reason(error)}"

@@ -1,11 +1,15 @@
 """What a topic must keep to, and the sentence where it does not. That the broker does so too is a test against a real one."""
 
+from concurrent.futures import Future
+from typing import Any
+
 import pytest
+from confluent_kafka.admin import ConfigResource
 
 from schemas.topics import BY_NAME, TOPICS, Topic
 from streams.embedded import PARTITIONS, embedded_broker
-from streams.errors import WrongUsage
-from streams.topics import Found, ensure, faults, wanted_config
+from streams.errors import BrokerAway, WrongUsage
+from streams.topics import Found, ensure, faults, settings_of, wanted_config
 
 DAY_MS = 86_400_000
 
@@ -100,6 +104,18 @@ def test_the_embedded_broker_is_told_from_one_that_can_be_asked_for_topics() -> 
         pytest.raises(WrongUsage, match="`topics` is for a real Kafka"),
     ):
         ensure(broker.url, None, None, verify_only=False)
+
+
+class Silent:
+    """A broker that has taken the question, and says no more."""
+
+    def describe_configs(self, resources: list[ConfigResource], *, request_timeout: float) -> dict[ConfigResource, Future[Any]]:
+        return {resource: Future() for resource in resources}
+
+
+def test_settings_that_are_not_told_are_a_broker_that_is_away_and_a_sentence() -> None:
+    with pytest.raises(BrokerAway, match=r"the settings of purchases were not told within 0\.01 s: look at the broker"):
+        settings_of(Silent(), ["purchases"], 0.01)
 
 
 def test_nothing_is_created_beside_inputs_that_have_another_count() -> None:
