@@ -119,7 +119,7 @@ def last_renewal(
             break
         lasts = expires_at(last)
         if lasts is not None and (lasts > expiry or (lasts == expiry and found is not None)):  # a renewal shortens nothing
-            found, expiry = last, lasts
+            found, expiry = max(last, found or last), lasts  # a run may have begun before another one and ended after it
     return found
 
 

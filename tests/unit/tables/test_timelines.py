@@ -109,3 +109,9 @@ def test_what_is_over_before_any_late_record_is_forgotten_and_of_very_many_the_o
     assert runs[:2] == ((0, 20), (30, 30))
     assert len(runs) == RUNS_MAX
     assert renewed(((0, 20), (30, 30)), 40, lambda last, first: False, 25) == ((30, 30), (40, 40))
+
+
+def test_of_renewals_that_make_it_last_as_long_the_last_one_counts_whichever_way_it_came() -> None:
+    end_of_ten = lambda at: (at // 10 + 2) * 10  # noqa: E731
+    by_sales, by_visits = (18, 23), (22, 22)
+    assert last_renewal([by_sales, by_visits], 15, 30, end_of_ten) == 23
