@@ -150,13 +150,13 @@ WRONG = {
     "a size that is none": (["replay", "--program", ".", "--input", "-", "--output", "o", "--memory", "much"], "is not a size"),
     "no memory": (["replay", "--input", "-", "--output", "o", "--memory", "0"], "is not in the range 1MiB to 16384GiB"),
     "memory of an auditor that no machine has": (["audit", "--input", "-", "--memory", "999999GiB"], "is not in the range 1MiB"),
-    "less memory than processes need": (
+    "memory for less processes": (
         [*WORKER, "--memory", "3MiB", "--processes", "4"],
-        "--memory is for all 4 processes together: 1MiB each, 4MiB at least",
+        "is for all 4 processes together: 1MiB each",
     ),
     "more processes than ports": (
         [*WORKER, "--metrics-port", "65534", "--processes", "3"],
-        "--metrics-port 65534 with --processes 3: each process has the next port, and they end at 65535",
+        "65534 with --processes 3: each process has the next port, and they end at 65535",
     ),
     "a rate that is no number": (["produce", "purchases", *BROKER, "--rate", "nan"], "nan is not in the range x>0"),
     "a rate without an end": (["produce", "purchases", *BROKER, "--rate", "inf"], "inf is not in the range x>0"),
@@ -175,14 +175,8 @@ WRONG = {
     "a ledger of what is no text": (["ledger", "\udcff", "--output", "o"], "is not UTF-8"),
     "a group without a name": (["worker", "--broker", "kafka://127.0.0.1:1", "--app-id", ""], "it is empty; say a name"),
     "a worker without a name": (["worker", "--broker", "kafka://127.0.0.1:1", "--instance-id", " "], "it is empty; say a name"),
-    "a folder to produce": (
-        ["produce", "purchases", "--broker", "kafka://127.0.0.1:1", "."],
-        "pointstream: .: is a folder; name the files in it",
-    ),
-    "a topic that is no input": (
-        ["produce", "ledger-entries", "--broker", "kafka://127.0.0.1:1"],
-        "'ledger-entries' is not one of",
-    ),
+    "a folder to produce": (["produce", "purchases", *BROKER, "."], "pointstream: .: is a folder; name the files in it"),
+    "a topic that is no input": (["produce", "ledger-entries", *BROKER], "'ledger-entries' is not one of"),
 }
 
 
