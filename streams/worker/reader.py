@@ -37,7 +37,7 @@ _POLL_SECONDS: Final = 0.02  # a poll lasts so long where less comes than it may
 _LEAVE_SECONDS: Final = 30.0
 _LEFT_SECONDS: Final = 3.0
 _ASK_SECONDS: Final = 1.0
-_PATIENCE_OF_STUCK: Final = 6  # where little comes: before a quarter of it is over, when all is read by a new client
+_PATIENCE_SECONDS: Final = 10.0
 _POLL_INTERVAL_MS: Final = 300_000  # the client's own; it may not be shorter than a session
 DECIDES: Final = CONSUMED[0]
 """Every version reads it. Who has a partition of it has that partition of all inputs."""
@@ -53,6 +53,13 @@ def owned(places: Iterable[TopicPartition]) -> tuple[list[int], dict[str, list[i
         given.setdefault(place.topic, []).append(place.partition)
     numbers = sorted(given[DECIDES])
     return numbers, {topic: sorted(found) for topic, found in given.items() if sorted(found) != numbers}
+
+
+def patience_polls(stuck_ms: int) -> int:
+    """For how long an input is waited for of which nothing comes, and little of the others. Who waits is not stuck: `Pulse` mends that after
+    a quarter of `stuck_ms`.
+    """
+    return max(int(min(_PATIENCE_SECONDS, stuck_ms / 6_000) / _POLL_SECONDS), 1)
 
 
 class GroupFullError(Stop):
@@ -106,9 +113,8 @@ class Reader(threading.Thread):
         self._fatal: KafkaError | None = None
         self._adrift = False  # the client itself holds our session for over, and we are not back in the group
         self._consumer = self._new_consumer()
-        patience_polls = int(settings.stuck_ms / _PATIENCE_OF_STUCK / 1000 / _POLL_SECONDS)
-        when = happened if settings.backfill else arrived
-        self._arrivals = Arrivals(when, self._high, self._pass_over, settings.ahead_bytes, patience_polls)
+        when, patience = happened if settings.backfill else arrived, patience_polls(settings.stuck_ms)
+        self._arrivals = Arrivals(when, self._high, self._pass_over, settings.ahead_bytes, patience)
 
     def _new_consumer(self) -> Consumer:
         settings = self._settings

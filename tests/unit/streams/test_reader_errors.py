@@ -12,7 +12,7 @@ from streams.errors import Stop, WrongUsage
 from streams.worker.arrivals import Fetched
 from streams.worker.cycle import FencedError
 from streams.worker.pulse import TRY_AGAIN
-from streams.worker.reader import Reader, end_by
+from streams.worker.reader import Reader, end_by, patience_polls
 from streams.worker.settings import WorkerSettings
 
 SETTINGS = WorkerSettings(broker="kafka://127.0.0.1:1", state=Path("nowhere"))
@@ -162,3 +162,9 @@ def test_what_the_client_tries_again_is_told_for_it_may_do_so_for_ever(caplog: p
     assert [record.getMessage() for record in caplog.records] == [
         "reading purchases partition 3 is tried again: Decompression of message at 17 failed"
     ]
+
+
+@pytest.mark.parametrize(("stuck_ms", "polls"), [(60_000, 500), (3_600_000, 500), (12_000, 100), (1_000, 8)])
+def test_an_input_is_waited_for_ten_seconds_and_no_longer_than_one_may_stand_still(stuck_ms: int, polls: int) -> None:
+    assert patience_polls(stuck_ms) == polls
+    assert polls * 0.02 < stuck_ms / 1000 / 4
