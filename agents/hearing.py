@@ -18,6 +18,7 @@ WHO_JOINS: Final = "who-joins"
 """Scenarios with a step that joins: they hear at once of what waits for its profile to join, for how else would it."""
 OTHERS: Final = "others"
 NOBODY: Final = "nobody"
+_OF_TIME: Final = frozenset({"activation", "expiry"})
 
 
 class Hearing:
@@ -76,9 +77,10 @@ class Hearing:
         return waits if waits == hears else NOBODY
 
     def mark(self, begun: int, scenario: str, depth: int) -> None:
-        """What has been heard from a place on was made by a scenario, so deep in what others set off."""
+        """What has been heard from a place on was made by a scenario, so deep in what others set off; not what time made of late lots."""
         for entry in self.heard[begun:]:
-            self._made[entry.program, entry.sequence] = (scenario, depth)
+            if entry.cause.get("timer") not in _OF_TIME:
+                self._made[entry.program, entry.sequence] = (scenario, depth)
 
     def maker_of(self, entry: LedgerEntry | TierChange) -> tuple[str | None, int]:
         """The scenario that made an entry, None where none did, and how deep that stood."""

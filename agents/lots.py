@@ -47,6 +47,15 @@ def fire(visit: Visit, due: Due) -> list[Due]:
     return activate(visit, program, key, lot, due_at, {"timer": "activation", "due_at": format_instant(due_at)})
 
 
+def catch_up(visit: Visit) -> None:
+    """What has become of lots that came late is so now: for what is taken or told now, before the queue comes to them. What else is due waits
+    for its place there.
+    """
+    profile = visit.profile
+    while passed := [each for each in due(profile) if each.at <= profile.settled_at]:
+        fire(visit, min(passed))
+
+
 def end(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause: Cause | None, reason: str | None = None) -> None:
     """What remains of a lot expires; or, where it has waited for an event that does not come any more, it is cancelled."""
     sid, subledger = split_ledger_key(key)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from msgspec import structs
 
-from agents import counts, crediting, notifying, promotions, segments, trigger_facts
+from agents import counts, crediting, lots, notifying, promotions, segments, trigger_facts
 from agents.plans import END, Choice, Fork, Jump, Op, Plan
 from agents.programs import Version
 from agents.template_facts import Occasion
@@ -175,6 +175,8 @@ def _award(way: Way, step: Any) -> int:
     """Accrue or redeem; a redemption that lacks points ends the run."""
     if _is_used(way, step.once):
         return way.step + 1
+    if step.action == "redeem":
+        _catch_up(way)
     promotion = way.version.program.campaigns.promotions[step.promotion]
     place = (way.visit, way.version, promotion, step.points_minor, way.at)
     granted = way.granted
@@ -206,7 +208,14 @@ def _speak_of(way: Way, entry: LedgerEntry) -> None:
             way.facts = structs.replace(way.facts, entry=trigger_facts.entry_facts(entry))
 
 
+def _catch_up(way: Way) -> None:
+    """A step that comes late takes, and tells of, what is there now."""
+    if way.at < way.visit.profile.settled_at:
+        lots.catch_up(way.visit)
+
+
 def _notify(way: Way, step: Any) -> int:
+    _catch_up(way)
     entry = way.facts.entry
     of = entry if entry is not None else _ledger_of(way)
     expires_at = of.get("expires_at")
