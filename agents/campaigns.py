@@ -184,7 +184,7 @@ def _listen(visit: Visit, begun: int) -> int:
             continue
         moved = (0, 0)
         if isinstance(said, LedgerEntry) and name in programs.with_milestones:
-            moved = hearing.usable(said, visit.profile.settled_at)
+            moved = hearing.usable(said, visit.profile)
         version = programs.version(name, parse_instant(said.occurred_at))
         if version is None or not version.playbook.waiting:
             continue

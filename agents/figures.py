@@ -34,6 +34,7 @@ from tables.expiry_groups import window_opens
 from tables.figures import Purchase
 from tables.keys import page_key
 from tables.ledger_keys import split_ledger_key
+from tables.lots import past_their_date
 from tables.pages import as_renewed
 from tables.state import Ledger, Lot, LotPage, Profile
 from tables.timelines import value_at
@@ -157,17 +158,20 @@ def _rfm(visit: Visit, version: Version, name: str, at: Instant) -> object:
 
 
 def _points(visit: Visit, version: Version, figure: Figure, at: Instant) -> Decimal | None:
-    """Of the past only that is known which is there still: of late records lots that came later do not count."""
+    """Of the past only that is known which is there still: of late records lots that came later do not count. What is past its date by now
+    cannot be used, also before its expiry is booked.
+    """
     point = _point(version, figure.point)
     if point is None:
         return None
     if figure.name == "points_expiring":
         minor = sum([lot.remaining for lot in expiring(visit, version, point.sid, at, figure.within_us) if lot.earned_at <= at])
-    elif at < visit.profile.settled_at:
-        lots = [lot for lot in _active(visit, version, point.sid, LATEST) if lot.expires_at is None or lot.expires_at > at]
+    elif at < (now := visit.profile.settled_at):
+        lots = [lot for lot in _active(visit, version, point.sid, LATEST) if lot.expires_at is None or lot.expires_at > now]
         minor = sum([lot.remaining for lot in lots if lot.earned_at <= at])
     else:
-        minor = sum([held.active for key, held in _ledgers(visit, version) if split_ledger_key(key)[0] == point.sid])
+        held = [held for key, held in _ledgers(visit, version) if split_ledger_key(key)[0] == point.sid]
+        minor = sum([each.active - sum(past_their_date(each.look(), now).values()) for each in held])
     return Decimal(minor).scaleb(-point.scale)
 
 

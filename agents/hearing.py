@@ -9,7 +9,8 @@ from schemas.amounts import minor_of
 from schemas.events import LedgerEntry, TierChange
 from schemas.instants import Instant, parse_instant
 from tables.ledger_keys import ledger_key
-from tables.state import Profile, TimeLine
+from tables.lots import past_their_date
+from tables.state import Ledger, Profile, TimeLine
 from tables.table import Table
 
 Whom = Literal["everybody", "who-joins", "others", "nobody"]
@@ -86,8 +87,9 @@ class Hearing:
         """The scenario that made an entry, None where none did, and how deep that stood."""
         return self._made.get((entry.program, entry.sequence), (None, 0))
 
-    def usable(self, entry: LedgerEntry, now: Instant) -> tuple[int, int]:
-        """What was active in an entry's ledger before it and after it (minor), without what is past its date by now: that expires at once.
+    def usable(self, entry: LedgerEntry, profile: Profile) -> tuple[int, int]:
+        """What was active in an entry's ledger before it and after it (minor), without what is past its date by now: that expires at once,
+        also where it is another lot's expiry that stands behind an activation of the same instant.
 
         Asked of each entry in their order: so before is what the last one left. But a sale that replaces its receipt takes all of it back, and
         then gives it anew: before that is what was there before both.
@@ -104,12 +106,27 @@ class Hearing:
         active = self._actives[key] = minor_of(entry.balance.active)
         before = was - sum(past.values()) if past else was
         if active > was or past:
+            now = profile.settled_at
+            if active > was:
+                past = self._over(entry, profile.programs[entry.program].ledgers[key[1]], now) | (past or {})
             past = self._past[key] = _past_its_date(entry, past or {}, active > was, now)
         if entry.type == "points.reversed" and entry.cause.get("kind") == "sale":
             self._replaced[key] = max(before, self._replaced.get(key, before))
         elif self._replaced:
             before = max(before, self._replaced.pop(key, before))
         return before, active - sum(past.values()) if past else active
+
+    def _over(self, entry: LedgerEntry, held: Ledger, now: Instant) -> dict[str, int]:
+        """What lots that were active before an entry hold past their date. Of those that it names, or that are said behind it, their entries tell."""
+        over = past_their_date(held.look(), now)
+        if over:
+            for said in reversed(self.heard):
+                if isinstance(said, LedgerEntry):
+                    for lot in said.lots:
+                        over.pop(lot.lot_id, None)
+                if said is entry:
+                    break
+        return over
 
 
 def _past_its_date(entry: LedgerEntry, past: dict[str, int], rises: bool, now: Instant) -> dict[str, int]:

@@ -48,3 +48,8 @@ def next_at(lot: Lot) -> Instant | None:
     if lot.active or lot.activates_at is None:
         return lot.expires_at
     return lot.activates_at if lot.expires_at is None else min(lot.activates_at, lot.expires_at)
+
+
+def past_their_date(lots: Iterable[Lot], now: Instant) -> dict[str, int]:
+    """What of active lots cannot be used any more, though its expiry is not booked yet, by lot (minor)."""
+    return {lot.lot_id: lot.remaining for lot in lots if lot.active and lot.expires_at is not None and lot.expires_at <= now}
