@@ -52,26 +52,33 @@ def come_back(sale: Sale, known: Receipt, record: Return, programs: Sequence[Pro
 def _lines_after(sale: Sale, returned: Returned, lines: Sequence[ReturnedLine]) -> dict[int, int]:
     """A line that is named goes before one that is meant by its sku: the sku takes what others leave, in order."""
     left = left_of(sale, returned)
+    by_id, by_sku = _places(sale)
     named = sorted(enumerate(lines), key=lambda entry: entry[1].line_id is None)
     for number, wanted in named:
         quantity = wanted.quantity
-        places = [place for place in range(len(left)) if _is_meant(sale, place, wanted)]
-        for place in places:
-            taken = min(quantity, left[place])
-            left[place] -= taken
+        places = by_sku.get(wanted.sku) if wanted.line_id is None else by_id.get(wanted.line_id)
+        while places and quantity:
+            taken = min(quantity, left[places[-1]])
+            left[places[-1]] -= taken
             quantity -= taken
-        if quantity or not places:
+            if not left[places[-1]]:  # looked at once: a receipt may have thousands of lines, and a return may name them all
+                places.pop()
+        if quantity or places is None:
             what = f"line {wanted.line_id}" if wanted.line_id is not None else f"sku {wanted.sku}"
-            message = f"receipt {sale.receipt_id} has no {what}" if not places else f"less is left of {what}"
+            message = f"receipt {sale.receipt_id} has no {what}" if places is None else f"less is left of {what}"
             raise Refused("over-returned", message, f"lines.{number}")
     return {place: line.quantity - left[place] for place, line in enumerate(sale.lines) if line.quantity != left[place]}
 
 
-def _is_meant(sale: Sale, place: int, wanted: ReturnedLine) -> bool:
-    line = sale.lines[place]
-    if wanted.line_id is not None:
-        return wanted.line_id == (line.line_id or str(place + 1))
-    return wanted.sku == line.sku
+def _places(sale: Sale) -> tuple[dict[str, list[int]], dict[str | None, list[int]]]:
+    """Where the lines are that an id means, and those that a sku means; the next one to take of is the last."""
+    by_id: dict[str, list[int]] = {}
+    by_sku: dict[str | None, list[int]] = {}
+    for place in reversed(range(len(sale.lines))):
+        line = sale.lines[place]
+        by_id.setdefault(line.line_id or str(place + 1), []).append(place)
+        by_sku.setdefault(line.sku, []).append(place)
+    return by_id, by_sku
 
 
 def left_of(sale: Sale, returned: Returned) -> list[int]:

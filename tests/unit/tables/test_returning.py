@@ -86,6 +86,27 @@ def test_more_than_there_is_is_refused(name: str, lines: list[dict[str, Any]], b
     assert (refused.value.reason, refused.value.field) == ("over-returned", field)
 
 
+class Asked(list[Any]):
+    """The lines of a receipt, and how often one of them was asked for by its place."""
+
+    times = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        self.times += 1
+        return super().__getitem__(place)
+
+
+@pytest.mark.parametrize("named", ["line_id", "sku"])
+def test_a_return_of_thousands_of_lines_does_not_look_at_all_of_them_for_each(named: str) -> None:
+    units = 1_000
+    bought = sale(*[{"sku": "A", "quantity": 1} for _ in range(units)])
+    asked = bought.lines = Asked(bought.lines)
+    each = [{"line_id": str(place + 1)} if named == "line_id" else {"sku": "A"} for place in range(units)]
+    found, _ = after(bought, returned(*[{"quantity": 1, **line} for line in each]))
+    assert found == dict.fromkeys(range(units), ONE)
+    assert asked.times <= 3 * units
+
+
 AMOUNTS = [  # (what the receipt has beside its 60.00, the program's basis, returned before, amount, whether it is too much)
     ({}, "gross", {}, "60.00", False),
     ({}, "gross", {}, "60.01", True),
