@@ -24,7 +24,7 @@ from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS, PROGR
 from streams.brokers import Admin, ClosedError, RefusedError
 from streams.errors import WrongUsage
 from streams.logs import say
-from streams.worker.group import told_owners
+from streams.worker.group import told_members, told_owners
 from streams.worker.settings import WorkerSettings
 
 _SECONDS: Final = 10.0
@@ -138,6 +138,7 @@ class Broker:
                 except KafkaException as error:
                     if error.args[0].code() != KafkaError._TIMED_OUT or time.monotonic() > until:  # noqa: SLF001  # its public name
                         raise
+                    _refuse_unseen(consumer)
                     continue
                 if wrong := next((place.error for place in found if place.error is not None), None):
                     raise KafkaException(wrong)
@@ -153,17 +154,26 @@ class Broker:
         (`describe_consumer_groups`) aborts the process where its question meets the end or the restart of the broker that coordinates
         the group (librdkafka 2.16, #4605). After a failure a new client asks, which knows of no broker that is gone.
         """
+        return told_owners(self._groups(group), group, CONSUMED[0])
+
+    def members(self, group: str) -> int:
+        """How many members a group has now; 0 where there is no such group. Raises `KafkaException`, also where this user may not see it.
+
+        Asked in the older way as well, which leaves a group out that may not be seen or whose coordinator is away, as if there were none. So
+        the coordinator is asked first for what only it knows, and answers for whoever may see the group.
+        """
+        self.committed(group, [(CONSUMED[0], 0)], Event())
+        return told_members(self._groups(group), group)
+
+    def _groups(self, group: str) -> Sequence[Any]:
+        """What each broker says of a group that it knows."""
         admin = self._admin
         try:
-            told = _AdminClientImpl.list_groups(admin, group, timeout=_OWNERS_SECONDS)
+            told: Sequence[Any] = _AdminClientImpl.list_groups(admin, group, timeout=_OWNERS_SECONDS)
         except KafkaException:
             self._ask_anew(admin)
             raise
-        return told_owners(told, group, CONSUMED[0])
-
-    def members(self, group: str) -> int:
-        """How many members a group has now; 0 where there is no such group."""
-        return len(answered(self._admin.describe_consumer_groups([group], request_timeout=_SECONDS)[group]).members)
+        return told
 
     def _offsets(self, places: Iterable[Place], spec: Any, *, committed: bool) -> dict[Place, int]:
         level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
@@ -184,6 +194,14 @@ class Broker:
         if self._admin is admin:
             with suppress(WrongUsage):  # a file with a password that is just being replaced: the old one asks on
                 self._admin = self._client()
+
+
+def _refuse_unseen(consumer: Consumer) -> None:
+    """That a group may not be seen is no answer to what is asked of it, but told like a record. Raises `KafkaException` then."""
+    told = consumer.poll(0)
+    error = None if told is None else told.error()
+    if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        raise KafkaException(error)
 
 
 def answered(answer: "Future[Any]", seconds: float = _SECONDS + _GRACE_SECONDS) -> Any:

@@ -28,6 +28,15 @@ def told_owners(groups: Sequence[Any], group: str, topic: str) -> dict[str, list
     return None
 
 
+def told_members(groups: Sequence[Any], group: str) -> int:
+    """How many members a group has; 0 where there is none of the name. Raises `KafkaException` where none that knows it may tell."""
+    told = [found for found in groups if found.id == group]
+    counts = [len(found.members) for found in told if found.error is None]
+    if told and not counts:
+        raise KafkaException(told[0].error)
+    return max(counts, default=0)
+
+
 def assigned(assignment: bytes, topic: str) -> list[int]:
     """The topic's partitions in a member's assignment, sorted; none where it has been assigned nothing.
 

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.worker.broker import Broker
-from streams.worker.group import assigned, told_owners
+from streams.worker.group import assigned, told_members, told_owners
 from streams.worker.settings import WorkerSettings
 
 TWO_TOPICS = (
@@ -53,6 +53,33 @@ LOADING = KafkaError(KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
 )
 def test_a_settled_group_tells_who_owns_what(groups: list[Any], owners: dict[str, list[int]] | None) -> None:
     assert told_owners(groups, "ours", "purchases") == owners
+
+
+@pytest.mark.parametrize(
+    ("groups", "members"),
+    [
+        pytest.param([group("Stable")], 2, id="a group at work"),
+        pytest.param([group("PreparingRebalance")], 2, id="a group that is finding out who has what"),
+        pytest.param([group("Stable", name="theirs")], 0, id="another group"),
+        pytest.param([], 0, id="no such group"),
+        pytest.param([group("", LOADING), group("Stable")], 2, id="one of two brokers that know it cannot tell"),
+    ],
+)
+def test_members_are_counted(groups: list[Any], members: int) -> None:
+    assert told_members(groups, "ours") == members
+
+
+def test_members_that_nobody_can_count_are_not_none() -> None:
+    with pytest.raises(KafkaException):
+        told_members([group("", LOADING)], "ours")
+
+
+@pytest.mark.slow
+def test_a_group_whose_coordinator_does_not_answer_is_not_counted(tmp_path: Path) -> None:
+    """The list of groups leaves out what a user may not see, and what no broker coordinates just now: it would be a group without members."""
+    broker = Broker(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path, transaction_timeout_ms=1_000))
+    with pytest.raises(KafkaException):
+        broker.members("ours")
 
 
 def test_a_group_that_may_not_be_looked_at_is_a_failure_and_not_an_empty_one() -> None:
