@@ -8,7 +8,7 @@ within milliseconds, and is not it.
 import socketserver
 import threading
 from contextlib import suppress
-from socket import AI_PASSIVE, SHUT_RDWR, SOCK_STREAM, getaddrinfo
+from socket import AF_INET, AF_INET6, AI_PASSIVE, SHUT_RDWR, SOCK_STREAM, getaddrinfo
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
 
@@ -22,8 +22,11 @@ class FewClients(socketserver.ThreadingMixIn, WSGIServer):
     request_queue_size = 2 * CLIENTS_MAX  # of those that are not accepted yet
 
     def __init__(self, server_address: tuple[str, int], *args: Any, **named: Any) -> None:
-        """Raises `OSError` for an address that is none, IPv4's or IPv6's, or not this machine's."""
-        self.address_family = getaddrinfo(*server_address, type=SOCK_STREAM, flags=AI_PASSIVE)[0][0]
+        """Raises `OSError` for an address that is none, IPv4's or IPv6's, or not this machine's. A name that is one of both is IPv4's."""
+        host, port = server_address
+        if host:  # else all of IPv4
+            families = {found[0] for found in getaddrinfo(host, port, type=SOCK_STREAM, flags=AI_PASSIVE)}
+            self.address_family = AF_INET if AF_INET in families else AF_INET6
         self._clients: dict[Any, None] = {}  # in the order in which they came
         self._lock = threading.Lock()
         super().__init__(server_address, *args, **named)

@@ -64,12 +64,19 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6
 
 
 @pytest.mark.parametrize(
-    "address", ["127.0.0.1", "0.0.0.0", "localhost", pytest.param("::1", marks=needs_ipv6), pytest.param("::", marks=needs_ipv6)]
+    "address",
+    ["127.0.0.1", "0.0.0.0", "", "localhost", pytest.param("::1", marks=needs_ipv6), pytest.param("::", marks=needs_ipv6)],
 )
 def test_they_are_served_of_any_address_and_its_fleet_asks_there(tmp_path: Path, address: str) -> None:
     watching = Scene(tmp_path).watching
     with serve(0, address, watching.registry, watching.health) as port:
         assert lives(address, port or 0)
+
+
+def test_a_name_that_has_an_address_of_each_kind_is_served_as_it_always_was(tmp_path: Path) -> None:
+    watching = Scene(tmp_path).watching
+    with serve(0, "localhost", watching.registry, watching.health) as port:
+        assert get(port, "/livez")[0] == 200  # of 127.0.0.1
 
 
 @pytest.mark.parametrize("address", ["no.such.host.invalid", "[::1]", "192.0.2.1"])
