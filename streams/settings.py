@@ -79,9 +79,14 @@ class Time(click.ParamType):
 class Named(click.Path):
     """A path that has a name: an empty one, as of a shell's variable that is not set, would be the current directory."""
 
+    def __init__(self, *, what: str = "a folder", **path: Any) -> None:
+        """`what` it names; the rest is what `click.Path` takes."""
+        super().__init__(**path)
+        self._what = what
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
-            self.fail("it is empty; name a folder", param, ctx)
+            self.fail(f"it is empty; name {self._what}", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from streams.settings import setting
+from streams.settings import Named, setting
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
-_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_FILE: Final = Named(what="a file", dir_okay=False, path_type=Path)
 _ADDRESS: Final = "kafka://HOST:PORT[,HOST:PORT]"
 
 

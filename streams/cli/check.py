@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from streams.errors import DONE, FOUND_WRONG, WRONG_USAGE
-from streams.settings import setting
+from streams.settings import Named, setting
 
 if TYPE_CHECKING:
     from streams.check.run import FileResult, Result
@@ -17,7 +17,7 @@ _COLOURS: Final = {"+": "red", "-": "green", "~": "yellow", "=": "bright_black"}
 
 
 @click.command(short_help="Run check files: unit tests for a program.")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=Named(what="a file", path_type=Path), metavar="FILE...")
 @setting("--json", "as_json", is_flag=True, help="Print the results for a machine: {tests: [{file, name, passed, message}]}.")
 def command(files: tuple[Path, ...], as_json: bool) -> int:
     """Run check files: unit tests for a program, with no broker.

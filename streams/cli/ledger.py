@@ -8,7 +8,7 @@ import click
 
 from streams.cli.process import width
 from streams.errors import DONE, FOUND_WRONG
-from streams.settings import Named, ProfileId, setting
+from streams.settings import Name, Named, ProfileId, setting
 
 _WIDTH: Final = 160  # where there is no terminal to ask
 
@@ -25,11 +25,12 @@ _WIDTH: Final = 160  # where there is no terminal to ask
 )
 @setting(
     "--program",
+    type=Name(),
     metavar="NAME|PATH",
     show_default="all that the profile has entries in",
     help="Entries of this program only, by its name or its file.",
 )
-@setting("--lot", metavar="ID", show_default="all", help="This lot only; the beginning of its id will do.")
+@setting("--lot", type=Name(), metavar="ID", show_default="all", help="This lot only; the beginning of its id will do.")
 @setting("--entry", type=click.IntRange(min=1), metavar="NUMBER", show_default="all", help="This entry and its lots only.")
 @setting("--json", "as_json", is_flag=True, help="Print it for a machine.")
 def command(

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from streams.errors import DONE, WRONG_USAGE
-from streams.settings import setting
+from streams.settings import Named, setting
 
 if TYPE_CHECKING:
     from schemas.program import Catalog, PointType, Program
 
 
 @click.command(short_help="Check program files, and say what they do.")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE|DIR...")
+@click.argument("paths", nargs=-1, required=True, type=Named(what="a file or folder", path_type=Path), metavar="FILE|DIR...")
 @setting("--json", "as_json", is_flag=True, help="Print faults, warnings and what is not in force for a machine.")
 def command(paths: tuple[Path, ...], as_json: bool) -> int:
     """Check program files: every fault at once, by file, line and path; then what the programs say.

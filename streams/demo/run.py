@@ -4,6 +4,7 @@ Three processes: this one (till feed, reader, screen), the embedded broker, and 
 follow event time, so that a simulated day can take a second. They end in this order, worker, feed, broker, whatever happens.
 """
 
+import os
 import signal
 import tempfile
 import time
@@ -25,7 +26,7 @@ from streams.demo.screen import Frame, Rates
 from streams.demo.story import Story
 from streams.demo.tills import FIRST_DAY, Tills
 from streams.embedded import embedded_broker
-from streams.errors import FOUND_WRONG, Stop
+from streams.errors import FOUND_WRONG, Stop, WrongUsage
 
 PROGRAM_FILE: Final = Path(__file__).with_name("club.yaml")
 DAYS: Final = 42  # six weeks, a day a second
@@ -60,6 +61,8 @@ class DemoFailed(Stop):
 
 def run_demo(settings: DemoSettings) -> int:
     """Run the demo; 0 if everything adds up, 1 if something does not. Ctrl-C and SIGTERM end the feed, not the summary."""
+    if settings.svg is not None and not os.access(settings.svg if settings.svg.exists() else settings.svg.parent, os.W_OK):
+        raise WrongUsage(f"--svg {settings.svg}: cannot be written there")
     console = Console(stderr=settings.as_json)
     with ExitStack() as stack:
         demo = _Demo(settings, console, stack)
