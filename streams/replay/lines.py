@@ -11,7 +11,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, cast
 
 from streams.errors import WrongUsage
 
@@ -68,31 +68,32 @@ def read_blocks(paths: Sequence[str], advanced: Callable[[int], None], chunk_byt
     """
     for path in paths:
         if path == STANDARD_INPUT:
-            yield from _blocks_of("standard input", sys.stdin.buffer, advanced, chunk_bytes)
+            yield from _blocks_of("standard input", cast("io.BufferedIOBase", sys.stdin.buffer), advanced, chunk_bytes)
             continue
         with Path(path).open("rb") as raw:
             yield from _blocks_of(path, raw, advanced, chunk_bytes)
 
 
-def _blocks_of(file: str, raw: BinaryIO, advanced: Callable[[int], None], chunk_bytes: int) -> Iterator[Block]:
+def _blocks_of(file: str, raw: io.BufferedIOBase, advanced: Callable[[int], None], chunk_bytes: int) -> Iterator[Block]:
     counted = _Counted(raw)
     stream = io.BufferedReader(counted, max(chunk_bytes, 1024))
     content: _Content = stream
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         content = gzip.GzipFile(fileobj=stream)
     try:
-        for first, lines in _split(content, chunk_bytes):
+        chunks = _as_it_comes(stream, chunk_bytes) if content is stream else _chunks(content, chunk_bytes)
+        for first, lines in _split(chunks):
             advanced(counted.take())
             yield Block(file, first, lines)
     except _DAMAGE as error:
         raise DamagedFileError(f"{file}: the gzip file is damaged or cut off ({error})") from None
 
 
-def _split(content: _Content, chunk_bytes: int) -> Iterator[tuple[int, list[bytes]]]:
+def _split(chunks: Iterator[bytes]) -> Iterator[tuple[int, list[bytes]]]:
     number = 1
     rest = b""
     skipping = False  # inside a line that has already been handed out, cut
-    for chunk in _chunks(content, chunk_bytes):
+    for chunk in chunks:
         lines = (rest + chunk).split(b"\n")
         rest = lines.pop()
         if number == 1 and lines and not skipping:
@@ -110,6 +111,14 @@ def _split(content: _Content, chunk_bytes: int) -> Iterator[tuple[int, list[byte
             number += len(lines)
     if rest and not skipping:
         yield number, [rest.removeprefix(_BYTE_ORDER_MARK) if number == 1 else rest]
+
+
+def _as_it_comes(content: _Content, chunk_bytes: int) -> Iterator[bytes]:
+    """The content in pieces of at most so many bytes. Of a pipe they are as they were written: whoever writes a line now and then does not
+    wait until the lines are many.
+    """
+    while part := content.read1(chunk_bytes):
+        yield part
 
 
 def _chunks(content: _Content, chunk_bytes: int) -> Iterator[bytes]:
@@ -135,16 +144,19 @@ def _chunks(content: _Content, chunk_bytes: int) -> Iterator[bytes]:
 class _Counted(io.RawIOBase):
     """Counts what is read through it, so that a progress bar speaks of the file on disk, compressed or not."""
 
-    def __init__(self, raw: BinaryIO) -> None:
+    def __init__(self, raw: io.BufferedIOBase) -> None:
         super().__init__()
         self._raw = raw
+        self._begun = False
         self._count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = self._raw.read(len(buffer))
+        """What there is, without waiting for more; but of the first two bytes, which say whether it is compressed, never one alone."""
+        data = self._raw.read1(len(buffer)) if self._begun else self._raw.read(2)
+        self._begun = True
         buffer[: len(data)] = data
         self._count += len(data)
         return len(data)

@@ -1,7 +1,10 @@
 """Lines come out whole, in order and numbered, however the file is cut into chunks."""
 
 import gzip
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,37 @@ def test_a_line_that_is_far_too_long_comes_cut_and_the_next_one_is_whole(tmp_pat
     assert [number for number, _ in found] == [1, 2, 3, 4]
     assert LINE_BYTES_MAX < len(found[1][1]) < LINE_BYTES_MAX + 512 * 1024
     assert [line for _, line in found[2:]] == [b"three", b"four"]
+
+
+@pytest.mark.timeout(30)
+def test_a_line_of_a_pipe_comes_when_it_is_written_and_not_when_there_are_many() -> None:
+    read, write = os.pipe()
+    blocks = read_blocks([f"/dev/fd/{read}"], lambda _: None)
+    for written, lines in [(b"one\ntw", [b"one"]), (b"o\nthree\n", [b"two", b"three"]), (b"four\nfi", [b"four"])]:
+        os.write(write, written)
+        assert next(blocks).lines == lines
+    os.write(write, b"ve")
+    os.close(write)
+    assert [block.lines for block in blocks] == [[b"five"]]
+    os.close(read)
+
+
+@pytest.mark.timeout(30)
+def test_a_compressed_pipe_is_known_by_its_beginning_though_that_comes_in_pieces() -> None:
+    read, write = os.pipe()
+    packed = gzip.compress(b"one\ntwo\n")
+    os.write(write, packed[:1])
+
+    def rest() -> None:
+        time.sleep(0.3)
+        os.write(write, packed[1:])
+        os.close(write)
+
+    writer = threading.Thread(target=rest)
+    writer.start()
+    assert [block.lines for block in read_blocks([f"/dev/fd/{read}"], lambda _: None)] == [[b"one", b"two"]]
+    writer.join()
+    os.close(read)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
