@@ -86,6 +86,8 @@ def ensure(broker: Broker, wanted: int | None, replication: int | None, verify_o
     count = wanted or next(iter(inputs.values()), DEFAULT_PARTITIONS)
     missing = {topic.name for topic in TOPICS if topic.name not in there}
     created = set() if verify_only else missing
+    if not created:
+        _check_wanted(inputs, count)
     if created:
         _check_inputs(inputs, count)
         if str(broker).startswith("embedded://"):
@@ -163,6 +165,17 @@ def _keeps(name: str, got: str, wanted: str) -> bool:
         case "max.compaction.lag.ms":
             return int(got) <= int(wanted)
     return True  # min.cleanable.dirty.ratio: how often, not whether
+
+
+def _check_wanted(inputs: Mapping[str, int], count: int) -> None:
+    """Where the inputs agree on another number it is what was asked for that is wrong, and no topic is to be made anew for it."""
+    counts = set(inputs.values())
+    if counts and counts != {count} and len(counts) == 1:
+        has = counts.pop()
+        raise WrongUsage(
+            f"--partitions {count}: the inputs have {has} partitions, and a topic's partitions are for ever; leave --partitions away, or begin with "
+            "topics made anew"
+        )
 
 
 def _check_inputs(inputs: Mapping[str, int], count: int) -> None:

@@ -122,3 +122,12 @@ def test_nothing_is_created_beside_inputs_that_have_another_count() -> None:
     sentence = f"the input pixels has {PARTITIONS} partitions, .* with 8: .*; nothing was created"
     with embedded_broker(["pixels"], announce=lambda _: None) as broker, pytest.raises(WrongUsage, match=sentence):
         ensure(broker.url, 8, None, verify_only=False)
+
+
+@pytest.mark.parametrize("verify_only", [True, False])
+def test_a_count_that_the_topics_have_not_is_a_wrong_count_and_not_as_many_wrong_topics(verify_only: bool) -> None:
+    sentence = (
+        f"--partitions 8: the inputs have {PARTITIONS} partitions, and a topic's partitions are for ever; leave --partitions away"
+    )
+    with embedded_broker(announce=lambda _: None) as broker, pytest.raises(WrongUsage, match=sentence):
+        ensure(broker.url, 8, None, verify_only=verify_only)
