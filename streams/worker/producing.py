@@ -1,22 +1,27 @@
 """How a cycle's records are handed to librdkafka: shared by both ways to publish one.
 
 Records go to the partition that their inputs came from, so no partitioner is asked; a request or a reply goes to the partition of its
-own key (murmur2). Topics with CloudEvents headers go one by
-one (the batch call takes no headers), all others many in a call. Nothing here waits for an answer of the broker, only for room in the queue.
+own key (murmur2). Each record is a call of its own: the client's call for many wants a dict of each, and takes longer. Nothing here waits for an
+answer of the broker, only for room in the queue.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
-from confluent_kafka import KafkaError, Producer
+from confluent_kafka import KafkaException, Producer
 
 from agents.outbox import Effect
 from schemas.events import encode
 from schemas.topics import BALANCES, CHANGELOG, CYCLES, LEDGER_ENTRIES, NOTIFICATIONS, TIER_CHANGES
+from streams.brokers import reason
 from streams.worker.cycle import CycleFailedError, Parcel
 from streams.worker.position import POSITION_KEY
 from streams.worker.settings import WorkerSettings
 from streams.worker.tracing import TRACEPARENT
+
+Plain = tuple[bytes | None, bytes | None]
+"""Key and value of a record without headers."""
 
 _EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
 _QUEUE_MESSAGES: Final = 200_000
@@ -55,16 +60,14 @@ class Sender:
         """Effects in order of emission, then balances, then messages to other keys."""
         number = parcel.partition.number
         traces = parcel.work.traces
-        plain: dict[str, list[dict[str, Any]]] = {}
+        plain: dict[str, list[Plain]] = {}
         for place, effect in enumerate(parcel.effects):
             key, value = effect.key.encode() or None, encode(effect.record)
             if effect.topic in _EVENTS:
                 self._one(effect.topic, key, value, number, [*cloud_event(effect), *_trace(traces.effects.get(place))])
             else:
-                plain.setdefault(effect.topic, []).append({"key": key, "value": value})
-        if parcel.balances:
-            plain.setdefault(BALANCES, []).extend({"key": key, "value": value} for key, value in parcel.balances)
-        plain.setdefault(BALANCES, []).append({"key": POSITION_KEY, "value": parcel.position})
+                plain.setdefault(effect.topic, []).append((key, value))
+        plain.setdefault(BALANCES, []).extend([*parcel.balances, (POSITION_KEY, parcel.position)])
         for topic, records in plain.items():
             self._many(topic, records, number)
         for place, message in enumerate(parcel.messages):
@@ -76,7 +79,7 @@ class Sender:
 
     def changelog(self, parcel: Parcel) -> None:
         """The states, then the position: last, so that a log cut short is seen to be."""
-        self._many(CHANGELOG, [{"key": key, "value": value} for key, value in parcel.changes], parcel.partition.number)
+        self._many(CHANGELOG, parcel.changes, parcel.partition.number)
 
         def delivered(error: Any, message: Any) -> None:
             if error is None:
@@ -89,26 +92,24 @@ class Sender:
     def _one(
         self, topic: str, key: bytes | None, value: bytes, partition: int, headers: Any = None, on_delivery: Any = None
     ) -> None:
-        rest: dict[str, Any] = {} if headers is None else {"headers": headers}
         on_delivery = on_delivery or self._on_delivery
-        if on_delivery is not None:
-            rest["on_delivery"] = on_delivery
         try:
-            self._producer.produce(topic, value, key, partition, **rest)
+            self._producer.produce(topic, value, key, partition, on_delivery, headers=headers)
         except BufferError:
             self._producer.poll(_WAIT_SECONDS)
-            self._producer.produce(topic, value, key, partition, **rest)
+            self._producer.produce(topic, value, key, partition, on_delivery, headers=headers)
 
-    def _many(self, topic: str, records: list[dict[str, Any]], partition: int) -> None:
-        rest: dict[str, Any] = {} if self._on_delivery is None else {"on_delivery": self._on_delivery}
+    def _many(self, topic: str, records: Sequence[Plain], partition: int) -> None:
+        produce, on_delivery = self._producer.produce, self._on_delivery
         for start in range(0, len(records), _AT_ONCE):
-            some = records[start : start + _AT_ONCE] if len(records) > _AT_ONCE else records
+            some = records[start : start + _AT_ONCE]
             self._wait_for_room(len(some))
-            if self._producer.produce_batch(topic, some, partition, **rest) != len(some):
-                # Which ones did not fit is told, but sending those alone would break the order: give the cycle up.
-                wrong = next(record["_error"] for record in some if "_error" in record)
-                full = wrong.code() == KafkaError._QUEUE_FULL  # noqa: SLF001  # its public name; the broker takes nothing, then
-                raise CycleFailedError(f"{topic}: not all records of the cycle could be queued: {wrong.str()}", away=full)
+            try:
+                for key, value in some:
+                    produce(topic, value, key, partition, on_delivery)
+            except (BufferError, KafkaException) as error:  # a queue that is still full: the broker takes nothing, then
+                why = f"{topic}: not all records of the cycle could be queued: {reason(error)}"
+                raise CycleFailedError(why, away=isinstance(error, BufferError)) from None
 
     def _wait_for_room(self, number: int) -> None:
         """Until the queue has room for so many records: the broker takes them while we wait."""

@@ -29,18 +29,17 @@ class Queue:
         del self.waiting[:half]
         return half
 
-    def produce_batch(self, topic: str, records: list[dict[str, Any]], partition: int) -> int:
-        assert (topic, partition) == ("balances", 3)
-        self.waiting += [record["value"] for record in records]
+    def produce(self, topic: str, value: bytes, key: bytes, partition: int, on_delivery: Any) -> None:
+        assert (topic, key, partition, on_delivery) == ("balances", b"p", 3, None)
+        self.waiting.append(value)
         self.most = max(self.most, len(self.waiting))
-        return len(records)
 
 
 def test_more_records_than_the_queue_holds_are_sent_in_order() -> None:
     queue = Queue()
     sender: Any = Sender(queue)  # type: ignore[arg-type]  # as much of a producer as it asks for
     values = [b"%d" % number for number in range(450_000)]
-    sender._many("balances", [{"key": b"p", "value": value} for value in values], 3)
+    sender._many("balances", [(b"p", value) for value in values], 3)
     while queue.waiting:
         queue.poll(0.0)
     assert queue.taken == values
@@ -53,7 +52,7 @@ def test_more_records_than_the_queue_holds_are_sent_in_order() -> None:
 def test_a_cycle_that_does_not_fit_waits_for_the_broker_and_one_that_never_will_does_not(size: int, *, away: bool) -> None:
     producer = Producer({"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": 10, "log_level": 0})
     with pytest.raises(CycleFailedError, match="not all records of the cycle could be queued") as failed:
-        Sender(producer)._many("balances", [{"key": b"p", "value": b"x" * size} for _ in range(20 if away else 2)], 3)
+        Sender(producer)._many("balances", [(b"p", b"x" * size)] * (20 if away else 2), 3)
     producer.purge()
     assert failed.value.away is away
 
