@@ -45,9 +45,12 @@ class _ProfileHead(Struct, gc=False, array_like=True, frozen=True):
 _DECODERS[_ProfileHead] = msgspec.msgpack.Decoder(_ProfileHead)
 _PLAIN_HEAD: Final = Layout(">BBBQBQB")
 """The same head as nearly every profile has it: the format, an array, then in MessagePack `settled_at`, `due_at` and no `stopped`."""
+_PLAIN_RECEIPT: Final = Layout(">BBBBQ")
+"""What a receipt's record begins with: the format, an array, a `revision` of one byte, and `last_at`."""
 LEAST_ARRAY: Final = 0x93
 MOST_ARRAY: Final = 0x9F
 UINT64: Final = 0xCF
+_ONE_BYTE_MAX: Final = 0x7F
 NIL: Final = 0xC0
 State = TypeVar("State", Profile, Receipt, LotPage, UsedLot, Seen, Redemption, Claim, Given, Count, Planned)
 
@@ -57,7 +60,15 @@ def encode(value: Profile | Remembered) -> bytes:
 
 
 def last_at(kind: type[Remembered], stored: bytes) -> Instant:
-    """The event time from which `remember` counts, for the sweep: what holds points is kept until the hold has run out."""
+    """The event time from which `remember` counts, for the sweep: what holds points is kept until the hold has run out.
+
+    A sweep asks this of everything, and nearly everything is a receipt: that is read by its place, for it holds the whole sale as well.
+    """
+    if kind is Receipt and len(stored) >= _PLAIN_RECEIPT.size:
+        number, array, revision, mark, at = _PLAIN_RECEIPT.unpack_from(stored)
+        if mark == UINT64 and revision <= _ONE_BYTE_MAX and LEAST_ARRAY <= array <= MOST_ARRAY and number in _READABLE:
+            told: Instant = at
+            return told
     return known_from(_checked(kind, stored))
 
 

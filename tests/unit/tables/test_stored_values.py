@@ -6,11 +6,11 @@ import pytest
 from agents.core import FATAL, Core
 from agents.programs import MissingProgramError
 from schemas.events import encode as encode_record
-from schemas.instants import parse_instant
+from schemas.instants import LATEST, parse_instant
 from tables.keys import profile_key
 from tables.memory import MemoryStore
-from tables.state import Lot, Profile, UsedLot
-from tables.stored import FORMAT, StateFormatError, decode, encode
+from tables.state import Lot, Profile, Receipt, UsedLot
+from tables.stored import FORMAT, NewerFormatError, StateFormatError, decode, encode, last_at
 from tables.table import Table
 from tests.unit.agents.scene import Scene, moment
 
@@ -67,3 +67,16 @@ def test_a_program_whose_file_is_gone_ends_the_run_and_stops_no_profile() -> Non
     with pytest.raises(MissingProgramError):
         after.core.tick(after.table, parse_instant(moment(9)), after.outbox)
     assert after.outbox.errors == []
+
+
+@pytest.mark.parametrize("at", [-1, 0, 127, 2**32, 2**32 - 1, 1_700_000_000_000_000, LATEST])
+@pytest.mark.parametrize("revision", [1, 127, 128, 70_000])
+def test_of_a_receipt_the_sweep_is_told_the_same_by_its_place_as_by_all_that_it_holds(revision: int, at: int) -> None:
+    for receipt in (Receipt(revision, at, {"sale:1": b""}), Receipt(revision, at, {}, sale=b"{}", closed_at=at)):
+        stored = encode(receipt)
+        assert last_at(Receipt, stored) == decode(Receipt, stored).last_at == at
+
+
+def test_a_receipt_that_a_newer_version_has_written_is_read_by_no_place() -> None:
+    with pytest.raises(NewerFormatError):
+        last_at(Receipt, bytes([FORMAT + 1]) + encode(Receipt(1, 1_700_000_000_000_000, {}))[1:])
