@@ -34,15 +34,15 @@ LATEST: Final[Instant] = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // MICROSEC
 _RFC_3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:([Zz])|([+-])([0-9]{2}):([0-9]{2}))?"
 )
-_TWO_DIGITS: Final = tuple([f"{number:02d}" for number in range(60)])
+_MINUTE_TEXTS: Final = tuple([f"{number // 60:02d}:{number % 60:02d}:" for number in range(24 * 60)])
 _SECOND_TEXTS: Final = tuple([f"{number:02d}Z" for number in range(60)])
 _SECONDS: Final = {text: number * SECOND_US for number, text in enumerate(_SECOND_TEXTS)}
 
-_MINUTES_MAX: Final = 4_096
+_TEXTS_MAX: Final = 4_096
 _minutes: Final[dict[str, Instant]] = {}
 """The minutes that were read last, as texts like `2024-10-12T07:20:`: records come roughly in order of time."""
-_minute_texts: Final[dict[int, str]] = {}
-"""Likewise those that were written last, by their number since 1970."""
+_day_texts: Final[dict[int, str]] = {}
+"""The days that were written last, by their number since 1970, with the T that follows each."""
 _texts: Final[dict[Instant, str]] = {}
 """And the instants: a record's own is told of it, of its entry and of its lot, the end of a year by every lot of a day."""
 _DATE: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
@@ -68,7 +68,7 @@ def parse_instant(text: str) -> Instant:
         try:
             since = datetime.fromisoformat(text[:19]) - _EPOCH_NAIVE  # the form that nearly all times have
             at = (since.days * 86_400 + since.seconds) * SECOND_US
-            if len(_minutes) >= _MINUTES_MAX:
+            if len(_minutes) >= _TEXTS_MAX:
                 _minutes.clear()
             _minutes[text[:17]] = at - at % MINUTE_US
             return at
@@ -110,33 +110,25 @@ def format_instant(at: Instant) -> str:
 
 
 def _write_instant(at: Instant) -> str:
-    minute, rest = at // MINUTE_US, at % MINUTE_US
+    day, rest = at // DAY_US, at % DAY_US
     second, fraction = rest // SECOND_US, rest % SECOND_US
-    known = _minute_texts.get(minute)
-    text: str = (_minute_text(minute) if known is None else known) + _SECOND_TEXTS[second]
+    known = _day_texts.get(day)
+    text = f"{_day_text(day) if known is None else known}{_MINUTE_TEXTS[second // 60]}{_SECOND_TEXTS[second % 60]}"
     if fraction:
         text = f"{text[:-1]}.{fraction:06d}".rstrip("0") + "Z"
-    if len(_texts) >= _MINUTES_MAX:
+    if len(_texts) >= _TEXTS_MAX:
         _texts.clear()
     _texts[at] = text
     return text
 
 
-def _minute_text(minute: int) -> str:
-    """A minute since 1970, with the colon before its seconds."""
-    day, rest = divmod(minute, 24 * 60)
-    hour, rest = divmod(rest, 60)
-    text = f"{_day_text(day)}{_TWO_DIGITS[hour]}:{_TWO_DIGITS[rest]}:"
-    if len(_minute_texts) >= _MINUTES_MAX:
-        _minute_texts.clear()
-    _minute_texts[minute] = text
-    return text
-
-
-@lru_cache(maxsize=4_096)
 def _day_text(day: int) -> str:
     """A day since 1970, with the T that follows it."""
-    return (_EPOCH_NAIVE + timedelta(days=day)).isoformat()[:11]
+    text = (_EPOCH_NAIVE + timedelta(days=day)).isoformat()[:11]
+    if len(_day_texts) >= _TEXTS_MAX:
+        _day_texts.clear()
+    _day_texts[day] = text
+    return text
 
 
 def parse_date(text: str) -> date:

@@ -1,6 +1,6 @@
 """Instants: RFC 3339 in and out, and the wall clock of zones (CONTRACT 1; LEDGER, Time)."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -12,6 +12,7 @@ from schemas.instants import (
     EARLIEST,
     HOUR_US,
     LATEST,
+    MICROSECOND,
     Period,
     days_before,
     end_of,
@@ -108,6 +109,13 @@ def test_an_instant_is_told_again_as_it_was_first_told(at: int) -> None:
     whole = at - at % 1_000_000
     assert format_instant(at) == format_instant(at)
     assert parse_instant(format_instant(whole)) == parse_instant(format_instant(whole)) == whole
+
+
+def test_more_days_and_minutes_than_are_kept_are_told_as_the_calendar_has_them() -> None:
+    first = datetime(2020, 1, 1, tzinfo=UTC)
+    for number in range(9_000):
+        at = first + number * timedelta(days=1, minutes=7, seconds=13)
+        assert format_instant((at - datetime(1970, 1, 1, tzinfo=UTC)) // MICROSECOND) == f"{at:%Y-%m-%dT%H:%M:%S}Z"
 
 
 @given(instants, st.sampled_from(ZONES))
