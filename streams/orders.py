@@ -16,7 +16,7 @@ from schemas.messages import Order
 from schemas.topics import CYCLES, REQUESTS
 from streams.brokers import REACH_SECONDS, Broker, client_settings, partitions, reason
 from streams.errors import WrongUsage
-from streams.reading import reading_settings
+from streams.reading import bounds, reading_settings
 
 _POLL_SECONDS: Final = 0.2
 _LOOK_BACK: Final = 1_000
@@ -80,7 +80,7 @@ def _applied(broker: Broker, partition: int, offset: int, seconds: float) -> boo
     )
     until = time.monotonic() + seconds
     try:
-        first, end = consumer.get_watermark_offsets(TopicPartition(CYCLES, partition), timeout=REACH_SECONDS)
+        first, end = bounds(consumer, CYCLES, partition)
         consumer.assign([TopicPartition(CYCLES, partition, max(first, end - _LOOK_BACK))])
         while time.monotonic() < until:
             if any(_tells(message, offset) for message in consumer.consume(500, _POLL_SECONDS)):

@@ -21,7 +21,20 @@ _SILENT_SECONDS: Final = 60.0
 _ASK_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 2.0
 _TRY_SECONDS: Final = 0.5  # a call that waits for longer hears nobody who asks the process to end
+_AGAIN_SECONDS: Final = 0.2
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
+_PASSING: Final = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._DESTROY_BROKER,  # noqa: SLF001  # the client's handle of a broker, of which it has learnt the name meanwhile
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
 _OURS: Final = {
     KafkaError._AUTO_OFFSET_RESET: "what comes next has been deleted from it: begin anew",  # noqa: SLF001
     KafkaError.OFFSET_OUT_OF_RANGE: "what comes next has been deleted from it: begin anew",
@@ -46,6 +59,25 @@ def reading_settings(group: str, *, reset: str = "error", wait_ms: int = 50) -> 
         # Where as much waits as may, the client fetches nothing for a second by default: by then it is long used up.
         "fetch.queue.backoff.ms": 10,
     }
+
+
+def bounds(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
+    """Where a partition begins, and where it ends now.
+
+    The client gives this one question up at the first thing that goes wrong with it. So a connection that is cut, a leader that changes and a
+    topic that was made a moment ago are waited for here. Raises `KafkaException`.
+    """
+    until, wait_seconds = time.monotonic() + REACH_SECONDS, _TRY_SECONDS
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=wait_seconds)
+        except KafkaException as error:
+            wait_seconds *= 2  # it may be slow to answer, and not away
+            if error.args[0].code() not in _PASSING or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return low, high
 
 
 class TopicReader:
@@ -87,7 +119,10 @@ class TopicReader:
     def begin(self, offsets: dict[int, int]) -> None:
         """Read on from these offsets; a partition without one from its beginning. Raises `WrongUsage`."""
         for number in self.partitions:
-            first, end = self._reaches(number)
+            try:
+                first, end = bounds(self._consumer, self._topic, number)
+            except KafkaException as error:  # the broker is there, and perhaps not the one that leads this partition
+                raise BrokerAway(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
             at = self.offsets[number] = offsets.get(number, first)
             self._ends[number] = end
             if at > end:
@@ -95,18 +130,6 @@ class TopicReader:
                     f"offset {at} of partition {number} of {self._topic} is behind its end ({end}): it was kept of another topic"
                 )
         self._consumer.assign([TopicPartition(self._topic, number, self.offsets[number]) for number in self.partitions])
-
-    def _reaches(self, number: int) -> tuple[int, int]:
-        """From where to where a partition goes."""
-        until = time.monotonic() + REACH_SECONDS
-        while True:
-            try:
-                first, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=_TRY_SECONDS)
-            except KafkaException as error:  # the broker is there, and perhaps not the one that leads this partition
-                if error.args[0].code() != KafkaError._TIMED_OUT or time.monotonic() >= until:  # noqa: SLF001  # its public name
-                    raise BrokerAway(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
-            else:
-                return first, end
 
     def messages(self, *, follow: bool) -> Iterator[list[Any]]:
         """Batches in order; empty ones while nothing comes. Ends where the topic ended at the beginning, unless it follows."""

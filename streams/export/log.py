@@ -10,17 +10,13 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.brokers import REACH_SECONDS, Broker, client_settings, reason
+from streams.brokers import Broker, client_settings, reason
 from streams.errors import WrongUsage
-from streams.reading import reading_settings
+from streams.reading import bounds, reading_settings
 
 AWAY_SECONDS: Final = 30.0
 _POLL_RECORDS: Final = 2_000
 _POLL_SECONDS: Final = 0.5
-_AGAIN_SECONDS: Final = 0.2
-_PASSING: Final = frozenset(
-    {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
-)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # its public name
 
 
@@ -44,17 +40,11 @@ class Log:
         self._fetched: deque[Any] = deque()
 
     def bounds(self, number: int) -> tuple[int, int]:
-        """Where the partition begins, and where it ends now. A topic that was made a moment ago, or that changes its leader, is waited for."""
-        until = time.monotonic() + REACH_SECONDS
-        while True:
-            try:
-                low, high = self._consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=REACH_SECONDS)
-            except KafkaException as error:
-                if error.args[0].code() not in _PASSING or time.monotonic() > until:
-                    raise WrongUsage(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
-                time.sleep(_AGAIN_SECONDS)
-            else:
-                return low, high
+        """Where the partition begins, and where it ends now."""
+        try:
+            return bounds(self._consumer, self._topic, number)
+        except KafkaException as error:
+            raise WrongUsage(f"{self._topic} partition {number} cannot be read: {reason(error)}") from None
 
     def begin(self, number: int, offset: int) -> None:
         """Go to a partition, at the first offset that is wanted of it."""
@@ -98,7 +88,7 @@ class Log:
             if not self._fetched and time.monotonic() - waited_since > self._away_seconds:
                 raise WrongUsage(
                     f"{self._broker} has given no more of {self._topic} partition {self._number} for {self._away_seconds:g} s: "
-                    "export again when the broker is back"
+                    "try again when the broker is back"
                 )
 
     def close(self) -> None:

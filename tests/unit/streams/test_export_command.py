@@ -170,7 +170,7 @@ def test_a_broker_that_goes_away_meanwhile_is_said_and_one_that_has_less_than_be
         assert [message.offset() for message in log.upto(20, whole=False)] == [7, 8, 9]
         os.kill(running.pid, signal.SIGKILL)
         with pytest.raises(
-            WrongUsage, match="has given no more of purchases partition 1 for 1 s: export again when the broker is back"
+            WrongUsage, match="has given no more of purchases partition 1 for 1 s: try again when the broker is back"
         ):
             list(log.upto(20, whole=True))
         log.close()
