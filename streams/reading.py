@@ -72,7 +72,7 @@ def bounds(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
         try:
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=wait_seconds)
         except KafkaException as error:
-            wait_seconds *= 2  # it may be slow to answer, and not away
+            wait_seconds = min(2 * wait_seconds, 2 * _ANSWER_SECONDS)  # it may be slow to answer, and not away
             if error.args[0].code() not in _PASSING or time.monotonic() > until:
                 raise
             time.sleep(_AGAIN_SECONDS)
