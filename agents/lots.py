@@ -48,8 +48,8 @@ def fire(visit: Visit, due: Due) -> list[Due]:
 
 
 def catch_up(visit: Visit) -> None:
-    """What has become of lots that came late is so now: for what is taken or told now, before the queue comes to them. What else is due waits
-    for its place there.
+    """What has become of lots by now is so, of late ones and of those of this instant: for what is taken or told now, before the queue comes to
+    them. What else is due waits for its place there.
     """
     profile = visit.profile
     while passed := [each for each in due(profile) if each.at <= profile.settled_at]:

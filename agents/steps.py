@@ -176,7 +176,7 @@ def _award(way: Way, step: Any) -> int:
     if _is_used(way, step.once):
         return way.step + 1
     if step.action == "redeem":
-        _catch_up(way)
+        lots.catch_up(way.visit)  # what expires at this very instant cannot be taken any more
     promotion = way.version.program.campaigns.promotions[step.promotion]
     place = (way.visit, way.version, promotion, step.points_minor, way.at)
     granted = way.granted
@@ -208,14 +208,9 @@ def _speak_of(way: Way, entry: LedgerEntry) -> None:
             way.facts = structs.replace(way.facts, entry=trigger_facts.entry_facts(entry))
 
 
-def _catch_up(way: Way) -> None:
-    """A step that comes late takes, and tells of, what is there now."""
-    if way.at < way.visit.profile.settled_at:
-        lots.catch_up(way.visit)
-
-
 def _notify(way: Way, step: Any) -> int:
-    _catch_up(way)
+    if way.at < way.visit.profile.settled_at:
+        lots.catch_up(way.visit)  # a step that comes late tells of what is there now
     entry = way.facts.entry
     of = entry if entry is not None else _ledger_of(way)
     expires_at = of.get("expires_at")
