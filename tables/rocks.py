@@ -7,6 +7,7 @@ explicitly, and no iterator outlives the call that made it, for a live one would
 """
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,11 @@ _PAGE: Final = 1_000
 _MIB: Final = 1024 * 1024
 _BYTES: Final = ("rocksdb.live-sst-files-size", "rocksdb.cur-size-all-mem-tables")
 _STATES: Final = "rocksdb.estimate-num-keys"
+_STOPPED: Final = "rocksdb.is-write-stopped"
+_SLOWED: Final = "rocksdb.actual-delayed-write-rate"
+_FAILED: Final = "rocksdb.background-errors"
+_STALL: Final = "Write stall"
+_LOOK_SECONDS: Final = 0.01
 _SECTOR: Final = re.compile(r"While (?:pread|reading) .*Input/output error", re.DOTALL)
 
 
@@ -48,8 +54,8 @@ class RocksStore:
         """
         shared = shared or RocksShared()
         self._logged = logged
-        self._write_options = WriteOptions()
-        self._write_options.disable_wal = not logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
+        self._at_once, self._slowly = _write_options(logged, wait=False), _write_options(logged, wait=True)
+        self._failed: int | None = 0  # flushes, as of the last write
         path.mkdir(parents=True, exist_ok=True)
         options = _options(shared)
         families = {_DUE: _options(shared, asked_by_key=False), _META: _options(shared)}
@@ -89,6 +95,20 @@ class RocksStore:
         meta: Mapping[bytes, bytes],
         new_due: Iterable[bytes] = (),
     ) -> None:
+        kept, coming, gone = [*states], [*new_due], list[bytes]()
+        for profile_id, old, new in due:
+            if old is not None:
+                gone.append(due_key(old, profile_id.encode()))
+            if new is not None:
+                coming.append(due_key(new, profile_id.encode()))
+        coming.sort()  # RocksDB takes what comes in order with less work
+        while not self._takes(self._batch(kept, gone, coming, meta), self._room()):
+            pass
+        self._failed = self._db.property_int_value(_FAILED)
+
+    def _batch(
+        self, states: list[tuple[bytes, bytes | None]], gone: list[bytes], coming: list[bytes], meta: Mapping[bytes, bytes]
+    ) -> WriteBatch:
         batch = WriteBatch(raw_mode=True)
         put = batch.put
         for key, value in states:
@@ -96,22 +116,34 @@ class RocksStore:
                 batch.delete(key)
             else:
                 put(key, value)
+        for key in gone:
+            batch.delete(key, self._due_handle)
         handle = self._due_handle
-        coming = [*new_due]
-        for profile_id, old, new in due:
-            if old is not None:
-                batch.delete(due_key(old, profile_id.encode()), handle)
-            if new is not None:
-                coming.append(due_key(new, profile_id.encode()))
-        coming.sort()  # RocksDB takes what comes in order with less work
         for key in coming:
             put(key, b"", handle)
         for name, value in meta.items():
             batch.put(name, value, self._meta_handle)
+        return batch
+
+    def _takes(self, batch: WriteBatch, options: WriteOptions) -> bool:
+        """Whether there is room now; the batch is gone in either case."""
         try:
-            self._db.write(batch, self._write_options)
+            self._db.write(batch, options)
         except Exception as error:
+            if _STALL in str(error):
+                return False
             raise _broken(error) from error
+        return True
+
+    def _room(self) -> WriteOptions:
+        """How to write now. RocksDB takes nothing while too much of what it has is in no file yet. That is waited for here, for whoever waits in there
+        keeps the interpreter, and RocksDB itself from going on after a flush that has failed: on a full disk both would wait for ever.
+        """
+        while self._db.property_int_value(_STOPPED):
+            if self._db.property_int_value(_FAILED) != self._failed:
+                raise _broken(Exception("what was written before cannot be brought to the disk, which may be full"))
+            time.sleep(_LOOK_SECONDS)
+        return self._slowly if self._db.property_int_value(_SLOWED) else self._at_once
 
     def due(self, until: Instant, after: tuple[Instant, str] | None) -> Iterator[tuple[Instant, str]]:
         start = b"" if after is None else due_key(after[0], after[1].encode()) + b"\x00"
@@ -184,6 +216,14 @@ def _is_lock(error: Exception) -> bool:
     text = str(error)
     another = text.startswith("IO error: While lock file:") and text.endswith("Resource temporarily unavailable")
     return another or text.startswith("IO error: lock hold by current process")
+
+
+def _write_options(logged: bool, *, wait: bool) -> WriteOptions:
+    """`wait` False: it raises where it would have to wait for room."""
+    options = WriteOptions()
+    options.disable_wal = not logged  # type: ignore[assignment,method-assign]  # a property; its stub says method
+    options.no_slowdown = not wait
+    return options
 
 
 def _options(shared: RocksShared, *, asked_by_key: bool = True) -> Options:

@@ -74,6 +74,34 @@ def test_a_disk_that_is_full_when_it_is_closed_tears_nothing_apart(tmp_path: Pat
     store.close()
 
 
+NO_ROOM = """
+import os, sys
+from pathlib import Path
+from tables.rocks import RocksShared, RocksStore
+
+for attempt in range(5):
+    folder = Path(sys.argv[1]) / str(attempt)
+    store = RocksStore(folder, RocksShared(1 << 20, 1 << 20), logged=False)
+    for number in range(6, 400):
+        if not (file := folder / f"{number:06}.sst").exists():
+            file.symlink_to("/dev/full")
+    try:
+        for number in range(400):
+            store.write([(b"p%d-%d" % (number, one), os.urandom(200)) for one in range(500)], [], {})
+    except OSError as error:
+        print(error, flush=True)
+    store.close()
+"""
+
+
+def test_a_disk_that_gets_full_while_no_more_may_wait_is_told_and_holds_nobody_up(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", NO_ROOM, tmp_path], cwd=ROOT, check=True, capture_output=True, text=True, timeout=40
+    )
+    assert told.stdout.count("the state cannot be read or written") == 5
+    assert told.stdout.count("look at the disk's space") == 5
+
+
 @pytest.mark.parametrize("logged", [True, False])
 def test_what_is_closed_is_all_there(tmp_path: Path, logged: bool) -> None:
     store = RocksStore(tmp_path, logged=logged)
