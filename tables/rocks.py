@@ -28,6 +28,7 @@ _STOPPED: Final = "rocksdb.is-write-stopped"
 _SLOWED: Final = "rocksdb.actual-delayed-write-rate"
 _FAILED: Final = "rocksdb.background-errors"
 _STALL: Final = "Write stall"
+_ADVICE: Final = "look at the disk's space and health, then start again"
 _LOOK_SECONDS: Final = 0.01
 _SECTOR: Final = re.compile(r"While (?:pread|reading) .*Input/output error", re.DOTALL)
 
@@ -68,7 +69,7 @@ class RocksStore:
                 raise StoreLockedError(
                     f"the state directory {path} is in use by another process: stop that one, or give this one a directory of its own"
                 ) from None
-            raise OSError(f"the state directory {path} cannot be opened: {error}") from error
+            raise OSError(f"the state directory {path} cannot be opened: {error}; {_ADVICE}") from error
         self._due = self._db.get_column_family(_DUE)
         self._meta = self._db.get_column_family(_META)
         self._due_handle = self._db.get_column_family_handle(_DUE)
@@ -200,7 +201,7 @@ def _broken(error: Exception) -> OSError:
     """rocksdict raises plain exceptions; to us they are the disk's."""
     if _is_damage(error):
         return DamagedError(f"the state is damaged: {error}")
-    return OSError(f"the state cannot be read or written: {error}; look at the disk's space and health, then start again")
+    return OSError(f"the state cannot be read or written: {error}; {_ADVICE}")
 
 
 def _is_damage(error: Exception) -> bool:

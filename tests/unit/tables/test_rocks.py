@@ -137,7 +137,9 @@ def test_a_directory_that_is_open_is_in_use_whoever_opens_it_again(tmp_path: Pat
 def test_what_else_goes_wrong_in_a_directory_with_lock_in_its_name_is_told_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "blocks-and-locks"
     (folder / "LOCK").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"cannot be opened: IO error: while open a file for lock: .*: Is a directory"):
+    with pytest.raises(
+        OSError, match=r"cannot be opened: IO error: while open a file for lock: .*: Is a directory; look at the disk"
+    ):
         RocksStore(folder)
 
 
