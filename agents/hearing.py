@@ -62,7 +62,7 @@ class Hearing:
         self._actives: dict[tuple[str, str], int] = {}
         self._past: dict[tuple[str, str], dict[str, int]] = {}
         self._replaced: dict[tuple[str, str], int] = {}
-        self._made: dict[tuple[str, int], tuple[str, int]] = {}
+        self._made: dict[tuple[str, int], tuple[str | None, int]] = {}
 
     @property
     def stored(self) -> Profile | None:
@@ -78,10 +78,12 @@ class Hearing:
         return waits if waits == hears else NOBODY
 
     def mark(self, begun: int, scenario: str, depth: int) -> None:
-        """What has been heard from a place on was made by a scenario, so deep in what others set off; not what time made of late lots."""
+        """What has been heard from a place on was made by a scenario, so deep in what others set off; or by time, of lots that came late to it:
+        by none then, and as deep.
+        """
         for entry in self.heard[begun:]:
-            if entry.cause.get("timer") not in _OF_TIME:
-                self._made[entry.program, entry.sequence] = (scenario, depth)
+            by_time = entry.cause.get("timer") in _OF_TIME and "scenario" not in entry.cause
+            self._made[entry.program, entry.sequence] = (None if by_time else scenario, depth)
 
     def maker_of(self, entry: LedgerEntry | TierChange) -> tuple[str | None, int]:
         """The scenario that made an entry, None where none did, and how deep that stood."""

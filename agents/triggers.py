@@ -63,7 +63,7 @@ def _enter(visit: Visit, version: Version, plan: Plan, happening: Happening) -> 
         visit.count(("scenario", *plan.counted, why))
         return False
     visit.count(("scenario", *plan.counted, "entered"))
-    if happening.maker is not None and visit.hearing is not None:
+    if happening.depth and visit.hearing is not None:
         visit.hearing.gone_off += 1
     runs.enter(visit, version, plan, happening)
     return True
@@ -79,7 +79,7 @@ def _refusal(visit: Visit, version: Version, plan: Plan, happening: Happening) -
             return "too-many"
     if not consent.consents(visit.profile, version.program, happening.at):
         return "no-consent"
-    if happening.depth >= DEPTH_MAX or (happening.maker and visit.hearing is not None and visit.hearing.gone_off >= CHAIN_MAX):
+    if happening.depth >= DEPTH_MAX or (happening.depth and visit.hearing is not None and visit.hearing.gone_off >= CHAIN_MAX):
         return "too-deep"
     audience = plan.scenario.audience
     if audience is not None and not segments.inside(visit, version, audience, happening.at):
