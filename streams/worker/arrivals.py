@@ -133,7 +133,7 @@ class Arrivals:
     ) -> None:
         """`arrived(topic, message)`: in a unit of its own. `high(topic, partition)`: the end of the log as of the last fetch, below 0 where there was none.
         `passed_over(topic, partition)` hears that an input is not waited for any longer. `room_bytes`: for what waits; beyond it an input is
-        fetched only as far as others wait for it. `patience_seconds`: for how long an input is waited for that brings nothing.
+        fetched only as far as others wait for it. `patience_polls`: for how many calls of `taken` an input is waited for that brings nothing.
         """
         self._arrived = arrived
         self._high = high
