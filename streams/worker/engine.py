@@ -31,8 +31,9 @@ from streams.worker.held import Held
 from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
-from streams.worker.pace import Pace, Portion
+from streams.worker.pace import Pace
 from streams.worker.partition import Partition
+from streams.worker.portion import Portion
 from streams.worker.programs import FollowedPrograms
 from streams.worker.pulse import TRY_AGAIN, Pulse
 from streams.worker.reader import Reader
@@ -89,8 +90,7 @@ class Engine:
         )
         self._held = Held(settings)
         self._failures = 0
-        self._tick_goes_on = False
-        self._ticked = 0
+        self._ticked, self._tick_goes_on = 0, False
         self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
         self._threads = ThreadPoolExecutor(3, "engine")

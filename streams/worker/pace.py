@@ -1,5 +1,4 @@
 """The pace of the commit cycle: how long one lasts, so that nobody waits longer than must be, and nothing is written oftener than it helps.
-And the portion of it that is applied in one go.
 
 A cycle begins every period. While there is more to read than a moment's worth, each may last twice as long as the one before it, up to a
 bound: nobody waits for it less by a short one then, for the lag is longer, and a profile that comes several times is written once. Step by step,
@@ -18,28 +17,6 @@ _LEAST_SECONDS: Final = 0.005  # for everything else
 _LOOKS: Final = 4  # a period
 _BUSY_PERCENT: Final = 65
 _SLOWLY: Final = 0.8
-_LONG_SECONDS: Final = 0.1
-_SHORT_SECONDS: Final = 0.025
-_FIRST: Final = 25
-
-
-class Portion:
-    """How many records, or things that are due, are applied in one go: as many as keep everything else waiting for a moment only.
-
-    A rich program on a busy machine may take a hundred times as long for each as one rule on an idle one; and a loop that does not turn for
-    half a session ends the process (`pulse`), again and again.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.size = min(most, _FIRST)
-        self._most = most
-
-    def took(self, count: int, seconds: float) -> None:
-        """So many have been applied in such a time."""
-        if seconds > _LONG_SECONDS:
-            self.size = max(self.size // 2, 1)
-        elif seconds < _SHORT_SECONDS and count >= self.size:
-            self.size = min(self.size * 2, self._most)
 
 
 class Pace:
