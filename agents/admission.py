@@ -8,8 +8,9 @@ from agents.programs import Programs, Version
 from schemas.instants import Instant, format_instant
 from schemas.outcomes import Refused
 from schemas.program import Program
-from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale
+from schemas.records import Adjustment, Cancel, Pixel, ProfileRecord, Record, Redemption, Return, Sale, event_time
 from tables.basis import knows_currency
+from tables.state import Profile
 
 
 def versions_of(programs: Programs, record: Record, at: Instant, arrived_at: Instant) -> list[Version]:
@@ -185,3 +186,10 @@ def _check_bounds(version: Version, record: Record, at: Instant, arrived_at: Ins
         return
     field = time_field(record)
     raise Refused(why, f"{field} {format_instant(at)} {what}", field)
+
+
+def of_erased(known: Profile | None, record: Record) -> Refused | None:
+    """Why a record is refused that is no younger than the erasure of its profile; whatever else is wrong with it."""
+    if known is None or known.erased_at is None or event_time(record) > known.erased_at:
+        return None
+    return Refused("erased", f"the profile was erased at {format_instant(known.erased_at)}, and this is older")

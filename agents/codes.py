@@ -25,6 +25,7 @@ from tables.keys import identity_key, receipt_key
 from tables.state import Receipt, Seen
 
 SUBJECT: Final = "code/"
+WAITS: Final = b"g"
 _KIND: Final = "codes"
 _ASKED: Final = 0
 _GRANTED: Final = 1
@@ -158,7 +159,7 @@ def _entry(visit: Visit, application: str, receipt_id: str, name: str, stands: t
 
 
 def _waits_for(application: str, receipt_id: str) -> bytes:
-    return b"g%b\x00%b" % (application.encode(), receipt_id.encode())
+    return b"%b%b\x00%b" % (WAITS, application.encode(), receipt_id.encode())
 
 
 def _key(visit: Visit, application: str, receipt_id: str) -> bytes:

@@ -13,7 +13,7 @@ are records as any other.
 from collections.abc import Iterable
 from typing import Final
 
-from agents import admission, answers, campaigns, claims, counts, parking, referrals, replanning, stopped
+from agents import admission, answers, campaigns, claims, counts, parking, referrals, replanning, stopped, turns
 from agents.causes import cause_of
 from agents.dead_letters import dead_letter, dead_timer
 from agents.incoming import Incoming
@@ -25,7 +25,7 @@ from agents.settle import OneByOneError, reckon, settle, settle_unless_asked, se
 from agents.visit import Settle, Visit
 from schemas import records
 from schemas.events import Cause
-from schemas.instants import DAY_US, EARLIEST, Instant, format_instant
+from schemas.instants import DAY_US, EARLIEST, LATEST, Instant, format_instant
 from schemas.messages import Grant, Granted, Order, Reply, Request
 from schemas.outcomes import ANONYMOUS, APPLIED, DEAD_LETTER, DUPLICATE, NOT_A_MEMBER, Refused
 from schemas.program import Catalog
@@ -128,8 +128,11 @@ class Core:
                     cause: Cause = {"topic": REPLIES, "kind": message.kind}
                     self._settle_first(table, message.profile_id, message.at, cause, arrived_at, outbox)
             released, come = answers.follow(self.programs, table, message, arrived_at, outbox)
-            self._go_on(table, message.profile_id, released, arrived_at, outbox)
+            for incoming in released:  # it may have come behind what waited for the one before it
+                self._apply_parked(table, message.profile_id, incoming.arrived_at, arrived_at, outbox)
+                self._go_on(table, message.profile_id, [incoming], arrived_at, outbox)
             self._apply_parked(table, message.profile_id, come, arrived_at, outbox)
+            self._apply_parked(table, message.profile_id, LATEST, arrived_at, outbox)
 
     def _apply(self, table: Table, incoming: Incoming, outbox: Outbox, owner: str | None = None) -> str:
         """`owner`: whose record it is, where it does not say so itself."""
@@ -160,7 +163,7 @@ class Core:
                 return self._react(table, incoming, record, profile_id, outbox)
         except Refused as refused:
             if record is not None and profile_id is not None and not isinstance(record, _MESSAGES):
-                refused = self._erased(table, record, profile_id) or refused
+                refused = admission.of_erased(table.profile(profile_id), record) or refused
             outbox.effects.append(dead_letter(incoming, refused))
             return DEAD_LETTER
         except FATAL:
@@ -172,13 +175,6 @@ class Core:
             if record is not None and profile_id is not None and not isinstance(record, _MESSAGES):
                 self._stop(table, profile_id, records.event_time(record), outbox)
             return DEAD_LETTER
-
-    def _erased(self, table: Table, record: Record, profile_id: str) -> Refused | None:
-        """Why a record is refused that is no younger than the erasure of its profile; whatever else is wrong with it."""
-        known = table.profile(profile_id)
-        if known is None or known.erased_at is None or records.event_time(record) > known.erased_at:
-            return None
-        return Refused("erased", f"the profile was erased at {format_instant(known.erased_at)}, and this is older")
 
     def _without_profile(self, record: Record, incoming: Incoming, outbox: Outbox) -> str:
         """A sale is anonymous then; what gives a receipt back goes to the receipt's owner, where receipts are claimed."""
@@ -360,13 +356,17 @@ class Core:
             self._apply_parked(table, profile_id, visit.arrived, visit.arrived_at, outbox)
         return outcome
 
-    def _apply_parked(self, table: Table, profile_id: str, come: list[bytes], arrived_at: Instant, outbox: Outbox) -> None:
-        """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own."""
-        profile = table.profile(profile_id) if come else None
+    def _apply_parked(
+        self, table: Table, profile_id: str, come: list[bytes] | Instant, arrived_at: Instant, outbox: Outbox
+    ) -> None:
+        """What has come lets the records that waited for it go on, in order of their arrival, each as a record of its own. An instant: those
+        whose turn it is, of what had arrived by then.
+        """
+        profile = None if come == [] else table.profile(profile_id)
         if profile is None or not profile.parked:
             return
         draft = draft_of(profile)
-        waiting = parking.take(draft, *come)
+        waiting = turns.take(draft, come) if isinstance(come, int) else parking.take(draft, *come)
         if waiting:
             reckon(draft)  # their deadlines have gone with them
             table.put_profile(profile_id, draft)

@@ -5,7 +5,10 @@ out and applies it again, as a record of its own. The same record again while it
 """
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Final
+
+from msgspec import structs
 
 from agents.dead_letters import dead_letter
 from agents.due import PARKED, Due
@@ -19,6 +22,9 @@ from tables.state import Parked, Profile
 PARKED_MAX: Final = 1_000
 PARKED_BYTES_MAX: Final = 2 * 1024 * 1024
 """Records that may wait at one profile: its state must stay small enough to be written with every change, as one message."""
+TURN: Final = b"t"
+"""What a record waits for behind a sale that waits for an answer (`agents/turns.py`)."""
+_OVER: Final = b"u"
 
 
 def park(visit: Visit, incoming: Incoming, waits_for: bytes, until: Instant, identity: bytes, content: bytes) -> str:
@@ -66,7 +72,7 @@ def is_full(profile: Profile, incoming: Incoming) -> bool:
 
 def take(profile: Profile, *come: bytes) -> list[Parked]:
     """Take out of a draft what has waited for any of this, in order of arrival."""
-    found = [parked for parked in profile.parked if parked.waits_for in come]
+    found = sorted([parked for parked in profile.parked if parked.waits_for in come], key=attrgetter("arrived_at"))
     profile.parked = tuple([parked for parked in profile.parked if parked.waits_for not in come])
     return found
 
@@ -83,13 +89,17 @@ def due(profile: Profile) -> Iterator[Due]:
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
-    """Its time is over: a dead letter; but one that waited for its profile to join was simply of no member."""
+    """Its time is over: a dead letter; but one that waited for its profile to join was simply of no member, and one that waited for its turn goes on."""
     profile = visit.profile
     for parked in profile.parked:
         if parked.until == due.at and f"{parked.topic}:{parked.offset:020}" == due.id:
             profile.parked = tuple([other for other in profile.parked if other is not parked])
             if parked.waits_for[:1] == b"j":  # for joining, or for consent
                 visit.count(("parked", "not-a-member"))
+                break
+            if parked.waits_for == TURN:  # it has waited long enough, and is applied as everything stands
+                profile.parked = (*profile.parked, structs.replace(parked, until=LATEST, waits_for=_OVER))
+                visit.arrived.append(_OVER)
                 break
             message = f"what it speaks of did not come until {format_instant(due.at)}"
             visit.effects.append(

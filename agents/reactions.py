@@ -1,9 +1,11 @@
-"""Reactions: which file reacts to which kind of record. A sale may have to wait first, for its claim or for its codes."""
+"""Reactions: which file reacts to which kind of record. A sale may have to wait first, for its claim or for its codes; whatever else comes for
+its profile meanwhile waits for its turn.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from agents import claims, codes
+from agents import claims, codes, turns
 from agents.adjustments import on_adjustment
 from agents.incoming import Incoming
 from agents.pixels import on_pixel
@@ -28,12 +30,23 @@ def _on_sale(visit: Visit, record: Sale, incoming: Incoming, versions: list[Vers
     return on_sale(visit, record, incoming, versions)
 
 
-REACTIONS: Final[dict[type[Any], Callable[[Visit, Any, Incoming, list[Version]], str]]] = {
+Reaction = Callable[[Visit, Any, Incoming, list[Version]], str]
+
+
+def _in_turn(react: Reaction) -> Reaction:
+    def reaction(visit: Visit, record: Any, incoming: Incoming, versions: list[Version]) -> str:
+        waits = turns.wait(visit, record, incoming) if visit.profile.parked else None
+        return react(visit, record, incoming, versions) if waits is None else waits
+
+    return reaction
+
+
+REACTIONS: Final[dict[type[Any], Reaction]] = {
     Sale: _on_sale,
-    Cancel: on_cancel,
-    Return: on_return,
-    Pixel: on_pixel,
-    ProfileRecord: lambda visit, record, incoming, _: on_profile(visit, record, incoming),
-    Redemption: lambda visit, record, _, versions: on_redemption(visit, record, versions[0]),
-    Adjustment: lambda visit, record, _, versions: on_adjustment(visit, record, versions[0]),
+    Cancel: _in_turn(on_cancel),
+    Return: _in_turn(on_return),
+    Pixel: _in_turn(on_pixel),
+    ProfileRecord: _in_turn(lambda visit, record, incoming, _: on_profile(visit, record, incoming)),
+    Redemption: _in_turn(lambda visit, record, _, versions: on_redemption(visit, record, versions[0])),
+    Adjustment: _in_turn(lambda visit, record, _, versions: on_adjustment(visit, record, versions[0])),
 }

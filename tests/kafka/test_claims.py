@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 
-from schemas.topics import DEAD_LETTERS, LEDGER_ENTRIES
+from schemas.topics import DEAD_LETTERS, LEDGER_ENTRIES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS
 from tests.kafka.help import Process, new_topics, processes, read_all
 from tests.kafka.receipts import PROGRAM, applied, send
+from tests.kafka.test_order_of_arrival import feed, redemption, sale
+from tests.kafka.test_order_of_arrival import send as send_at_once
 from tests.kafka.test_worker import PARTITIONS, wait_until, worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -81,3 +83,28 @@ def test_each_receipt_belongs_to_exactly_one_profile_whatever_is_killed(kafka: s
         assert owners[entry["cause"]["receipt_id"]] == [entry["profile_id"]]
     assert _letters(kafka) == {"claimed-by-another": RECEIPTS}
     assert applied(kafka, PARTITIONS).total() == len(sales) + len(cancels)
+
+
+def test_who_spends_right_behind_a_claimed_sale_has_its_points(kafka: str, tmp_path: Path) -> None:
+    """With the worker away, and while it is there: both records lie in their inputs before the answer can."""
+    new_topics(kafka, PARTITIONS)
+    till, now, buyers = feed(kafka), int(time.time() * 1_000_000), [f"p{n}" for n in range(400)]
+    text = PROGRAM.replace('expiration: "5 days"', "expiration: never") + "receipts: claimed\n"
+
+    def sell_and_spend(first: int, who: list[str]) -> None:
+        send_at_once(till, ((PURCHASES, name, sale(first + n, name, now)) for n, name in enumerate(who)))
+        send_at_once(till, ((REDEMPTIONS, name, redemption(first + n, name, now + 1)) for n, name in enumerate(who)))
+
+    def decisions() -> list[str]:
+        return [json.loads(message.value())["type"] for message in read_all(kafka, REDEMPTION_DECISIONS, PARTITIONS)]
+
+    sell_and_spend(0, buyers)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path, "one", text=text))
+        _until(lambda: len(decisions()), len(buyers))
+        for turn in range(1, 5):
+            sell_and_spend(turn * 1_000, buyers[:20])
+            wanted = len(buyers) + turn * 20
+            _until(lambda: len(decisions()), wanted)
+        assert one.end() == 0, one.said()
+    assert Counter(decisions()) == {"redemption.accepted": len(buyers) + 80}

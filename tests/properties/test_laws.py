@@ -95,12 +95,16 @@ def test_within_one_step_what_was_due_fires_in_the_order_of_time(program: Json, 
             due = [
                 (record["occurred_at"], record["type"] != "points.activated")
                 for record in entries([step])
-                if record["profile_id"] == profile_id and record["cause"].get("timer")
-                and record["type"] in {"points.activated", "points.expired"}
-            ]  # fmt: skip
+                if record["profile_id"] == profile_id and came_due(record)
+            ]
             before, after = split_at_the_record(step, profile_id, due)
             assert before == sorted(before, key=moment_first)
             assert after == sorted(after, key=moment_first)
+
+
+def came_due(record: Json) -> bool:
+    """Points that joining brings and that are past their date then are told at once, before the activation by which their profile joins."""
+    return (record["type"], record["cause"].get("timer")) in {("points.activated", "activation"), ("points.expired", "expiry")}
 
 
 def moment_first(due: tuple[str, bool]) -> tuple[datetime, bool]:
@@ -114,7 +118,7 @@ def split_at_the_record(step: Told, profile_id: str, due: list[tuple[str, bool]]
         if record["profile_id"] == profile_id:
             if not record["cause"].get("timer"):
                 break
-            count += record["type"] in {"points.activated", "points.expired"}
+            count += came_due(record)
     return due[:count], due[count:]
 
 

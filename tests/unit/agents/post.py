@@ -15,14 +15,20 @@ from agents.core import Core
 from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.document import read_document
-from schemas.events import DeadLetter, LedgerEntry
+from schemas.events import DeadLetter, LedgerEntry, RedemptionDecision
 from schemas.instants import parse_instant
 from schemas.partitioner import partition_of
 from schemas.program_file import build_catalog
 from tables.memory import MemoryStore
 from tables.table import Table
 
-_TIMES = {"purchases": "closed_at", "pixels": "occurred_at", "profiles": "updated_at"}
+_TIMES = {
+    "purchases": "closed_at",
+    "pixels": "occurred_at",
+    "profiles": "updated_at",
+    "redemptions": "requested_at",
+    "adjustments": "occurred_at",
+}
 PROGRAM: dict[str, Any] = {
     "program": "club",
     "timezone": "UTC",
@@ -49,6 +55,7 @@ class Post:
         self.waiting: dict[tuple[str, int], deque[tuple[bytes, bytes]]] = {}
         self.said: list[LedgerEntry] = []
         self.letters: list[DeadLetter] = []
+        self.decisions: list[RedemptionDecision] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
         self.now = 0
 
@@ -109,6 +116,8 @@ class Post:
                 self.said.append(effect.record)
             elif isinstance(effect.record, DeadLetter):
                 self.letters.append(effect.record)
+            elif isinstance(effect.record, RedemptionDecision):
+                self.decisions.append(effect.record)
         for message in outbox.messages:
             key = message.key.encode()
             place = (message.topic, partition_of(key, self.partitions))
