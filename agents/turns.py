@@ -36,13 +36,11 @@ def wait(visit: Visit, record: Record, incoming: Incoming) -> str | None:
 
 def take(profile: Profile, before: Instant) -> list[Parked]:
     """Take out of a draft those whose turn it is, and that arrived before an instant, in order of arrival."""
-    asking = _asking(profile)
-    found, kept = list[Parked](), list[Parked]()
-    for parked in profile.parked:
-        at = parked.arrived_at
-        waits = parked.waits_for != parking.TURN or at >= before or _until(asking, at) is not None
-        (kept if waits else found).append(parked)
-    profile.parked = tuple(kept)
+    waiting = [parked for parked in profile.parked if parked.waits_for == parking.TURN and parked.arrived_at < before]
+    asking = _asking(profile) if waiting else []
+    found = [parked for parked in waiting if _until(asking, parked.arrived_at) is None]
+    gone = {parked.identity for parked in found}
+    profile.parked = tuple([parked for parked in profile.parked if parked.identity not in gone]) if gone else profile.parked
     return found
 
 
