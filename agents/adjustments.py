@@ -46,7 +46,7 @@ def _credit(visit: Visit, record: Adjustment, version: Version) -> None:
     point, points = _understood(record, version)
     if version.program.status == "ended":
         _check_member(visit, record)  # it joins nobody any more
-    if not consent.counts(visit.profile, version.program, record.occurred_at):
+    if not consent.may_accrue(visit.profile, version.program, record.occurred_at):
         message = f"the profile is no member of {record.program}, or has not consented"
         raise Refused("not-a-member", message, "profile_id")
     own = portion(points, point)

@@ -40,8 +40,8 @@ def joins_at(profile: Profile, program: Program, at: Instant) -> Instant:
     return at if name is None or field_at(profile.fields, name, at) is True else profile.settled_at
 
 
-def counts(profile: Profile, program: Program, at: Instant) -> bool:
-    """Whether a sale or pixel of this profile counts: it consents, and is a member where the program asks for that first."""
+def may_accrue(profile: Profile, program: Program, at: Instant) -> bool:
+    """Whether points may accrue to this profile: it consents, and is a member where the program asks for that first."""
     join = program.membership
     if join.consent is None and join.join != "explicit":
         return True
@@ -50,6 +50,16 @@ def counts(profile: Profile, program: Program, at: Instant) -> bool:
         if membership is None or membership.joined_at is None:
             return False
     return consents(profile, program, at)
+
+
+def counts(profile: Profile, program: Program, at: Instant) -> bool:
+    """Whether a sale or pixel of an instant counts: points may accrue, and it is none of before joining, unless such are kept for it."""
+    if not may_accrue(profile, program, at):
+        return False
+    if program.membership.join != "explicit" or program.membership.before_join == "park":
+        return True
+    joined_at = profile.programs[program.program].joined_at
+    return joined_at is not None and joined_at <= at
 
 
 def wait(visit: Visit, version: Version, incoming: Incoming, key: bytes, content: bytes) -> bool:

@@ -57,7 +57,7 @@ def room(
     point = version.points[promotion.point]
     if promotion.action == "redeem":
         return _spendable(visit, program.program, point, subledger, points_minor)
-    if not consent.counts(visit.profile, program, at):
+    if not consent.may_accrue(visit.profile, program, at):
         return 0, NOT_A_MEMBER
     membership = visit.profile.programs.get(program.program)
     held = None if membership is None else membership.ledgers.get(ledger_key(point.sid, subledger))
