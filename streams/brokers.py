@@ -26,6 +26,8 @@ _SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[^:\s/\[\]]+):[0-9]{1,5}")
 _PORT_MAX: Final = 65_535
 _LOGIN: Final = KafkaError._AUTHENTICATION  # noqa: SLF001  # its public name
 _TLS: Final = KafkaError._SSL  # noqa: SLF001  # likewise
+_OUR_CERTIFICATE: Final = re.compile("alert (bad certificate|certificate (required|unknown|expired|revoked)|unknown ca)")
+"""What brokers say of a client's certificate; Java's say `unknown` of one that has expired."""
 _ALL_DOWN: Final = "brokers are down"
 
 
@@ -160,13 +162,19 @@ def refusal(broker: Broker, complaints: Sequence[Complaint], *, over: bool) -> R
             name = broker.security.username if isinstance(broker, Cluster) else None
             return RefusedError(f"the broker {broker} does not let --sasl-username {name} in: {_short(said)}")
         if code == _TLS and "certificate verify failed" in said:
-            return RefusedError(
-                f"the certificate of the broker {broker} is not one to be believed: --tls-ca names the file of the CA that signed it"
+            return RefusedError(  # the client does not say which of these it is
+                f"the certificate of the broker {broker} is not one to be believed: its CA is not the one of --tls-ca, "
+                "it has expired, or it is of another name than this address"
             )
         if code == _TLS:
             return RefusedError(f"no TLS connection to the broker {broker}: {_short(said)}")
-        if "alert bad certificate" in said or "alert certificate required" in said:
-            return RefusedError(f"the broker {broker} wants a certificate that it knows: name it with --tls-certificate")
+        if _OUR_CERTIFICATE.search(said):
+            named = broker.security.certificate if isinstance(broker, Cluster) else None
+            if named is None:
+                return RefusedError(f"the broker {broker} wants a certificate that it knows: name it with --tls-certificate")
+            return RefusedError(
+                f"the broker {broker} does not take --tls-certificate {named}: it has expired, or its CA is none that the broker knows"
+            )
     last = next((said for _, said in reversed(complaints) if _ALL_DOWN not in said), "")
     if over and "Disconnected" in last:
         protocol = broker.security.protocol if isinstance(broker, Cluster) else "plaintext"

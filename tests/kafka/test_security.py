@@ -88,7 +88,7 @@ def test_the_other_client_library_comes_in_by_the_same_settings(secured: Secured
 
 REFUSED = {
     "a wrong password": ("by_password", {"sasl-password-file": "wrong"}, "does not let --sasl-username pointstream in"),
-    "another CA": ("by_password", {"tls-ca": "other.pem"}, "--tls-ca names the file of the CA that signed it"),
+    "another CA": ("by_password", {"tls-ca": "other.pem"}, "its CA is not the one of --tls-ca"),
     "a plain listener": ("plain", {}, "its listener may speak another --security-protocol than sasl_ssl"),
     "no certificate": ("by_certificate", {}, "name it with --tls-certificate"),
 }
@@ -115,6 +115,17 @@ def test_who_is_not_let_in_hears_why_in_one_sentence(
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert sentence in done.stderr
     assert told["sasl-password-file"].read_text().strip() not in done.stdout + done.stderr
+
+
+def test_a_certificate_of_ours_that_has_expired_is_named(secured: Secured, tmp_path: Path) -> None:
+    ca = f"-CA {secured.place}/ca.pem -CAkey {secured.place}/ca.key -set_serial 7 -days -1"
+    made = "openssl req -newkey rsa:2048 -noenc -subj /CN=pointstream -keyout till.key -out till.csr"
+    for step in (made, f"openssl x509 -req -in till.csr {ca} -out till.pem"):
+        subprocess.run(step.split(), check=True, capture_output=True, cwd=tmp_path)
+    files = ["--tls-ca", secured.place / "ca.pem", "--tls-certificate", tmp_path / "till.pem", "--tls-key", tmp_path / "till.key"]
+    done = run("topics", "--verify-only", "--broker", secured.by_certificate, *files)
+    assert done.returncode == 2
+    assert f"does not take --tls-certificate {tmp_path / 'till.pem'}: it has expired" in done.stderr
 
 
 def test_a_plain_client_hears_it_too(secured: Secured) -> None:

@@ -197,7 +197,10 @@ COMPLAINTS = {
         Complaint(-169, "sasl_ssl://a:1/bootstrap: SASL failed: no (after 3ms in state AUTH_REQ)"),
         "let --sasl-username till in: SASL failed: no",
     ),
-    "another CA": (Complaint(-181, "SSL handshake failed: certificate verify failed: …"), "--tls-ca names the file of the CA"),
+    "a broker's certificate that is of another CA, another name or another time": (
+        Complaint(-181, "SSL handshake failed: certificate verify failed: …"),
+        "its CA is not the one of --tls-ca, it has expired, or it is of another name than this address",
+    ),
     "another fault of TLS": (
         Complaint(-181, "ssl://a:1/bootstrap: no shared cipher"),
         "no TLS connection to the broker kafka://a:1: no shared cipher",
@@ -216,6 +219,14 @@ def test_what_keeps_us_out_is_a_sentence(complaint: Complaint, sentence: str) ->
     assert told is not None
     assert sentence in told.message
     assert isinstance(told, ClosedError) == ("another --security-protocol" in sentence)
+
+
+@pytest.mark.parametrize("alert", ["bad certificate", "certificate unknown", "certificate expired", "unknown ca"])
+def test_a_certificate_of_ours_that_is_not_taken_is_named(alert: str) -> None:
+    ours = Cluster("kafka://a:1", Security(ca=Path("ca.pem"), certificate=Path("till.pem")))
+    told = refusal(ours, [Complaint(-195, f"Receive failed: ssl/tls alert {alert}: SSL alert number 46")], over=False)
+    assert told is not None
+    assert "does not take --tls-certificate till.pem: it has expired, or its CA is none that the broker knows" in told.message
 
 
 def test_a_broker_that_is_away_keeps_nobody_out() -> None:
