@@ -243,6 +243,15 @@ class ProfileBalances(Struct, gc=False, frozen=True, kw_only=True):
     programs: tuple[ProgramBalances, ...]
 
 
+class BalancesPosition(Struct, gc=False, frozen=True, kw_only=True):
+    """The record of a partition of `balances` under the key `__position__`: of each input, the next offset that is not in the others.
+
+    What else it holds is the workers' own (`streams.worker.position`).
+    """
+
+    inputs: dict[str, int]
+
+
 _ENCODER: Final = msgspec.json.Encoder(order=None)
 
 

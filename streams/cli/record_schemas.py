@@ -32,7 +32,10 @@ NAMES: Final[dict[str, tuple[str, tuple[type, ...]]]] = {
     "segment-changes": ("output: a segment was entered or left", (events.SegmentChange,)),
     "notifications": ("output: something to be said to somebody", (events.Notification,)),
     "redemption-decisions": ("output: what a redemption request got", (events.RedemptionDecision,)),
-    "balances": ("output: everything of one profile", (events.ProfileBalances,)),
+    "balances": (
+        "output: everything of one profile; or a partition's position",
+        (events.ProfileBalances, events.BalancesPosition),
+    ),
     "dead-letters": ("output: a record that could not be used", (events.DeadLetter,)),
     "balances.jsonl": ("a line of the file that `replay` writes", (events.BalanceRow,)),
 }

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import click
 import jsonschema
+import msgspec
 import pytest
 
 from streams.cli.main import group, run
+from streams.worker.position import Position
 from tests.unit.streams.shop import PROGRAM, line, program, read_lines, sale, write_lines
 from tests.unit.streams.wrong_usage import WRONG
 
@@ -352,3 +354,10 @@ def test_a_schema_takes_what_the_code_takes_and_gives(say: Caller, tmp_path: Pat
             schema(topic).validate(record)
     for row in read_lines(tmp_path / "out" / "balances.jsonl"):
         schema("balances.jsonl").validate(row)
+
+
+def test_the_schema_of_balances_takes_a_partitions_position_too(say: Caller) -> None:
+    balances = jsonschema.Draft202012Validator(json.loads(say("schema", "balances").out))
+    assert balances.is_valid({"profile_id": "p", "programs": []})
+    assert balances.is_valid(json.loads(msgspec.json.encode(Position(cycle=1, inputs={"purchases": 17}))))
+    assert not balances.is_valid({"profile_id": "p"})
