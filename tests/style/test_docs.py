@@ -12,6 +12,7 @@ import pytest
 from schemas.outcomes import REASONS
 from schemas.program_file import load_catalog, warnings
 from schemas.records import LINES_MAX
+from schemas.topics import CYCLES, TOPICS
 from streams.check.run import check_file
 from tests.conftest import ROOT
 from tests.style.tree import files, name
@@ -99,6 +100,17 @@ def test_every_make_target_exists(document: Path) -> None:
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
     explained = re.findall(r"^### (\S+)$", (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(explained) == sorted(REASONS)
+
+
+def test_how_long_each_topic_keeps_a_person_is_told() -> None:
+    """By the registry of topics: one that is added has a row here, and the row has its retention."""
+    rows = re.findall(r"^\| (.+?) \|(.*)\|$", (ROOT / "docs" / "erasure.md").read_text(encoding="utf-8"), re.MULTILINE)
+    inputs = {topic.name: "inputs" for topic in TOPICS if topic.role == "input"}
+    for topic in TOPICS:
+        told = [rest for places, rest in rows if re.search(rf"\b{inputs.get(topic.name, topic.name)}\b", places)]
+        assert len(told) == 1, topic.name
+        if topic.retention_days is not None and topic.name != CYCLES:
+            assert f"{topic.retention_days} days" in told[0], topic.name
 
 
 def test_the_most_lines_that_a_receipt_may_have_are_those_of_the_code() -> None:
