@@ -1,7 +1,7 @@
 """Faults of a file: errors as data. A wrong file is refused whole, with every fault at once."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from typing import NamedTuple
 
 from schemas.instants import printable
@@ -35,3 +35,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean scale?`, or nothing."""
     near = get_close_matches(word, list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
+
+
+def known_instead(word: str, known: Iterable[str]) -> str:
+    """What may stand in the place of a word: the one that was mistyped, or all of them, where the nearest may well not be meant.
+
+    Mistyped is what shares four fifths of its letters with that: `pionts` with `points`, but not `expires` with `expires_from`.
+    """
+    names = sorted(known)
+    near = get_close_matches(word, names, 1)
+    if near and SequenceMatcher(None, word, near[0]).ratio() * 5 >= 4:
+        return did_you_mean(word, names)
+    if not names:
+        return ""
+    listed = ", ".join(names)
+    return f"; did you mean {near[0]}? There are {listed}" if near else f"; there are {listed}"

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from schemas.condition_fields import is_derived
 from schemas.conditions import Condition, ConditionError, parse_condition
 from schemas.document import Document, Path, shown_value
-from schemas.program_faults import Fault, did_you_mean
+from schemas.program_faults import Fault, did_you_mean, known_instead
 from schemas.sections import values
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Section:
         """To be called when everything was asked for."""
         for key in self._value:
             if key not in self._asked:
-                hint = did_you_mean(key, self._asked) or (f"; there are {', '.join(sorted(self._asked))}" if self._asked else "")
+                hint = known_instead(key, self._asked)
                 self.fault(key, f"is not a key of {'.'.join(self.path) or 'a program file'}{hint}")
 
     # --- single values

@@ -86,7 +86,10 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"points.0.limit": {"times": "1.5", "per": "day"}}, "points.0.limit.times", "must be a whole number"),
     ({"points.0.limit": {"times": "0", "per": "day"}}, "points.0.limit.times", "must be a whole number, 1 to"),
     ({"points.0.description": []}, "points.0.description", "must be one value"),
-    ({"points.0.expire": "never"}, "points.0.expire", "is not a key of points.0"),
+    ({"points.0.expire": "never"}, "points.0.expire", "did you mean expires_from? There are activate_on, activation, "),
+    ({"points.0.expires": "never"}, "points.0.expires", ", expiration, expires_from, hold, "),
+    ({"points.0.expiraton": "never"}, "points.0.expiraton", "is not a key of points.0; did you mean expiration?"),
+    ({"rules": []}, "rules", ", earning, "),
     # an expiration that never lies after the activation
     ({"points.0.activation": "1 month", "points.0.expiration": "10 minutes"}, "points.0.expiration", "is never later than"),
     ({"points.0.activation": "5 days", "points.0.expiration": "5 days"}, "points.0.expiration", "is never later than"),
