@@ -53,7 +53,7 @@ def on_pixel(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Ver
 
 def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list[Version]) -> str:
     """A pixel that waited for its profile to join, or to consent; one that has not waited is a duplicate. It may have to wait on."""
-    counted, hearing = False, visit.hearing
+    counted, hearing, already = False, visit.hearing, len(visit.profile.parked)
     if hearing is not None:
         hearing.sets_off = {}
     for version in versions:
@@ -74,7 +74,9 @@ def _count_later(visit: Visit, record: Pixel, incoming: Incoming, versions: list
             if mark is not None and hearing is not None and hearing.sets_off is not None:
                 hearing.sets_off[version.program.program] = WHO_JOINS
                 visit.remember(key, Seen(mark, record.occurred_at))
-    return APPLIED if counted else DUPLICATE
+    if counted:
+        return APPLIED
+    return PARKED if len(visit.profile.parked) > already else DUPLICATE  # the feed's own repetition is there already
 
 
 def _identity(visit: Visit, record: Pixel) -> bytes:

@@ -75,9 +75,9 @@ def on_sale(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version
 def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Version], known: Receipt, key: bytes) -> str:
     """A sale that waited for its profile to join, or to consent, counts now for the programs that it waited for: what is left of it.
 
-    Not if the receipt has been cancelled, opened or replaced since; and one that has not waited is a duplicate.
+    Not if the receipt has been cancelled, opened or replaced since; and one that has not waited is a duplicate. It may have to wait on.
     """
-    marks, now = known.seen, visit.profile.settled_at
+    marks, now, already = known.seen, visit.profile.settled_at, len(visit.profile.parked)
     waiting = [
         version
         for version in versions
@@ -108,7 +108,7 @@ def _count_later(visit: Visit, sale: Sale, incoming: Incoming, versions: list[Ve
     if not waited:
         if marks is not known.seen:
             visit.remember(key, structs.replace(known, seen=marks))
-        return DUPLICATE
+        return PARKED if len(visit.profile.parked) > already else DUPLICATE  # the feed's own repetition is there already
     visit.settle_to(sale.closed_at)
     judged = _bases(sale, waited)
     rest = sale

@@ -40,6 +40,24 @@ def test_what_one_program_counts_and_the_other_waits_for_is_counted_once_by_each
     assert scene.told() == []
 
 
+@pytest.mark.parametrize("record", ["sale", "pixel"])
+@pytest.mark.parametrize("sent_again", [False, True])
+def test_what_has_to_wait_on_is_told_when_it_counts_and_not_before(record: str, sent_again: bool) -> None:
+    scene = Scene(WAITS)
+
+    def come() -> str:
+        return scene.sell(1, "R") if record == "sale" else scene.tell(1, "E", "visit")
+
+    assert come() == PARKED
+    scene.write(2, agreed="yes")  # no Boolean, so it waits on
+    if sent_again:
+        assert come() == DUPLICATE
+    assert {name: count for name, count in scene.counted.items() if name[0] == "parked"} == {("parked", PARKED): 1}
+    scene.write(3, agreed=True)
+    assert scene.counted[("parked", APPLIED)] == 1
+    assert scene.counted[("parked", DUPLICATE)] == 0
+
+
 def test_what_was_returned_while_a_sale_waited_is_not_earned() -> None:
     scene = Scene({}, WAITS | {"program": "extra"})
     lines = [{"sku": "A", "quantity": 4, "unit_price": "10.00"}]
