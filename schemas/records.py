@@ -254,7 +254,7 @@ def _purchase(value: bytes) -> Purchase:
     if sale.paid_by_points is not None and sale.paid_by_points < 0:
         raise Refused("invalid-field", "paid_by_points is not below 0", "paid_by_points")
     if _SEPARATOR in sale.receipt_id or (sale.subledger is not None and _SEPARATOR in sale.subledger):
-        raise Refused("invalid-field", "an id holds a control character", "receipt_id")
+        _check_ids({"receipt_id": sale.receipt_id, "subledger": sale.subledger})
     return sale
 
 
@@ -292,10 +292,11 @@ def _check_return(record: Return) -> None:
 
 
 def _check_redemption(record: Redemption) -> None:
-    amounts = {"points": record.points, "money": record.money, "order_total": record.order_total}
-    for field, amount in amounts.items():
-        if amount is not None and (amount < 0 or (amount == 0 and field != "order_total")):
+    for field, amount in (("points", record.points), ("money", record.money)):
+        if amount is not None and amount <= 0:
             raise Refused("invalid-field", f"{field} is more than 0", field)
+    if record.order_total is not None and record.order_total < 0:
+        raise Refused("invalid-field", "order_total is not below 0", "order_total")
     if record.kind in ("redeem", "reserve") and record.points is None and record.money is None:
         raise Refused("missing-field", f"a {record.kind} names its points or its money", "points")
     if record.kind in ("redeem", "reserve", "rollback") and record.points is not None and record.money is not None:
@@ -324,7 +325,7 @@ def _check_text(field: str, text: str | None, parse: Callable[[str], object]) ->
 def _check_ids(ids: dict[str, str | None]) -> None:
     for field, text in ids.items():
         if text is not None and _SEPARATOR in text:
-            raise Refused("invalid-field", "an id holds a control character", field)
+            raise Refused("invalid-field", f"{field} holds a control character", field)
 
 
 def _refusal(message: str) -> Refused:
