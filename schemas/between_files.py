@@ -11,7 +11,7 @@ from typing import Final
 
 from schemas.document import Document
 from schemas.program import Program
-from schemas.program_faults import Fault
+from schemas.program_faults import Fault, is_mistyped
 from schemas.template_faults import asked_of, no_such_point, no_such_program
 
 Parsed = tuple[Document, Program]
@@ -63,6 +63,28 @@ def between_programs(parsed: list[Parsed]) -> list[Fault]:
         for document, program in parsed
         if program.environment == "sandbox" and program.program not in names  # a version of a live one is at fault already
         for application in sorted(program.applications & live.keys())
+    ]
+
+
+def doubts_of_name(document: Document, program: Program, parsed: list[Parsed]) -> list[Fault]:
+    """A program that might be the next version of another one, whose name is nearly the same: mistyped, both would give points."""
+    before = [(other_document, other) for other_document, other in parsed if other.effective_from < program.effective_from]
+    if any(other.program == program.program for _, other in before):
+        return []  # the first version is told of
+    in_force = {other.program: (each, other) for each, other in sorted(before, key=lambda item: item[1].effective_from)}
+    return [
+        _fault(
+            document,
+            "program",
+            f"might be mistyped: it is nearly {other.program} ({each.file}), and would be right as a version of it; "
+            "as a program of its own it gives points for the same receipts once more",
+        )
+        for each, other in in_force.values()
+        if is_mistyped(program.program, other.program)
+        and other.status == "active"
+        and other.applications & program.applications
+        and all(value_of(other) == value_of(program) for value_of in FIXED.values())
+        and not _frozen(each.file, other, program)
     ]
 
 

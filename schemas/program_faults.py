@@ -37,14 +37,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def known_instead(word: str, known: Iterable[str]) -> str:
-    """What may stand in the place of a word: the one that was mistyped, or all of them, where the nearest may well not be meant.
+def is_mistyped(word: str, other: str) -> bool:
+    """Whether it shares four fifths of its letters with another: `pionts` with `points`, but not `expires` with `expires_from`."""
+    return SequenceMatcher(None, word, other).ratio() * 5 >= 4
 
-    Mistyped is what shares four fifths of its letters with that: `pionts` with `points`, but not `expires` with `expires_from`.
-    """
+
+def known_instead(word: str, known: Iterable[str]) -> str:
+    """What may stand in the place of a word: the one that was mistyped, or all of them, where the nearest may well not be meant."""
     names = sorted(known)
     near = get_close_matches(word, names, 1)
-    if near and SequenceMatcher(None, word, near[0]).ratio() * 5 >= 4:
+    if near and is_mistyped(word, near[0]):
         return did_you_mean(word, names)
     if not names:
         return ""

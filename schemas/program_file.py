@@ -9,10 +9,11 @@ between files (`between_files.py`). A wrong file is refused whole. What is valid
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from schemas.between_files import FIXED, between_programs, between_versions, in_templates
+from schemas.between_files import FIXED, between_programs, between_versions, doubts_of_name, in_templates
 from schemas.campaigns import Campaigns
 from schemas.document import MAX_BYTES, Document, read_document, read_with_faults, shown_value
 from schemas.program import Catalog, PointType, Program
@@ -147,7 +148,8 @@ def _build(documents: list[Document], faults: list[Fault]) -> Catalog:
     faults += between_versions(parsed) + between_programs(parsed) + ([] if unread else in_templates(parsed))
     if faults:
         raise ProgramFileError(faults)
-    return Catalog([program for _, program in parsed])
+    named = [(program, doubts_of_name(document, program, parsed)) for document, program in parsed]
+    return Catalog([replace(program, warnings=(*program.warnings, *doubts)) if doubts else program for program, doubts in named])
 
 
 def _parse(document: Document) -> tuple[Program | None, list[Fault]]:

@@ -257,6 +257,37 @@ def test_what_says_something_and_does_nothing_is_warned_of(changes: dict[str, An
     assert [fault.path for fault in warnings(program(changes))] == paths
 
 
+@pytest.mark.parametrize(
+    ("second", "warned"),
+    [
+        ({"program": "shopp"}, True),
+        ({"program": "shopp", "points.1": {"sid": "stamps", "returns": "within-balance"}}, True),  # a version may have more
+        ({"program": "store"}, False),
+        ({"program": "shopp", "effective_from": "2024-01-01T00:00:00Z"}, False),  # no two versions begin at once
+        ({"program": "shopp", "applications": ["kiosk"]}, False),
+        ({"program": "shopp", "timezone": "Europe/Riga"}, False),
+        ({"program": "shopp", "environment": "live", "applications": ["kiosk"]}, False),
+        ({"program": "shopp", "points.0.sid": "miles"}, False),
+        ({"program": "shopp", "status": "draft"}, False),
+    ],
+)
+def test_a_program_that_might_be_another_ones_version_with_its_name_mistyped_is_warned_of(
+    second: dict[str, Any], warned: bool
+) -> None:
+    later = shop().overlay({"effective_from": "2024-06-01T00:00:00Z"} | second)
+    found = [
+        fault for versions in build_catalog([later, shop()]).programs.values() for each in versions for fault in each.warnings
+    ]
+    assert [fault.path for fault in found] == (["program"] if warned else [])
+
+
+def test_a_program_that_comes_after_the_end_of_one_of_nearly_its_name_is_its_own() -> None:
+    ended = shop(effective_from="2024-03-01T00:00:00Z", status="ended")
+    later = [shop(program="shopp", effective_from=f"2024-0{month}-01T00:00:00Z") for month in (6, 7)]
+    assert not any(each.warnings for each in build_catalog([shop(), ended, *later]).programs["shopp"])
+    assert [len(each.warnings) for each in build_catalog([shop(), *later]).programs["shopp"]] == [1, 0]
+
+
 # --- the files that state the contract --------------------------------------------------------------------------------
 
 
