@@ -1,7 +1,7 @@
 """JSON Schemas of records, made from the types that decode and encode them, so that they cannot differ from what the code does.
 
-What the types do not say is added here: how a decimal and a time are spelled. What only the program can say (its currency,
-its applications) no schema says.
+What the types do not say is added here: how a decimal and a time are spelled, and how long a profile's id may be. What several fields
+say together (a return without lines and amount), or only the program (its currency, its applications), no schema says.
 """
 
 from typing import Any, Final
@@ -61,9 +61,11 @@ def record_schema(name: str) -> Schema:
     found, components = msgspec.json.schema_components(types, schema_hook=_of_our_own, ref_template="#/$defs/{name}")
     body: Schema = found[0] if len(found) == 1 else {"anyOf": list(found)}
     schema = {"$schema": DIALECT, "$id": f"urn:pointstream:schema:{name}", "title": f"pointstream {name}", "description": about}
-    if outputs:
-        for component in components.values():
+    for component in components.values():
+        if outputs:
             _spell(component)
+        else:
+            _bound_profile_id(component)
     if name in {"cancel", "reopen"}:
         components["Cancel"]["properties"]["kind"] = {"enum": [name]}
     return {**schema, **body, "$defs": components}
@@ -76,6 +78,14 @@ def _of_our_own(kind: type) -> Schema:
     if kind is scalars.At:
         return _TIME
     raise NotImplementedError(f"no schema for {kind}")
+
+
+def _bound_profile_id(component: Schema) -> None:
+    """An id like any other is longer, and bytes are no characters: what has fewer of these may still be too long."""
+    schema = component["properties"].get("profile_id", {})
+    for choice in schema.get("anyOf", [schema]):
+        if choice.get("type") == "string":
+            choice["maxLength"] = records.PROFILE_ID_BYTES_MAX
 
 
 def _spell(component: Schema) -> None:

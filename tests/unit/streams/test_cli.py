@@ -356,6 +356,15 @@ def test_a_schema_takes_what_the_code_takes_and_gives(say: Caller, tmp_path: Pat
         schema("balances.jsonl").validate(row)
 
 
+@pytest.mark.parametrize("name", ["sale", "return", "cancel", "pixels", "profiles", "redemptions", "adjustments"])
+def test_a_schema_bounds_a_profiles_id_as_its_record_is_bounded(say: Caller, name: str) -> None:
+    schema = json.loads(say("schema", name).out)
+    found = [error.json_path for error in jsonschema.Draft202012Validator(schema).iter_errors({"profile_id": "p" * 129})]
+    assert "$.profile_id" in found
+    found = [error.json_path for error in jsonschema.Draft202012Validator(schema).iter_errors({"profile_id": "p" * 128})]
+    assert "$.profile_id" not in found
+
+
 def test_the_schema_of_balances_takes_a_partitions_position_too(say: Caller) -> None:
     balances = jsonschema.Draft202012Validator(json.loads(say("schema", "balances").out))
     assert balances.is_valid({"profile_id": "p", "programs": []})
