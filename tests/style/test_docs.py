@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.condition_fields import FIELDS
+from schemas.currencies import DECIMALS
+from schemas.json_schema import published
 from schemas.outcomes import REASONS
 from schemas.program_file import load_catalog, warnings
 from schemas.records import LINES_MAX
@@ -100,6 +103,31 @@ def test_every_make_target_exists(document: Path) -> None:
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
     explained = re.findall(r"^### (\S+)$", (ROOT / "docs" / "dead-letters.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(explained) == sorted(REASONS)
+
+
+def test_every_key_and_word_of_the_program_file_is_told() -> None:
+    """By the published schema. Fields of records, which conditions may ask for, and types of entries stand in records.md."""
+    text = (ROOT / "docs" / "program-file.md").read_text(encoding="utf-8")
+    keys, words = _said(json.loads(published()))
+    told = {*keys, *words} - set(FIELDS) - {"event_id", "true", "false"} - DECIMALS.keys()
+    entries = {word for word in told if word.startswith(("points.", "membership.")) and word in words}
+    assert [name for name in sorted(told - entries) if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)] == []
+    records = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(entries) if f"`{name}`" not in records] == []
+
+
+def _said(schema: object) -> tuple[set[str], set[str]]:
+    """The keys that a schema knows, and the words that it takes for one of them, at any depth."""
+    keys: set[str] = set()
+    words: set[str] = set()
+    if isinstance(schema, dict):
+        keys |= set(schema.get("properties", {}))
+        words |= {word for word in schema.get("enum", []) if isinstance(word, str)}
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        more_keys, more_words = _said(inner)
+        keys |= more_keys
+        words |= more_words
+    return keys, words
 
 
 def test_how_long_each_topic_keeps_a_person_is_told() -> None:
