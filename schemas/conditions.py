@@ -50,6 +50,7 @@ Matcher = Callable[[Lookup], bool]
 
 BOUNDS: Final = ("at_least", "more_than", "at_most", "less_than")
 COMPARATORS: Final = (*BOUNDS, "not", "exists")
+_JOINED: Final = {"and": "all", "or": "any"}  # what is spelled most like `and` is `any`, which means the other thing
 _MAX_DEPTH: Final = 16
 
 
@@ -181,7 +182,8 @@ class _Parser:
         if f"{field}." in FREE_PREFIXES:
             self.fault(path, f"must name one field of it, like {field}.color")
             return None
-        near = get_close_matches(field, [*FIELDS, *FREE_PREFIXES, *self.also, "all", "any", "not"], 1)
+        known = [*FIELDS, *FREE_PREFIXES, *self.also, "all", "any", "not"]
+        near = [_JOINED[field]] if field in _JOINED else get_close_matches(field, known, 1)
         self.fault(path, "is not a field of a condition" + (f"; did you mean {near[0]}?" if near else ""))
         return None
 

@@ -44,7 +44,7 @@ def is_mistyped(word: str, other: str) -> bool:
 
 def known_instead(word: str, known: Iterable[str]) -> str:
     """What may stand in the place of a word: the one that was mistyped, or all of them, where the nearest may well not be meant."""
-    names = sorted(known)
+    names = list(known)
     near = get_close_matches(word, names, 1)
     if near and is_mistyped(word, near[0]):
         return did_you_mean(word, names)

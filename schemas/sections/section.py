@@ -96,7 +96,7 @@ class Section:
         """To be called when everything was asked for."""
         for key in self._value:
             if key not in self._asked:
-                hint = known_instead(key, self._asked)
+                hint = known_instead(key, sorted(self._asked))
                 self.fault(key, f"is not a key of {'.'.join(self.path) or 'a program file'}{hint}")
 
     # --- single values

@@ -25,7 +25,7 @@ from schemas.campaigns import (
 from schemas.conditions import parse_condition
 from schemas.document import Path, shown_value
 from schemas.instants import parse_instant
-from schemas.program_faults import did_you_mean
+from schemas.program_faults import known_instead
 from schemas.schedules import parse_schedule
 from schemas.sections import values
 from schemas.sections.promotions import Promotions, read_use
@@ -71,7 +71,9 @@ class Steps:
         if isinstance(value, str) and value in BARE_STEPS:
             return Join() if value == "join" else Stop()
         if not isinstance(value, dict):
-            hint = did_you_mean(value, STEPS) if isinstance(value, str) else ""
+            hint = ""
+            if isinstance(value, str):
+                hint = f", which needs more: `{value}: …`" if value in STEPS else known_instead(value, STEPS)
             self.reading.fault(path, f"must be a step, is {shown_value(value)}{hint}")
             return None
         section = Section(self.reading, path, value)
@@ -84,7 +86,7 @@ class Steps:
                 step = _READ[kind](self, section, kind, depth)
             else:
                 section.raw(kind)
-                section.fault(kind, f"is not a step{did_you_mean(kind, STEPS) or '; there are ' + ', '.join(STEPS)}")
+                section.fault(kind, f"is not a step{known_instead(kind, STEPS)}")
         self._branches_fit(section, kinds)
         section.done()
         return step

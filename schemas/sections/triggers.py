@@ -22,7 +22,7 @@ from schemas.campaigns import (
 from schemas.conditions import Condition
 from schemas.document import shown_value
 from schemas.program import PointType
-from schemas.program_faults import did_you_mean
+from schemas.program_faults import known_instead
 from schemas.schedules import parse_schedule
 from schemas.sections import values
 from schemas.sections.points import point_of
@@ -59,9 +59,7 @@ def read_trigger(scenario: Section, points: tuple[PointType, ...]) -> Trigger:
     if isinstance(value, str):
         if value in BARE_TRIGGERS:
             return _read_bare(value, None)
-        hint = did_you_mean(value, TRIGGERS)
-        if value in TRIGGERS:
-            hint = f", which needs more: `{value}: …`"
+        hint = f", which needs more: `{value}: …`" if value in TRIGGERS else known_instead(value, TRIGGERS)
         scenario.fault("trigger", f"must be a trigger, is {shown_value(value)}{hint}")
         return _NOTHING
     if not isinstance(value, dict):
@@ -78,8 +76,7 @@ def read_trigger(scenario: Section, points: tuple[PointType, ...]) -> Trigger:
             found = _READ[kind](_Kind(section, kind, points, when))
         else:
             section.raw(kind)
-            hint = did_you_mean(kind, TRIGGERS) or f"; there are {', '.join(TRIGGERS)}"
-            section.fault(kind, f"is not a trigger{hint}")
+            section.fault(kind, f"is not a trigger{known_instead(kind, TRIGGERS)}")
     section.done()
     return found
 

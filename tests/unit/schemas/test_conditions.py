@@ -101,6 +101,8 @@ def test_a_condition_means_what_it_says(condition: object, record: dict[str, obj
     ("condition", "path", "reason"),
     [
         ({"categorie": "x"}, "categorie", "is not a field of a condition; did you mean category?"),
+        ({"and": [{"category": "x"}]}, "and", "is not a field of a condition; did you mean all?"),
+        ({"or": [{"category": "x"}]}, "or", "is not a field of a condition; did you mean any?"),
         ({"lines": "x"}, "lines", "is not a field"),
         ({"attributes": {"color": "red"}}, "attributes", "must name one field of it, like attributes.color"),
         ({"attributes.": "x"}, "attributes.", "is not a field"),
