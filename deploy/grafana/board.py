@@ -44,7 +44,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         stat("Workers ready", "Of those that answer.", "short", f"sum(pointstream_ready{{{JOB}}})"),
         stat(
             "Partitions open",
-            "Over all workers; fewer than the topics have: nobody reads the rest.",
+            "Over all workers. How many nobody has stands in *The group*.",
             "short",
             f"sum(pointstream_partitions{{{JOB}}})",
         ),
@@ -321,6 +321,10 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "short",
             (
                 Query(f"sum by (kind) (increase(pointstream_rebalances_total{{{JOB}}}[$__rate_interval]))", "{{kind}}"),
+                Query(
+                    f"max(pointstream_topic_partitions{{{JOB}}}) - sum(pointstream_partitions{{{JOB}}})",
+                    "partitions not open anywhere",
+                ),
                 Query(f"sum(increase(pointstream_fenced_total{{{JOB}}}[$__rate_interval]))", "fenced"),
                 Query(
                     f"sum by (instance, why) (increase(pointstream_worker_ends_total{{{JOB}}}[$__rate_interval])) > 0",

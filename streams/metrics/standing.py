@@ -28,6 +28,7 @@ class Standing(Collector):
         self._sweep = sweep
         self._points: dict[tuple[str, str], tuple[int, Ratio | None, str]] = {}
         self.know(catalog)
+        self.topic_partitions: int | None = None  # None: the broker has not been asked yet
         self.partitions: Mapping[int, Partition] = {}
         self.recovered_at = 0.0  # seconds since 1970
         self.recovery_left: Mapping[int, int] = {}
@@ -77,6 +78,7 @@ class Standing(Collector):
     def collect(self) -> Iterator[Metric]:
         yield _gauge("ready", "1: partitions assigned (perhaps none) and recovered.", float(self.ready))
         yield _gauge("partitions", "Partitions that this worker has open.", float(len(self.partitions)))
+        yield from self._topics()
         yield _gauge("last_commit_timestamp_seconds", "When a cycle was kept last; 0 before the first.", self.kept_at or 0.0)
         yield from self._programs()
         yield from self._lag()
@@ -86,6 +88,13 @@ class Standing(Collector):
         yield from self._cache()
         yield from self._tables_at_a_glance()
         yield from self._swept()
+
+    def _topics(self) -> Iterator[Metric]:
+        """No series before it is known: 0 would say that nothing is missing."""
+        has = _by("topic_partitions", "Partitions that each topic has, whoever reads them.")
+        if self.topic_partitions is not None:
+            has.add_metric([], self.topic_partitions)
+        yield has
 
     def _programs(self) -> Iterator[Metric]:
         """No series before the topic has been read: what was in it all the time has not come with a restart."""

@@ -71,6 +71,10 @@ class Watching:
     # what the engine tells
 
     @_safe
+    def topics(self, partitions: int) -> None:
+        self.standing.topic_partitions = partitions
+
+    @_safe
     def assigned(self, numbers: Sequence[int]) -> None:
         self._began = time.monotonic()
         self.events.rebalanced("assigned")

@@ -74,6 +74,7 @@ class Engine:
         self._broker = broker
         self._publish = publish
         self._watch = watch or Unwatched()
+        self._watch.topics(partitions)
         self._programs = programs
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
         self._outage = Outage(settings.broker, say)

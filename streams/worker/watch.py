@@ -19,6 +19,9 @@ _NOTHING_TO_LOOK_AT_SECONDS: Final = 3_600.0
 class Watch(Protocol):
     """`look`, `clock`, `unanswered`, `beat` and `ending` are called in the event loop, all others in any thread. None of them may raise."""
 
+    def topics(self, partitions: int) -> None:
+        """Each topic has so many partitions. Told once, before anything is assigned."""
+
     def assigned(self, numbers: Sequence[int]) -> None:
         """A rebalance gave us these partitions (all that we have now); they are not recovered yet."""
 
@@ -69,6 +72,7 @@ class Watch(Protocol):
 class Unwatched:
     """Nobody looks."""
 
+    def topics(self, partitions: int) -> None: ...
     def assigned(self, numbers: Sequence[int]) -> None: ...
     def revoked(self, *, lost: bool) -> None: ...
     def replaying(self, left: Mapping[int, int], replayed: int) -> None: ...
