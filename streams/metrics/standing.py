@@ -5,12 +5,14 @@ here; what lies in tables the sweep has told.
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from schemas.instants import Instant
 from schemas.program import Catalog, Ratio
 from schemas.topics import CONSUMED
 from streams.metrics.lag import Lag
@@ -26,7 +28,7 @@ _US: Final = 1_000_000
 class Standing(Collector):
     def __init__(self, catalog: Catalog, sweep: Sweep) -> None:
         self._sweep = sweep
-        self._points: dict[tuple[str, str], tuple[int, Ratio | None, str]] = {}
+        self._points: dict[tuple[str, str], list[_Terms]] = {}
         self.know(catalog)
         self.topic_partitions: int | None = None  # None: the broker has not been asked yet
         self.partitions: Mapping[int, Partition] = {}
@@ -43,13 +45,14 @@ class Standing(Collector):
     # what is told
 
     def know(self, catalog: Catalog) -> None:
-        """These programs are there, too; of several versions the newest says what points are worth."""
-        self._points |= {
-            (name, point.sid): (10**point.scale, point.ratio, version.currency)
-            for name, versions in catalog.programs.items()
-            for version in versions
-            for point in version.points
-        }
+        """These programs are there, too; of several versions the one in force says what points are worth."""
+        known: defaultdict[tuple[str, str], list[_Terms]] = defaultdict(list)
+        for name, versions in catalog.programs.items():
+            for version in versions:
+                for point in version.points:
+                    terms = _Terms(version.effective_from, 10**point.scale, point.ratio, version.currency)
+                    known[name, point.sid].append(terms)
+        self._points |= known
 
     def recovered(self, partitions: Mapping[int, Partition]) -> None:
         self.partitions, self.recovery_left, self.recovered_at = dict(partitions), {}, time.time()
@@ -196,14 +199,30 @@ class Standing(Collector):
         money = _by("outstanding_money", "What they are worth by the ratio.", "program", "point", "state", "expires", "currency")
         debt = _by("debt_points", "Points that profiles owe.", "program", "point")
         for key in sorted({key for sums in found for key in sums.points}):
-            minor = sum([sums.points[key] for sums in found])
-            scale, ratio, currency = self._points.get(key[:2], (1, None, OTHER))
-            points.add_metric(list(key), minor / scale)
-            if ratio is not None:
-                money.add_metric([*key, currency], _worth(minor, ratio))
+            minor, terms = sum([sums.points[key] for sums in found]), self._terms(key[:2])
+            points.add_metric(list(key), minor / terms.scale)
+            if terms.ratio is not None:
+                money.add_metric([*key, terms.currency], _worth(minor, terms.ratio))
         for name in sorted({name for sums in found for name in sums.debt}):
-            debt.add_metric(list(name), sum([sums.debt[name] for sums in found]) / self._points.get(name, (1, None, OTHER))[0])
+            debt.add_metric(list(name), sum([sums.debt[name] for sums in found]) / self._terms(name).scale)
         yield from (points, money, debt)
+
+    def _terms(self, point: tuple[str, str]) -> "_Terms":
+        """Those in force now; of what is not in force yet, the first. A version that has been published for later changes no liability of today."""
+        versions, now = self._points.get(point, [_UNKNOWN]), time.time_ns() // 1000
+        return next((terms for terms in reversed(versions) if terms.since <= now), versions[0])
+
+
+class _Terms(NamedTuple):
+    """What one version of a program says of a point type. `scale`: the smallest units of a point."""
+
+    since: Instant
+    scale: int
+    ratio: Ratio | None
+    currency: str
+
+
+_UNKNOWN: Final = _Terms(0, 1, None, OTHER)
 
 
 def _worth(minor: int, ratio: Ratio) -> float:

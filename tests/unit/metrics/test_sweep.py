@@ -5,7 +5,9 @@ import time
 from itertools import count
 from pathlib import Path
 
+from schemas.document import read_document
 from schemas.program import Catalog
+from schemas.program_file import build_catalog
 from streams.metrics import sweep
 from tests.unit.metrics.scene import PROGRAM, Scene
 from tests.unit.metrics.test_events import now_ms, sale
@@ -25,6 +27,30 @@ def test_outstanding_points_and_money_by_when_they_expire(tmp_path: Path) -> Non
     assert scene.value("pointstream_profiles") == 257
     assert scene.value("pointstream_timers", due="later") == 257
     assert scene.value("pointstream_swept_partitions") == 2
+
+
+def test_points_are_worth_what_the_version_in_force_says(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale("R1")], now_ms())
+    scene.keep()
+    scene.sweep()
+    later, earlier = (
+        PROGRAM.replace("2000-01-01", day).replace('"100", money', '"1", money') for day in ("9000-01-01", "2000-01-02")
+    )
+    first = read_document(PROGRAM, "club.yaml")
+    for other, worth in ((later, 0.1055), (earlier, 10.55)):
+        scene.watching.programs(build_catalog([first, read_document(other, "other.yaml")]))
+        assert scene.value("pointstream_outstanding_points", state="active", expires="30d", **NAMES) == 10.55
+        assert scene.total("pointstream_outstanding_money", currency="EUR") == worth
+
+
+def test_points_of_a_program_that_has_not_begun_are_worth_what_it_says(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.apply("purchases", [sale("R1")], now_ms())
+    scene.keep()
+    scene.sweep()
+    scene.watching.programs(build_catalog([read_document(PROGRAM.replace("2000-01-01", "9000-01-01"), "club.yaml")]))
+    assert scene.total("pointstream_outstanding_money", currency="EUR") == 0.1055
 
 
 def test_lots_in_pages_are_counted_like_all_others(tmp_path: Path) -> None:
