@@ -59,7 +59,9 @@ def configure(form: Format, process: str | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _as_json if form == "json" else _as_text,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(
+            sys.stderr
+        ),  # a line and its end in one piece, where several processes share it
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -107,3 +108,15 @@ def test_of_several_processes_with_one_standard_error_each_line_says_whose_it_is
     say("started", "all is well")
     configure("text")
     assert capsys.readouterr().err.endswith(line)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_line_is_one_write_for_several_processes_may_have_one_standard_error(form: Format) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # each write is a packet
+    program = f"from streams.logs import configure, say; configure({form!r}, '1'); say('one', 'a' * 100); say('two', 'b' * 9_000)"
+    with ours, theirs:
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, stderr=theirs.fileno(), check=True, timeout=60)
+        theirs.close()
+        written = [*iter(lambda: ours.recv(65_536), b"")]
+    assert [line.count(b"\n") for line in written] == [1, 1]
+    assert all(line.endswith(b"\n") for line in written)
