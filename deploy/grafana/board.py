@@ -105,7 +105,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 Query(quantile(0.5, "pointstream_cycle_seconds"), "p50"),
                 Query(quantile(0.99, "pointstream_cycle_seconds"), "p99"),
                 Query(
-                    f"time() - max by (instance) (pointstream_last_commit_timestamp_seconds{{{JOB}}})",
+                    f"time() - max by (instance) (pointstream_last_commit_timestamp_seconds{{{JOB}}} > 0)",
                     "since the last, {{instance}}",
                 ),
             ),
@@ -180,7 +180,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Points by type of entry",
             "",
             "short",
-            (Query(rate("pointstream_points_total", "program, point, type"), "{{program}} {{point}} {{type}}"),),
+            (
+                Query(
+                    rate("pointstream_points_total", "program, point, type, direction"),
+                    "{{program}} {{point}} {{type}} {{direction}}",
+                ),
+            ),
             12,
         ),
         Panel("Entries", "", "short", (Query(rate("pointstream_entries_total", "type"), "{{type}}"),), 6),

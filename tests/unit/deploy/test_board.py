@@ -47,6 +47,30 @@ def test_no_two_panels_lie_upon_each_other() -> None:
     assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
 
 
+def test_what_has_not_happened_yet_is_not_shown_as_long_ago(tmp_path: Path) -> None:
+    """A time of 0 says that it has not, and is as many seconds ago as there were since 1970."""
+    since = {title: expr for title, expr in QUERIES if "time() -" in expr}
+    assert since
+    for title, expr in since.items():
+        (tmp_path / "since.yaml").write_text(_since(expr, kept_at=0, shown=[]))
+        done = promtool("test", "rules", "since.yaml", cwd=tmp_path)
+        assert done.returncode == 0, title + done.stdout + done.stderr
+        (tmp_path / "since.yaml").write_text(_since(expr, kept_at=60, shown=[{"labels": '{instance="a"}', "value": 240}]))
+        done = promtool("test", "rules", "since.yaml", cwd=tmp_path)
+        assert done.returncode == 0, title + done.stdout + done.stderr
+
+
+def _since(expr: str, kept_at: int, shown: list[dict[str, Any]]) -> str:
+    name = re.findall(r"pointstream_\w+", expr)[0]
+    series = {"series": f'{name}{{job="pointstream", instance="a"}}', "values": f"{kept_at}x10"}
+    asked = {"expr": expr.replace("$job", ".*"), "eval_time": "5m", "exp_samples": shown}
+    return yaml.safe_dump({"tests": [{"interval": "1m", "input_series": [series], "promql_expr_test": [asked]}]})
+
+
+def test_debits_and_credits_by_hand_are_not_added_up() -> None:
+    assert all("direction" in expr for _, expr in QUERIES if "pointstream_points_total" in expr)
+
+
 def test_promtool_can_read_every_query(tmp_path: Path) -> None:
     rules = [
         {"record": f"query:number:{number}", "expr": expr.replace("$job", ".*").replace("$__rate_interval", "5m")}
