@@ -4,7 +4,8 @@ Seconds are the hard half. Once a second the ends of the inputs are noted; whoev
 time since that note. A record that was applied since then tells more: its own age. (The age of the last record alone would call a feed
 that was quiet all night hours behind, at its first sale in the morning.)
 
-Counts offsets, so where a feed uses transactions their markers count as records until they are passed.
+Counts offsets, so where a feed uses transactions their markers count as records until they are passed. What lies behind a transaction that is
+still open waits like any other record, though nobody can read it: an end is that of all that was written.
 """
 
 from collections import deque

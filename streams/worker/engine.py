@@ -42,7 +42,7 @@ from streams.worker.redo import Redo
 from streams.worker.settings import WorkerSettings
 from streams.worker.standby import Standby
 from streams.worker.taking_over import Assigned, TakingOver
-from streams.worker.ticks import Ticks, input_ends
+from streams.worker.ticks import Ticks, input_ends, written_ends
 from streams.worker.watch import Unwatched, Watch
 from tables.store import DamagedError
 from tables.stored import StateFormatError
@@ -200,11 +200,14 @@ class Engine:
         assignment = self._held.assignment
         instants = self._ticks.wanted(self._held)
         ends: dict[Place, int] = {}
+        written: dict[Place, int] = {}
         if self._held.partitions:
             ends = await self._in_thread(input_ends, self._broker, list(self._held.partitions))
+            if self._settings.metrics_port is not None:
+                written = await self._in_thread(written_ends, self._broker, list(self._held.partitions))
             self._outage.answered()
             if assignment != self._held.assignment:
-                ends = {}
+                ends, written = {}, {}
             else:
                 self._ticks.note(instants, ends)
                 self._held.note_ends()
@@ -212,7 +215,7 @@ class Engine:
                 self._reader.assign_again()
         elif self._taking_over.at_rest:
             self._outage.goes_on()
-        self._watch.clock(ends, self.applied, self._ticks.waiting_seconds())
+        self._watch.clock(written, self.applied, self._ticks.waiting_seconds())
         at_rest = not self._keeping.busy and not self._turn.locked()
         if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):
             say("stands-still", "records wait and none comes: reading by a new client", "warning")

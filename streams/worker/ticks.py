@@ -79,4 +79,10 @@ class Ticks:
 
 
 def input_ends(broker: Broker, numbers: list[int]) -> dict[Place, int]:
+    """Of what can be read."""
     return broker.ends([(topic, number) for number in numbers for topic in CONSUMED])
+
+
+def written_ends(broker: Broker, numbers: list[int]) -> dict[Place, int]:
+    """Of what waits, too, until a feed has ended the transaction before it."""
+    return broker.ends([(topic, number) for number in numbers for topic in CONSUMED], committed=False)

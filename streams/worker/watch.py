@@ -48,7 +48,7 @@ class Watch(Protocol):
     def not_kept(self, *, fenced: bool) -> None: ...
 
     def clock(self, ends: Mapping[Place, int], applied: int, waiting_seconds: float) -> None:
-        """Once a second: where the inputs end now, how many records were ever applied, how long the oldest tick has waited."""
+        """Once a second: where the inputs end now, what cannot be read yet included, how many records were ever applied, how long the oldest tick has waited."""
 
     def unanswered(self) -> None:
         """In place of `clock`: the broker did not say where the inputs end, and nobody can tell whether anything stands still."""

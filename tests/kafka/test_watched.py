@@ -7,6 +7,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.kafka.help import Process, new_topics, processes
 from tests.kafka.receipts import program_file, send
@@ -44,11 +45,44 @@ def until(port: int, name: str, wanted: float, process: Process) -> None:
         time.sleep(0.3)
 
 
-def test_a_run_is_seen_and_nobody_is_named(kafka: str, tmp_path: Path) -> None:
-    new_topics(kafka, 4)
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        port: int = free.getsockname()[1]
+        return port
+
+
+def test_what_waits_behind_a_transaction_that_a_feed_has_left_open_is_lag(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, 1)
+    port = free_port()
+    arguments = ["-m", "tests.kafka.poisoned", "--broker", f"kafka://{kafka}", "--program", str(program_file(tmp_path))]
+    arguments += ["--state", str(tmp_path / "state"), "--metrics-port", str(port)]
+    feed = Producer({"bootstrap.servers": kafka, "transactional.id": "feed", "transaction.timeout.ms": 60_000})
+    feed.init_transactions(30)
+    with processes() as everybody:
+        everybody.append(worker := Process(arguments, tmp_path / "worker.log"))
+        until(port, "pointstream_ready", 1, worker)
+        feed.begin_transaction()
+        key, value = sale(0, "R0")
+        feed.produce("purchases", value, key, 0)
+        assert feed.flush(10) == 0
+        send(kafka, [sale(number, f"R{number}") for number in range(1, 4)])
+        until(port, "pointstream_lag_records", 4, worker)
+        until(port, "pointstream_lag_seconds", 2, worker)
+        assert metric(port, "pointstream_records_total") == 0
+        assert get(port, "/livez")[0] == 200
+        feed.commit_transaction(10)
+        until(port, "pointstream_records_total", 4, worker)
+        deadline = time.monotonic() + 10
+        while metric(port, "pointstream_lag_records"):
+            assert time.monotonic() < deadline, "the transaction's end is no record that waits"
+            time.sleep(0.3)
+        assert worker.end() == 0, worker.said()
+
+
+def test_a_run_is_seen_and_nobody_is_named(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, 4)
+    port = free_port()
     arguments = ["-m", "tests.kafka.poisoned", "--broker", f"kafka://{kafka}", "--program", str(program_file(tmp_path))]
     arguments += [
         "--state",
