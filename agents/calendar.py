@@ -212,7 +212,7 @@ def _may_have_moved(visit: Visit, version: Version, engagement: Engagement) -> b
 def concerned(visit: Visit) -> list[str]:
     """The programs that a profile has to do with, in order of name."""
     profile = visit.profile
-    names = {*profile.engagements, *profile.programs}
+    names = {*profile.engagements, *[name for name in profile.programs if profile.is_in(name)]}
     if profile.fields or profile.registered_at:
         names.update(visit.programs.of_nobody())
     return sorted([name for name in names if name in visit.programs])

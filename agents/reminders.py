@@ -52,7 +52,7 @@ def plan(visit: Visit, said: Sequence[LedgerEntry | TierChange], record: Record 
         return
     moves = isinstance(record, ProfileRecord) and any(field.partition(".")[0] == "timezone" for field in record.fields)
     for program in visit.profile.programs:
-        if program in programs.reminding:
+        if program in programs.reminding and visit.profile.is_in(program):
             _plan(visit, program, [each for each in said if each.program == program], anew=moves)
 
 

@@ -87,8 +87,8 @@ def knows(programs: Programs, profile: Profile, this: Round) -> bool:
     engagement = profile.engagements.get(name)
     if engagement is None:
         membership = profile.programs.get(name)
-        joined = membership is not None and (membership.joined_at is not None or bool(membership.ledgers))
-        return profile.erased_at is not None or not (joined or profile.fields or profile.registered_at)
+        joined = membership is not None and profile.is_in(name) and (membership.joined_at is not None or bool(membership.ledgers))
+        return not (joined or profile.fields or profile.registered_at)
     watch = version.watch
     planned = engagement.planned_by == watch.plan or (watch.idle and engagement.planned_by is None)
     return planned and reminders.has_planned(version, engagement)

@@ -208,6 +208,13 @@ class Profile(Struct, gc=False, array_like=True):
     erased_at: Instant | None = None
     engagements: dict[str, Engagement] = {}
 
+    def is_in(self, program: str) -> bool:
+        """Whether anybody is there in a program: who was erased left totals, which are nobody's until there is a member or points again."""
+        membership = self.programs.get(program)
+        if membership is None or self.erased_at is None or membership.joined_at is not None:
+            return membership is not None
+        return any([each.active or each.pending or each.reserved for each in membership.ledgers.values()])
+
 
 class Earned(Struct, gc=False, array_like=True, frozen=True):
     """What a receipt earned in one ledger and has not given back: `points` minor, the lots it made, the limits it used.

@@ -104,6 +104,28 @@ def test_who_comes_back_begins_anew_and_the_numbers_go_on() -> None:
     assert scene.told() == [("club", "joined", None), ("club", "accrued", "5"), ("club", "accrued", "10")]
 
 
+def test_a_return_of_one_who_was_erased_brings_nobody_back() -> None:
+    """It waits for a receipt that nobody remembers; the totals that are left there belong to no one who could be awarded or told."""
+    reminder = {"reminder": "soon", "of": "expiry", "within": "1 day", "at": "10:00", "channel": "sms", "template": "soon"}
+    weekly = {"scenario": "weekly", "trigger": {"every": "1 week"}, "steps": [{"award": {"promotion": "gift"}}]}
+    campaigns = {"scenarios": [weekly], "reminders": [reminder], "templates": {"soon": "{{ points }}"}}
+    scene = Scene({"promotions": [{"promotion": "gift", "action": "accrue", "points": "5"}], **campaigns})
+    scene.sell(1, "R")
+    scene.send("profiles", 2, kind="erase")
+    scene.told()
+    back = {
+        "kind": "return",
+        "return_id": "T",
+        "receipt_id": "R",
+        "application": "pos",
+        "lines": [{"line_id": "1", "quantity": 1}],
+    }
+    assert scene.send("purchases", 3, **back) == "parked"
+    scene.tick(30)
+    assert scene.told() == []
+    assert [letter.reason for letter in scene.letters] == ["unknown-receipt"]
+
+
 def test_thousands_of_lots_are_written_off_in_entries_of_a_thousand() -> None:
     scene = Scene({"points": [{"sid": "pts"}, {"sid": "other"}]})
     for number in range(2_100):

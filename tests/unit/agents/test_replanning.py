@@ -108,6 +108,17 @@ def test_a_stopped_or_erased_profile_is_left_alone() -> None:
     assert given(scene) == [("p1", moment(10))]
 
 
+@pytest.mark.parametrize("changes", [BIRTHDAY, RICH], ids=["a birthday", "a segment"])
+def test_who_came_back_after_an_erasure_learns_of_a_version_like_anybody(changes: dict[str, Any]) -> None:
+    scene = Scene({}, later(10, **changes))
+    people(scene, 2)
+    scene.send("profiles", 3, profile_id="p1", kind="erase")
+    scene.send("profiles", 4, profile_id="p1", fields={"date_of_birth": "1990-07-20"})
+    scene.sell(4, "R", profile_id="p1")
+    scene.tick(25)
+    assert [name for name, _ in given(scene)] == ["p0", "p1"]
+
+
 def test_what_an_edited_file_says_under_the_same_beginning_is_made_known_too() -> None:
     first = Scene(GIFT)
     people(first, 2)
