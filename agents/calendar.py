@@ -25,7 +25,7 @@ from schemas.amounts import format_points
 from schemas.campaigns import OnAbandoned, OnDate, OnExpiring, OnIdle, OnSchedule, Scenario
 from schemas.events import Cause
 from schemas.instants import Instant, format_instant, parse_date, start_of
-from schemas.outcomes import APPLIED, NOT_A_MEMBER
+from schemas.outcomes import APPLIED, NOT_A_MEMBER, PARKED
 from schemas.records import Cancel, Pixel, ProfileRecord, Record, Return, Sale
 from tables.engagement import Engagement
 from tables.expiry_groups import window_opens
@@ -98,7 +98,7 @@ _KINDS: Final[dict[type[Any], str]] = {
 
 def note(visit: Visit, record: Record, versions: list[Version], outcome: str) -> None:
     """A record has been applied: what figures and timers need of it, for each program that counts it."""
-    if outcome != APPLIED and not (outcome == NOT_A_MEMBER and isinstance(record, Pixel)):
+    if outcome != APPLIED and not (isinstance(record, Pixel) and _is_a_visit(visit, outcome)):
         return
     if isinstance(record, ProfileRecord):
         if record.kind == "upsert":
@@ -106,11 +106,25 @@ def note(visit: Visit, record: Record, versions: list[Version], outcome: str) ->
                 _begin(visit, version, record, record.updated_at)
         return
     for version in versions:
+        if not _counts(visit, version, record):
+            continue
         _begin(visit, version, record, visit.happened_at)
         if not version.watch.of_orders:
             continue
         if isinstance(record, (Sale, Cancel)) or (isinstance(record, Return) and came_back_whole(visit, version, record)):
             _orders(visit, version, record)
+
+
+def _is_a_visit(visit: Visit, outcome: str) -> bool:
+    """A pixel of no member is a visit as well, also where it waits for another program."""
+    return outcome == NOT_A_MEMBER or (outcome == PARKED and visit.hearing is not None and bool(visit.hearing.held_back))
+
+
+def _counts(visit: Visit, version: Version, record: Record) -> bool:
+    """Whether a record has been applied for this program: of several, another may have counted what this one does not, or what waits for it."""
+    if isinstance(record, Sale):
+        return consent.counts(visit.profile, version.program, record.closed_at)
+    return visit.hearing is None or not isinstance(record, Pixel) or version.program.program not in visit.hearing.held_back
 
 
 def _begin(visit: Visit, version: Version, record: Record, at: Instant) -> None:

@@ -10,7 +10,6 @@ from typing import Final
 
 from agents import calendar, codes, counts, referrals, reminders, replanning, runs, triggers
 from agents.due import REFERRAL, REMINDER, Due
-from agents.hearing import WHO_JOINS
 from agents.incoming import Incoming
 from agents.programs import Programs, Version
 from agents.visit import Visit
@@ -122,8 +121,8 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
 
 
 def _waits(visit: Visit) -> bool:
-    """Whether the record waits, and scenarios hear of it nevertheless."""
-    return visit.hearing is not None and WHO_JOINS in visit.hearing.held_back.values()
+    """Whether the record waits for some program, and not as a whole: all others hear of it, and of that one's scenarios those that join."""
+    return visit.hearing is not None and bool(visit.hearing.held_back)
 
 
 def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, versions: list[Version]) -> bool:
