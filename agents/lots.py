@@ -56,6 +56,14 @@ def catch_up(visit: Visit) -> None:
         fire(visit, min(passed))
 
 
+def catch_up_before(visit: Visit, program: str, at: Instant) -> None:
+    """Likewise of one program's late lots, before it gives something at an instant: what is over by then has no place in a maximum any more, and
+    what has become active has paid its debt.
+    """
+    while passed := [each for each in due(visit.profile) if each.at < at and each.program == program]:
+        fire(visit, min(passed))
+
+
 def end(visit: Visit, program: str, key: str, lot: Lot, at: Instant, cause: Cause | None, reason: str | None = None) -> None:
     """What remains of a lot expires; or, where it has waited for an event that does not come any more, it is cancelled."""
     sid, subledger = split_ledger_key(key)

@@ -177,6 +177,8 @@ def _award(way: Way, step: Any) -> int:
         return way.step + 1
     if step.action == "redeem":
         lots.catch_up(way.visit)  # what expires at this very instant cannot be taken any more
+    elif way.visit.happened_at < way.at:
+        lots.catch_up_before(way.visit, way.version.program.program, way.at)
     promotion = way.version.program.campaigns.promotions[step.promotion]
     place = (way.visit, way.version, promotion, step.points_minor, way.at)
     granted = way.granted
