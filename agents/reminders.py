@@ -14,6 +14,7 @@ expires, in the zone that the profile lives in where that is known. A version of
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from agents import standing
 from agents.due import REMINDER, Due
@@ -284,7 +285,7 @@ def _send(visit: Visit, version: Version, reminder: Reminder, at: Instant) -> No
             expires_at=group.expires_at,
         )
         notify(visit, version, reminder, at, occasion, None, _cause(at), before=group.first_at)
-        _note(visit, program, reminder, group.day.isoformat(), at, zone_today=to_local(at, zone).date())
+        _note(visit, program, reminder, group.day.isoformat(), at, zone)
 
 
 def _send_reviews(visit: Visit, version: Version, reminder: Reminder, membership: Membership, at: Instant) -> None:
@@ -306,7 +307,7 @@ def _send_reviews(visit: Visit, version: Version, reminder: Reminder, membership
             points=view.points_to_keep,
         )
         notify(visit, version, reminder, at, occasion, None, _cause(at), before=review_at)
-        _note(visit, program, reminder, place, at, zone_today=to_local(at, zone).date())
+        _note(visit, program, reminder, place, at, zone)
 
 
 def _may_put_off(version: Version) -> bool:
@@ -366,11 +367,11 @@ def _told_days(visit: Visit, program: str, reminder: Reminder) -> set[date]:
     return {date.fromisoformat(key[len(start) :]) for key in visit.engagement(program).reminded if key.startswith(start)}
 
 
-def _note(visit: Visit, program: str, reminder: Reminder, place: str, at: Instant, zone_today: date) -> None:
-    """It was told of; what this reminder told of days that are over is forgotten."""
+def _note(visit: Visit, program: str, reminder: Reminder, place: str, at: Instant, zone: ZoneInfo) -> None:
+    """It was told of; what this reminder told of days that are over is forgotten. A review is an instant of UTC, whose day may be over sooner."""
     engagement = visit.engagement(program)
-    start, today = f"{reminder.reminder}{_TOLD}", zone_today.isoformat()
+    start, since = f"{reminder.reminder}{_TOLD}", to_local(at - DAY_US, zone).date().isoformat()
     kept = {
-        key: value for key, value in engagement.reminded.items() if not key.startswith(start) or key.rpartition(_TOLD)[2] >= today
+        key: value for key, value in engagement.reminded.items() if not key.startswith(start) or key.rpartition(_TOLD)[2] >= since
     }
     engagement.reminded = {**kept, _told(reminder) + place: at}
