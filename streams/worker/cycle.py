@@ -21,6 +21,7 @@ import msgspec
 
 from agents.outbox import Effect, Outbox
 from schemas.instants import format_instant
+from streams.errors import Stop
 from streams.worker.opening import in_step
 from streams.worker.partition import Partition, Work
 from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
@@ -30,12 +31,14 @@ from tables.store import DamagedError
 class CycleFailedError(Exception):
     """Nothing of the cycle counts, or nobody knows yet; the partitions are to be continued from what the broker has.
 
-    `away`: the broker was not there or did not take it in time, so trying again is right for as long as that lasts.
+    `away`: the broker was not there or did not take it in time, so trying again is right for as long as that lasts. `refused`: it is a
+    right that is missing, and this is what to end with where it is missing still when the cycle was tried again.
     """
 
-    def __init__(self, why: str, *, away: bool = False) -> None:
+    def __init__(self, why: str, *, away: bool = False, refused: Stop | None = None) -> None:
         super().__init__(why)
         self.away = away
+        self.refused = refused
 
 
 class UnwrittenError(Exception):

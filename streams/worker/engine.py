@@ -326,6 +326,9 @@ class Engine:
             self._failures += not failed.away
             if failed.away:
                 self._taking_over.pause_seconds = self._outage.not_kept(str(failed))
+            elif self._failures >= _FAILURES and failed.refused is not None:
+                self.end(failed.refused.message, failed.refused.exit_code, "refused")
+                return
             elif self._failures >= _FAILURES:
                 self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
                 return

@@ -21,6 +21,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from streams.errors import WrongUsage
 from streams.logs import CLIENT
 from streams.worker.cycle import CycleFailedError, FencedError, Parcel
+from streams.worker.outage import not_allowed
 from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
 
@@ -103,7 +104,8 @@ class Transactional:
     def _tell(self, why: KafkaError) -> None:
         """Always raises."""
         if why.code() not in _FENCED:
-            raise CycleFailedError(why.str(), away=why.code() in _AWAY or why.retriable())
+            topic = _WRITTEN if why.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED else None
+            raise CycleFailedError(why.str(), away=why.code() in _AWAY or why.retriable(), refused=not_allowed(why, topic))
         if time.monotonic() - self._began < self._timeout / 2:
             raise FencedError(f"another worker has this worker's name: {why.str()}")
         raise CycleFailedError(f"the broker has given up a transaction that took too long: {why.str()}", away=True)
@@ -114,6 +116,7 @@ class Transactional:
                 self._producer.flush(1.0)
 
 
+_WRITTEN: Final = "one of the topics that it writes"  # the client does not say which
 _NOT_ALLOWED: Final = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _FENCED: Final = {
     KafkaError._FENCED,  # noqa: SLF001

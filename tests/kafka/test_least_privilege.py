@@ -15,6 +15,7 @@ import yaml
 from confluent_kafka import Producer
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -26,13 +27,13 @@ from confluent_kafka.admin import (
 )
 
 from schemas.events import DeadLetter, encode
-from schemas.topics import CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, REQUESTS
+from schemas.topics import CHANGELOG, CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, REQUESTS
 from streams.brokers import Cluster, RefusedError, reach
 from tests.conftest import ROOT
 from tests.kafka.help import Process, new_topics, processes, read_all
-from tests.kafka.receipts import PROGRAM, program_file, records
+from tests.kafka.receipts import PROGRAM, program_file, records, send
 from tests.kafka.secured import Secured, pointstream, run
-from tests.kafka.test_worker import COMMAND, PARTITIONS, wait_until
+from tests.kafka.test_worker import COMMAND, PARTITIONS, assert_books, wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 USERS = ROOT / "deploy" / "kubernetes" / "strimzi" / "users.yaml"
@@ -126,6 +127,39 @@ def test_each_command_works_with_the_rights_of_its_user_and_no_others(secured: S
     pointstream("export", *operator, "--output", tmp_path / "run.jsonl")
     assert pointstream("dead-letters", "list", *operator)["count"] > 0
     assert pointstream("state-hash", *operator)[0]["states"] > 0
+
+
+def test_a_worker_whose_right_to_write_is_withdrawn_says_so_and_goes_on_when_it_has_it_again(
+    secured: Secured, tmp_path: Path
+) -> None:
+    new_topics(secured.plain, PARTITIONS)
+    admin = AdminClient({"bootstrap.servers": secured.plain})
+    told = [*flags(secured, "worker"), "--program", str(program_file(tmp_path)), "--state", str(tmp_path / "state"), "--backfill"]
+    right = (
+        ResourceType.TOPIC,
+        CHANGELOG,
+        ResourcePatternType.LITERAL,
+        "User:pointstream-worker",
+        "*",
+        AclOperation.WRITE,
+        AclPermissionType.ALLOW,
+    )
+    sent = records(400, 3)
+    with processes() as everybody:
+        everybody.append(worker := Process(["-c", COMMAND, "worker", *told], tmp_path / "worker.log"))
+        send(secured.plain, sent[:200])
+        wait_until(secured.plain, 200, worker)
+        _done(admin.delete_acls([AclBindingFilter(*right)]))
+        try:
+            send(secured.plain, sent[200:])
+            assert worker.wait(60) == 2, worker.said()
+        finally:
+            _done(admin.create_acls([AclBinding(*right)]))
+        assert "does not allow this worker one of the topics that it writes" in worker.said()
+        everybody.append(worker := Process(["-c", COMMAND, "worker", *told], tmp_path / "worker.log"))
+        wait_until(secured.plain, len(sent), worker)
+        assert worker.end() == 0, worker.said()
+    assert_books(secured.plain, tmp_path, sent)
 
 
 def test_an_operator_puts_back_what_was_refused_of_any_topic(secured: Secured) -> None:
