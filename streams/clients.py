@@ -2,17 +2,20 @@
 
 A client that says next to nothing, or reads next to nothing, costs a thread and a file for as long as it likes, and a worker that has no files
 left cannot open its state. So the one that has been there longest goes when there are too many: whoever asks a question has its answer
-within milliseconds, and is not it.
+within milliseconds, and is not it. Who cannot be taken in, for want of a file, waits, and asking for one again and again would take the
+processor from whoever works.
 """
 
 import socketserver
 import threading
+import time
 from contextlib import suppress
 from socket import AF_INET, AF_INET6, AI_PASSIVE, SHUT_RDWR, SOCK_STREAM, getaddrinfo
 from typing import Any, Final
 from wsgiref.simple_server import WSGIServer
 
 CLIENTS_MAX: Final = 32
+_AGAIN_SECONDS: Final = 0.2
 
 
 class FewClients(socketserver.ThreadingMixIn, WSGIServer):
@@ -30,6 +33,14 @@ class FewClients(socketserver.ThreadingMixIn, WSGIServer):
         self._clients: dict[Any, None] = {}  # in the order in which they came
         self._lock = threading.Lock()
         super().__init__(server_address, *args, **named)
+
+    def get_request(self) -> Any:
+        """Raises `OSError` where nobody can be taken in; a client waits on, and so would be seen again at once."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_AGAIN_SECONDS)
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         longest = None

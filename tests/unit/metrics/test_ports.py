@@ -1,7 +1,9 @@
 """One port answers for a worker, whatever the worker does; each process of a fleet has its own."""
 
 import json
+import os
 import re
+import resource
 import socket
 import struct
 import threading
@@ -152,3 +154,24 @@ def test_each_process_of_a_fleet_has_a_port_of_its_own() -> None:
     settings = WorkerSettings(broker="kafka://127.0.0.1:1", state=Path("state"), metrics_port=9_102)
     ports = [part for number in range(3) for part in _command(settings, number, 3) if part.startswith("--metrics-port")]
     assert ports == ["--metrics-port=9102", "--metrics-port=9103", "--metrics-port=9104"]
+
+
+def test_a_client_for_whom_there_is_no_file_left_waits_and_takes_no_processor(tmp_path: Path) -> None:
+    watching = Scene(tmp_path).watching
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with (
+        socket.socket() as client,
+        serve(0, "127.0.0.1", watching.registry, watching.health) as port,
+    ):
+        client.settimeout(10)
+        os.close(lowest_free := os.dup(client.fileno()))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
+        try:
+            client.connect(("127.0.0.1", port))
+            client.sendall(b"GET /startupz HTTP/1.0\r\n\r\n")
+            began = time.process_time()
+            time.sleep(1.0)
+            assert time.process_time() - began < 0.3
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert client.recv(12).startswith(b"HTTP/1.0")
