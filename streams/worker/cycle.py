@@ -25,6 +25,7 @@ from streams.errors import Stop
 from streams.worker.opening import in_step
 from streams.worker.partition import Partition, Work
 from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
+from streams.worker.pulse import TRY_AGAIN
 from tables.store import DamagedError
 
 
@@ -39,6 +40,12 @@ class CycleFailedError(Exception):
         super().__init__(why)
         self.away = away
         self.refused = refused
+
+    def ending(self, times: int) -> tuple[str, int, str]:
+        """What a worker says that ends for it after so many in a row, its exit code, and the kind of its end."""
+        if self.refused is not None:
+            return self.refused.message, self.refused.exit_code, "refused"
+        return f"{times} cycles in a row could not be kept: {self}", TRY_AGAIN, "cycles-failed"
 
 
 class UnwrittenError(Exception):

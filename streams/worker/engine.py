@@ -42,7 +42,7 @@ from streams.worker.redo import Redo
 from streams.worker.settings import WorkerSettings
 from streams.worker.standby import Standby
 from streams.worker.taking_over import Assigned, TakingOver
-from streams.worker.ticks import Ticks, input_ends, written_ends
+from streams.worker.ticks import Ticks, input_ends
 from streams.worker.watch import Unwatched, Watch
 from tables.store import DamagedError
 from tables.stored import StateFormatError
@@ -74,7 +74,6 @@ class Engine:
         self._broker = broker
         self._publish = publish
         self._watch = watch or Unwatched()
-        self._watch.topics(partitions)
         self._programs = programs
         self._pulse = Pulse(settings.session_ms, settings.stuck_ms, self._watch.ending)
         self._outage = Outage(settings.broker, say)
@@ -90,7 +89,7 @@ class Engine:
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )
         self._held = Held(settings)
-        self._failures = 0
+        self._failures, self._metered = 0, settings.metrics_port is not None
         self._ticked, self._tick_goes_on = 0, False
         self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
@@ -199,12 +198,9 @@ class Engine:
     async def _look_at_ends(self) -> None:
         assignment = self._held.assignment
         instants = self._ticks.wanted(self._held)
-        ends: dict[Place, int] = {}
-        written: dict[Place, int] = {}
+        ends, written = dict[Place, int](), dict[Place, int]()
         if self._held.partitions:
-            ends = await self._in_thread(input_ends, self._broker, list(self._held.partitions))
-            if self._settings.metrics_port is not None:
-                written = await self._in_thread(written_ends, self._broker, list(self._held.partitions))
+            ends, written = await self._in_thread(input_ends, self._broker, [*self._held.partitions], self._metered)
             self._outage.answered()
             if assignment != self._held.assignment:
                 ends, written = {}, {}
@@ -326,11 +322,8 @@ class Engine:
             self._failures += not failed.away
             if failed.away:
                 self._taking_over.pause_seconds = self._outage.not_kept(str(failed))
-            elif self._failures >= _FAILURES and failed.refused is not None:
-                self.end(failed.refused.message, failed.refused.exit_code, "refused")
-                return
             elif self._failures >= _FAILURES:
-                self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
+                self.end(*failed.ending(self._failures))
                 return
             self._reader.assign_again()
         elif isinstance(failed, FencedError):

@@ -141,6 +141,8 @@ def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) ->
     broker = Broker(settings)
     broker.wait()
     partitions = broker.partitions()
+    if watch is not None:
+        watch.topics(partitions)
     if not settings.embedded:
         verify(settings.cluster)
     programs = None

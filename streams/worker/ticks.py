@@ -78,11 +78,7 @@ class Ticks:
         return max((now - note.noted for note in self._notes.values()), default=0.0)
 
 
-def input_ends(broker: Broker, numbers: list[int]) -> dict[Place, int]:
-    """Of what can be read."""
-    return broker.ends([(topic, number) for number in numbers for topic in CONSUMED])
-
-
-def written_ends(broker: Broker, numbers: list[int]) -> dict[Place, int]:
-    """Of what waits, too, until a feed has ended the transaction before it."""
-    return broker.ends([(topic, number) for number in numbers for topic in CONSUMED], committed=False)
+def input_ends(broker: Broker, numbers: list[int], written: bool) -> tuple[dict[Place, int], dict[Place, int]]:
+    """Of what can be read; and, if asked for, of what waits as well until a feed has ended the transaction before it."""
+    inputs = [(topic, number) for number in numbers for topic in CONSUMED]
+    return broker.ends(inputs), broker.ends(inputs, committed=False) if written else {}
