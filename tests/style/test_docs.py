@@ -17,6 +17,7 @@ from schemas.program_file import load_catalog, warnings
 from schemas.records import LINES_MAX
 from schemas.topics import CYCLES, TOPICS
 from streams.check.run import check_file
+from streams.cli.record_schemas import NAMES, record_schema
 from tests.conftest import ROOT
 from tests.style.tree import files, name
 
@@ -114,6 +115,13 @@ def test_every_key_and_word_of_the_program_file_is_told() -> None:
     assert [name for name in sorted(told - entries) if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)] == []
     records = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
     assert [name for name in sorted(entries) if f"`{name}`" not in records] == []
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_every_field_of_a_record_is_told(kind: str) -> None:
+    pages = [(ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8") for page in ("records", "notifications", "dead-letters")]
+    fields, _ = _said(record_schema(kind))
+    assert [name for name in sorted(fields) if not any(re.search(rf"(?<![\w-]){name}(?![\w-])", page) for page in pages)] == []
 
 
 def _said(schema: object) -> tuple[set[str], set[str]]:
