@@ -12,7 +12,7 @@ import sys
 from importlib import resources
 from typing import Final
 
-from schemas.condition_fields import FIELDS, FREE_PREFIXES, WORDS
+from schemas.condition_fields import DERIVED, FIELDS, FREE_PREFIXES, WORDS
 from schemas.conditions import BOUNDS
 from schemas.currencies import DECIMALS
 from schemas.json_campaigns import campaign_definitions, campaign_sections
@@ -72,6 +72,7 @@ def _definitions() -> Schema:
         "limit": _limit(),
         "condition": _condition(),
         "comparison": _comparison(),
+        "figure": _comparison(least=0),
         **campaign_definitions(),
     }
 
@@ -231,7 +232,7 @@ def _rule() -> Schema:
 def _condition() -> Schema:
     prefixes = "|".join(prefix.replace(".", r"\.") for prefix in (*FREE_PREFIXES, "trigger."))
     conditions = {"type": "array", "items": ref("condition"), "minItems": 1}
-    named = {field: ref("comparison") for field in (*FIELDS, "type", "pixel", "event_id")}
+    named = {field: ref("figure" if field in DERIVED else "comparison") for field in (*FIELDS, "type", "pixel", "event_id")}
     return mapping(
         {"all": conditions, "any": conditions, "not": ref("condition"), **named},
         minProperties=1,
@@ -239,7 +240,8 @@ def _condition() -> Schema:
     )
 
 
-def _comparison() -> Schema:
+def _comparison(least: int = 1) -> Schema:
+    """`least`: a derived figure may be compared with nothing, and is more than 0 then."""
     scalar = {"type": ["string", "number", "boolean"]}
     one_of = {"anyOf": [scalar, {"type": "array", "items": scalar, "minItems": 1}]}
     comparators = {
@@ -250,7 +252,7 @@ def _comparison() -> Schema:
         "point": ref("name"),
     }
     weekdays = f"weekday: {', '.join(WORDS['weekday'])}"
-    return {"anyOf": [*one_of["anyOf"], mapping(comparators, minProperties=1)], "description": weekdays}
+    return {"anyOf": [*one_of["anyOf"], mapping(comparators, minProperties=least)], "description": weekdays}
 
 
 if __name__ == "__main__":

@@ -78,6 +78,15 @@ def test_bare_numbers_and_booleans_have_the_right_shape_too(validator: Draft2020
     assert [error.json_path for error in validator.iter_errors(bare)] == []
 
 
+@pytest.mark.parametrize("figure", ["purchases.count", "points_expiring", "balance.active"])
+def test_a_figure_that_is_compared_with_nothing_has_the_right_shape(figure: str, validator: Draft202012Validator) -> None:
+    document = read_document(SHOP, "shop.yaml").overlay({"segments.0.where": {figure: {}}})
+    parse_program(document)
+    assert [error.json_path for error in validator.iter_errors(document.value)] == []
+    nothing = read_document(SHOP, "shop.yaml").overlay({"earning.0.when": {"total": {}}})
+    assert not validator.is_valid(nothing.value)
+
+
 def test_a_key_that_does_not_exist_has_the_wrong_shape(validator: Draft202012Validator) -> None:
     wrong = read_document(SHOP, "shop.yaml").overlay({"points.0.expire": "never"})
     assert [error.json_path for error in validator.iter_errors(wrong.value)] == ["$.points[0]"]
