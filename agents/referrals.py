@@ -32,7 +32,7 @@ from tables.keys import claim_key, identity_key, receipt_key
 from tables.returning import Reckoning
 from tables.state import Claim, Profile, Receipt, Saw, Seen
 from tables.table import Table
-from tables.timelines import field_at
+from tables.timelines import BYTES_MAX, VALUES_MAX, field_at, size_of
 
 REFERRALS: Final = "referral"
 _KIND: Final = "referred"
@@ -57,9 +57,21 @@ def after_record(visit: Visit, record: Record, versions: list[Version], outcome:
 def _claim(visit: Visit, version: Version, referral: Referral, at: Instant) -> None:
     code = _text(field_at(visit.profile.fields, referral.code, max(at, visit.profile.settled_at)))
     program = version.program.program
-    if code and _known(visit.profile, program).code != code:
-        _put(visit, program, code=code)
+    known = _known(visit.profile, program)
+    if code and known.code != code:
+        _put(visit, program, code=code, earlier=_earlier(known, code))
         _say(visit, "own", program, code, code, at)
+
+
+def _earlier(known: Referring, code: str) -> tuple[str, ...]:
+    """The codes that were claimed before this one, to be given up by an erasure, however long ago that was. Of very many the oldest are
+    forgotten, as of the values of a field.
+    """
+    kept = [before for before in known.earlier if before != code] + ([] if known.code is None else [known.code])
+    taken = sum([size_of(before) for before in kept])
+    while taken > BYTES_MAX or len(kept) > VALUES_MAX:
+        taken -= size_of(kept.pop(0))
+    return tuple(kept)
 
 
 def _text(value: object) -> str:
@@ -138,7 +150,7 @@ def forget(visit: Visit) -> None:
         version = visit.programs.version(program, visit.profile.settled_at) if program in visit.programs else None
         referral = None if version is None else version.program.campaigns.referral
         line = () if referral is None else visit.profile.fields.get(referral.code, ())
-        for code in dict.fromkeys([known.code or "", *[_text(value) for _, value in line]]):
+        for code in dict.fromkeys([known.code or "", *known.earlier, *[_text(value) for _, value in line]]):
             if code:
                 _say(visit, "disown", program, code, code, visit.profile.settled_at)
 

@@ -72,6 +72,7 @@ class Reward(Struct, gc=False, array_like=True, frozen=True):
 class Referring(Struct, gc=False, array_like=True, frozen=True):
     """What referrals know of a profile. `code`: its own, as it was claimed last. Its first purchase: the receipt and when that was, whose
     code it named, and when it is final (None: it was, or nobody was named). `rewards`: what it is to get for friends, and waits.
+    `earlier`: codes that it has claimed before that one, and may own still; the oldest first.
     """
 
     code: str | None = None
@@ -81,6 +82,7 @@ class Referring(Struct, gc=False, array_like=True, frozen=True):
     friends_code: str | None = None
     final_at: Instant | None = None
     rewards: tuple[Reward, ...] = ()
+    earlier: tuple[str, ...] = ()
 
 
 class Engagement(Struct, gc=False, array_like=True):
