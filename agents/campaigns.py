@@ -10,6 +10,7 @@ from typing import Final
 
 from agents import calendar, codes, counts, referrals, reminders, replanning, runs, triggers
 from agents.due import REFERRAL, REMINDER, Due
+from agents.hearing import EVERYBODY
 from agents.incoming import Incoming
 from agents.programs import Programs, Version
 from agents.visit import Visit
@@ -143,7 +144,7 @@ def _of_record(visit: Visit, record: Sale | Cancel | Pixel | ProfileRecord, vers
             if "receipt" in version.playbook.waiting:
                 entered = triggers.of_sale(visit, version, record, hearing.whom(name)) or entered
         elif kind is Cancel and isinstance(record, Cancel):
-            entered = triggers.of_cancel(visit, version, record) or entered
+            entered = (hearing.whom(name) == EVERYBODY and triggers.of_cancel(visit, version, record)) or entered
         elif isinstance(record, Pixel):
             entered = triggers.of_pixel(visit, version, record, hearing.whom(name)) or entered
             entered = triggers.of_fields(visit, version, record.occurred_at) or entered

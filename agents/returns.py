@@ -8,10 +8,12 @@ A record that comes before its sale waits for it (`parking.py`).
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from msgspec import structs
 
-from agents import codes, figures, standing
+from agents import admission, codes, figures, standing
+from agents.hearing import EVERYBODY
 from agents.incoming import Incoming
 from agents.parking import park
 from agents.programs import Programs, Version
@@ -153,6 +155,8 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
         return STALE_REVISION
     visit.cause["revision"] = revision
     visit.settle_to(record.closed_at)
+    if visit.hearing is not None:
+        visit.hearing.sets_off = dict.fromkeys(_concerned(visit.programs, known, versions), EVERYBODY)
     kept = [
         Earned(program, point, subledger, 0, kept=points)
         for (program, point, subledger), points in take_all_back(visit, known, record).items()
@@ -163,6 +167,17 @@ def on_cancel(visit: Visit, record: Cancel, incoming: Incoming, versions: list[V
     if visit.programs.coded:
         codes.give_back(visit, record.application, record.receipt_id, record.closed_at)
     return APPLIED
+
+
+def _concerned(programs: Programs, known: Receipt, versions: list[Version]) -> set[str]:
+    """The programs that hear of a cancel. It names none itself: a sale that names a program, or comes in a currency or subledger that another
+    one does not know, is nothing to that, and so is its cancel. Of a receipt that is open no more is known.
+    """
+    sale = sale_of(known)
+    if sale is not None:
+        with suppress(Refused):  # no program would count it today
+            versions = admission.of_application(programs, sale, sale.closed_at, sale.closed_at)
+    return {version.program.program for version in versions}
 
 
 def marks_of(known: Receipt) -> dict[str, bytes]:
