@@ -195,6 +195,15 @@ def expiring(visit: Visit, version: Version, sid: str, at: Instant, within_us: i
             yield lot
 
 
+def activating(visit: Visit, version: Version, sid: str, at: Instant) -> Iterator[Lot]:
+    """The lots of a point type that are to be active at an instant, and whose turn in the queue of timers is still to come."""
+    for key, held in _ledgers(visit, version):
+        if split_ledger_key(key)[0] == sid and held.pending:
+            for lot in held.look():
+                if not lot.active and lot.remaining and lot.activates_at is not None and lot.activates_at <= at:
+                    yield lot
+
+
 def _active(visit: Visit, version: Version, sid: str, until: Instant) -> Iterator[Lot]:
     """The active lots of a point type, without those in pages that expire later than an instant. Opens no page for good."""
     program = version.program.program

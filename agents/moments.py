@@ -152,7 +152,7 @@ Lots = list[tuple[Instant, Instant, int]]
 
 def groups(visit: Visit, version: Version, trigger: OnExpiring, at: Instant) -> list[tuple[date, Lots]]:
     """The active points of the days that have come within the time, by the last local day of their use: expiry, birth and points of each lot.
-    A day has come so near with the first of its lots, and is told of as a whole.
+    A day has come so near with the first of its lots, and is told of as a whole: with the last of those that become active at this instant.
     """
     found: dict[date, Lots] = {}
     near: set[date] = set()
@@ -163,6 +163,10 @@ def groups(visit: Visit, version: Version, trigger: OnExpiring, at: Instant) -> 
             found.setdefault(day, []).append((lot.expires_at, lot.earned_at, lot.remaining))
             if window_opens(lot.expires_at, trigger.within_us, clock) <= at:
                 near.add(day)
+    if near:
+        for lot in figures.activating(visit, version, trigger.point, at):
+            if lot.expires_at is not None:
+                near.discard(group_day(lot.expires_at, "expiry", clock))
     return [(day, lots) for day, lots in sorted(found.items()) if day in near]
 
 
