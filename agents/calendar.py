@@ -196,6 +196,8 @@ def follow(visit: Visit, due_at: Instant | None = None) -> bool:
             continue
         if due_at is None and engagement is not None and not _may_have_moved(visit, version, engagement):
             continue
+        if due_at is not None and version.watch.by_points and any(figures.activating(visit, version, None, at)):
+            continue  # with the last of those that become active at this instant
         for entered in segments.judge(visit, version, at, cause):
             facts = {"kind": "segment", "at": format_instant(at), "segment": entered}
             happening = Happening(key=f"segment:{entered}", at=at, field=nothing, fact=told(facts), cause=cause)

@@ -195,10 +195,10 @@ def expiring(visit: Visit, version: Version, sid: str, at: Instant, within_us: i
             yield lot
 
 
-def activating(visit: Visit, version: Version, sid: str, at: Instant) -> Iterator[Lot]:
-    """The lots of a point type that are to be active at an instant, and whose turn in the queue of timers is still to come."""
+def activating(visit: Visit, version: Version, sid: str | None, at: Instant) -> Iterator[Lot]:
+    """The lots of a point type (None: of all) that are to be active at an instant, and whose turn in the queue of timers is still to come."""
     for key, held in _ledgers(visit, version):
-        if split_ledger_key(key)[0] == sid and held.pending:
+        if sid in (None, split_ledger_key(key)[0]) and held.pending:
             for lot in held.look():
                 if not lot.active and lot.remaining and lot.activates_at is not None and lot.activates_at <= at:
                     yield lot

@@ -145,12 +145,16 @@ class World:
             self.over.add(f"{what} {which}")
             self.said.append((at, what))
 
-    def judge(self, at: datetime) -> None:
-        last = self._last
+    def reach(self, at: datetime) -> list[tuple[int, datetime]]:
         held = [(left, expires_at) for left, active, expires_at in self.lots.values() if active and expires_at > at]
         before, self.usable = self.usable, sum(left for left, _ in held)
         if before < 10 <= self.usable:
             self.said.append((at, "many"))
+        return held
+
+    def judge(self, at: datetime) -> None:
+        last = self._last
+        held = self.reach(at)
         days = 0 if last is None else (at.astimezone(self.zone).date() - last.astimezone(self.zone).date()).days
         so = {
             "rich": self.usable >= 10,
@@ -174,7 +178,7 @@ def expected(program: Json, records: Sequence[Record], entries: Sequence[Json]) 
         for entry in now:
             if "timer" in entry["cause"]:
                 world.book(entry)
-                world.judge(at)
+                world.reach(at)  # who is in a segment is asked when all of this instant are booked
         world.look(at, comes=False)
         comes = [(topic, record) for when, topic, record in records if when == at]
         for topic, record in comes:
