@@ -77,6 +77,13 @@ def test_the_runbook_names_the_command_that_mends_it(alert: str) -> None:
     assert "**mend**" in text.lower()
 
 
+def test_after_a_stop_the_runbook_puts_back_all_that_the_stop_refused() -> None:
+    """The record that failed, and what came when no more could wait."""
+    put_back = re.search(r"dead-letters replay .*--reason (.*)", sections()["PointstreamProfileStopped"])
+    assert put_back is not None
+    assert put_back[1].split() == ["internal-error", "profile-stopped"]
+
+
 def test_every_series_that_a_rule_asks_for_is_told(tmp_path: Path) -> None:
     known = exported(tmp_path)
     wrong = {rule.get("alert") or rule["record"]: found for rule in rules("expr") if (found := unknown(rule["expr"], known))}
