@@ -102,7 +102,7 @@ class _Bridge(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        self._said: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -112,7 +112,8 @@ class _Bridge(logging.Handler):
 
     def _tell(self, record: logging.LogRecord) -> None:
         message = _said_by(record)
-        known, now = (record.name, message[:80]), time.monotonic()
+        error = told(record.exc_info[1]) if record.exc_info and record.exc_info[1] is not None else ""
+        known, now = (record.name, message[:80], error), time.monotonic()  # another error is no line that has been said
         at, left_out = self._said.get(known, (0.0, 0))
         if at and now - at < _AGAIN_SECONDS:
             self._said[known] = at, left_out + 1
@@ -121,8 +122,8 @@ class _Bridge(logging.Handler):
             self._said.clear()
         self._said[known] = now, 0
         facts: dict[str, object] = {"left_out": left_out} if left_out else {}
-        if record.exc_info and record.exc_info[1] is not None:
-            facts["error"] = told(record.exc_info[1])
+        if error:
+            facts["error"] = error
         level = "error" if record.levelno >= logging.ERROR else "warning" if record.levelno >= logging.WARNING else "info"
         say("log", message, level, logger=record.name, **facts)
 

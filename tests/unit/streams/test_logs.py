@@ -1,5 +1,6 @@
 """A worker whose words cannot be written goes on, and ends, as if they had been: a full disk under its log, or a reader who has gone."""
 
+import json
 import logging
 import os
 import socket
@@ -108,6 +109,15 @@ def test_of_several_processes_with_one_standard_error_each_line_says_whose_it_is
     say("started", "all is well")
     configure("text")
     assert capsys.readouterr().err.endswith(line)
+
+
+def test_another_error_is_told_though_the_words_about_it_have_been_said(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("json")
+    for error in (ValueError(), KeyError(), ValueError()):
+        logging.getLogger("streams.worker.engine").error("partition 3: applying a record failed", exc_info=error)
+    configure("text")
+    said = [json.loads(line)["error"].partition(" ")[0] for line in capsys.readouterr().err.splitlines()]
+    assert said == ["ValueError", "KeyError"]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
