@@ -25,7 +25,7 @@ from streams.errors import Stop
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.arrivals import Fetched
-from streams.worker.broker import Broker, Place
+from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, UnwrittenError
 from streams.worker.held import Held
 from streams.worker.keeping import Keeping
@@ -42,7 +42,7 @@ from streams.worker.redo import Redo
 from streams.worker.settings import WorkerSettings
 from streams.worker.standby import Standby
 from streams.worker.taking_over import Assigned, TakingOver
-from streams.worker.ticks import Ticks, input_ends
+from streams.worker.ticks import Ends, Ticks, input_ends
 from streams.worker.watch import Unwatched, Watch
 from tables.store import DamagedError
 from tables.stored import StateFormatError
@@ -89,7 +89,7 @@ class Engine:
             settings.app_id, settings.servers, settings.cluster.security, settings.state, self.react
         )
         self._held = Held(settings)
-        self._failures, self._metered = 0, settings.metrics_port is not None
+        self._failures = 0
         self._ticked, self._tick_goes_on = 0, False
         self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
@@ -198,22 +198,22 @@ class Engine:
     async def _look_at_ends(self) -> None:
         assignment = self._held.assignment
         instants = self._ticks.wanted(self._held)
-        ends, written = dict[Place, int](), dict[Place, int]()
+        ends = Ends({}, {})
         if self._held.partitions:
-            ends, written = await self._in_thread(input_ends, self._broker, [*self._held.partitions], self._metered)
+            ends = await self._in_thread(input_ends, self._broker, [*self._held.partitions], self._settings.watched)
             self._outage.answered()
             if assignment != self._held.assignment:
-                ends, written = {}, {}
+                ends = Ends({}, {})
             else:
-                self._ticks.note(instants, ends)
+                self._ticks.note(instants, ends.readable)
                 self._held.note_ends()
             if await self._in_thread(self._recovery.inputs_made_anew):
                 self._reader.assign_again()
         elif self._taking_over.at_rest:
             self._outage.goes_on()
-        self._watch.clock(written, self.applied, self._ticks.waiting_seconds())
+        self._watch.clock(ends.written, self.applied, self._ticks.waiting_seconds())
         at_rest = not self._keeping.busy and not self._turn.locked()
-        if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends)):
+        if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends.readable)):
             say("stands-still", "records wait and none comes: reading by a new client", "warning")
             self._reader.renew()
 
@@ -323,7 +323,7 @@ class Engine:
             if failed.away:
                 self._taking_over.pause_seconds = self._outage.not_kept(str(failed))
             elif self._failures >= _FAILURES:
-                self.end(*failed.ending(self._failures))
+                self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
                 return
             self._reader.assign_again()
         elif isinstance(failed, FencedError):

@@ -141,10 +141,10 @@ def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) ->
     broker = Broker(settings)
     broker.wait()
     partitions = broker.partitions()
-    if watch is not None:
-        watch.topics(partitions)
     if not settings.embedded:
         verify(settings.cluster)
+    if watch is not None:
+        watch.topics(partitions)
     programs = None
     if logic is None:
         logic = ledger = LedgerLogic(Catalog([]), settings.state_bytes, logged=settings.embedded)

@@ -27,6 +27,13 @@ class Note(NamedTuple):
     noted: float  # monotonic
 
 
+class Ends(NamedTuple):
+    """Where inputs end: of what can be read, and with what waits until a feed has ended the transaction before it."""
+
+    readable: dict[Place, int]
+    written: dict[Place, int]
+
+
 class Ticks:
     def __init__(self, *, backfill: bool, clock: WallClock | None = None) -> None:
         self._backfill = backfill
@@ -78,7 +85,7 @@ class Ticks:
         return max((now - note.noted for note in self._notes.values()), default=0.0)
 
 
-def input_ends(broker: Broker, numbers: list[int], written: bool) -> tuple[dict[Place, int], dict[Place, int]]:
-    """Of what can be read; and, if asked for, of what waits as well until a feed has ended the transaction before it."""
-    inputs = [(topic, number) for number in numbers for topic in CONSUMED]
-    return broker.ends(inputs), broker.ends(inputs, committed=False) if written else {}
+def input_ends(broker: Broker, numbers: list[int], watched: bool) -> Ends:
+    """`watched`: whether somebody is told of what is written; else that is not asked."""
+    places = [(topic, number) for number in numbers for topic in CONSUMED]
+    return Ends(broker.ends(places), broker.ends(places, committed=False) if watched else {})
