@@ -1,7 +1,7 @@
 """What a worker asks the broker about its topics: that they are there, that their partitions agree, and where they end."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Event
@@ -33,6 +33,8 @@ _OWNERS_SECONDS: Final = 5.0  # a take-over may wait for it
 _REFUSALS: Final = 3
 _CLOSED: Final = 10  # a proxy with no broker behind it does so, too
 _SLICE_SECONDS: Final = 2.0
+_LOOKS: Final = 8  # a broker that has just begun may know of no topic yet
+_LOOK_SECONDS: Final = 1.0
 _SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
 _NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES, PROGRAMS)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
@@ -86,10 +88,8 @@ class Broker:
         if self._settings.embedded:
             for topic in _NEEDED:  # asking about a topic creates it there
                 self._admin.list_topics(topic, timeout=_SECONDS)
-        known = self._admin.list_topics(timeout=_SECONDS).topics
-        missing = [topic for topic in _NEEDED if topic not in known]
-        if missing:
-            raise WrongUsage(f"{self._settings.broker} has no topic {', '.join(missing)}; `pointstream topics` creates them")
+        known = self._known()
+        self._refuse_missing(known)
         counts = {topic: len(known[topic].partitions) for topic in _NEEDED}
         if len({counts[topic] for topic in _SAME_PARTITIONS}) > 1:
             told = ", ".join(f"{topic} {counts[topic]}" for topic in _SAME_PARTITIONS)
@@ -100,6 +100,25 @@ class Broker:
         if few:
             raise WrongUsage(f"{', '.join(few)} has fewer partitions than the inputs ({counts[CHANGELOG]}): add some")
         return counts[CHANGELOG]
+
+    def check_there(self, cancelled: Event) -> None:
+        """Raises `WrongUsage` where a topic is missing, and still is after some seconds."""
+        for _ in range(_LOOKS):
+            with suppress(WrongUsage):
+                self._refuse_missing(self._known(_SLICE_SECONDS))
+                return
+            if cancelled.wait(_LOOK_SECONDS):
+                return
+        self._refuse_missing(self._known(_SLICE_SECONDS))
+
+    def _known(self, seconds: float = _SECONDS) -> Any:
+        """The topics that there are, by name."""
+        return self._admin.list_topics(timeout=seconds).topics
+
+    def _refuse_missing(self, known: Container[str]) -> None:
+        missing = [topic for topic in _NEEDED if topic not in known]
+        if missing:
+            raise WrongUsage(f"{self._settings.broker} has no topic {', '.join(missing)}; `pointstream topics` creates them")
 
     def ends(self, places: Iterable[Place], *, committed: bool = True) -> dict[Place, int]:
         """End offsets: of what can be read (`committed`), or of all that was written, open transactions included."""

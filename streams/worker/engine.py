@@ -14,6 +14,7 @@ points; it decides when to keep, when to let go, and when to end.
 
 import asyncio
 import logging
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
@@ -21,7 +22,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaException, TopicPartition
 
 from schemas.topics import CONSUMED
-from streams.errors import Stop
+from streams.errors import Stop, WrongUsage
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.arrivals import Fetched
@@ -94,6 +95,7 @@ class Engine:
         self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
         self._threads = ThreadPoolExecutor(3, "engine")
+        self._leaving = threading.Event()
         self._keeping = Keeping(publish, self._threads, self._watch.kept, self._stuck)
 
     # life
@@ -110,6 +112,7 @@ class Engine:
         self._beating = asyncio.create_task(self._beats())
         timers = [asyncio.create_task(timer()) for timer in (self._cycles, self._ticking, self._clock, self._looks)]
         await self._ended.wait()
+        self._leaving.set()
         self._loop.call_later(
             _END_SECONDS, self._pulse.end, "stuck", f"the broker was not left within {_END_SECONDS:.0f} s: ending"
         )
@@ -192,8 +195,18 @@ class Engine:
                 self._outage.unanswered(error.args[0].str())  # the tick comes when it is back
                 self._pulse.unanswered()
                 self._watch.unanswered()
+                await self._look_for_topics()
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
+
+    async def _look_for_topics(self) -> None:
+        """Where topics end was not told, or the group cannot be joined for want of them: that they are gone is nothing to wait for."""
+        try:
+            await self._in_thread(self._broker.check_there, self._leaving)
+        except KafkaException:
+            return  # it tells nothing else either
+        except WrongUsage as error:
+            self.end(error.message, error.exit_code, "refused")
 
     async def _look_at_ends(self) -> None:
         assignment = self._held.assignment
@@ -211,6 +224,8 @@ class Engine:
                 self._reader.assign_again()
         elif self._taking_over.at_rest:
             self._outage.goes_on()
+            if self._reader.misses_topics:
+                await self._look_for_topics()
         self._watch.clock(ends.written, self.applied, self._ticks.waiting_seconds())
         at_rest = not self._keeping.busy and not self._turn.locked()
         if at_rest and self._pulse.watch(self.applied, behind=self._held.is_behind(ends.readable)):

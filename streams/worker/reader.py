@@ -101,6 +101,8 @@ class Reader(threading.Thread):
     def __init__(self, settings: WorkerSettings, listener: Listener, refused: Callable[[str], None] = lambda _why: None) -> None:
         """`refused` hears, in any thread, why a connection was not let in."""
         super().__init__(name="reader", daemon=True)
+        self.misses_topics = False
+        """Any thread: the client has heard, since partitions were assigned last, that an input is not there. Then it joins no group."""
         self._full_polls = 0  # in a row
         self._settings = settings
         self._listener = listener
@@ -272,6 +274,7 @@ class Reader(threading.Thread):
             self.assign_again()  # recovery knows what to do about it
             return
         self._complain(error, topic)
+        self.misses_topics |= error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
         # It tries again, for ever where somebody has to see to it, as with a batch that cannot be unpacked: so it is told.
         _log.warning("reading %s partition %d is tried again: %s", topic, number, error.str())
 
@@ -335,7 +338,7 @@ class Reader(threading.Thread):
 
     def _on_assign(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         consumer.assign([])
-        self._adrift = False
+        self._adrift = self.misses_topics = False
         self._assignment += 1
         self._numbers, otherwise = owned(places)
         if otherwise:

@@ -87,6 +87,13 @@ class Recovery:
         self._watch.poisoned(poisoned)
         return found
 
+    def given_nothing(self, cancelled: threading.Event) -> None:
+        """The group gave this worker nothing. Raises `WrongUsage` where that is not because others have it all, but because there is nothing
+        to give: topics were deleted, or the broker is another one.
+        """
+        if not self._settings.embedded:
+            self._broker.check_there(cancelled)
+
     def _continue(self, numbers: list[int], cancelled: threading.Event) -> dict[int, Partition]:
         """All of them. Raises `PoisonedError` for those that cannot be, whose state may be gone then: there is another try without them."""
         inputs = [(topic, number) for topic in CONSUMED for number in numbers]

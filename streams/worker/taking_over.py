@@ -102,10 +102,10 @@ class TakingOver:
         try:
             if self._standby is not None:
                 await asyncio.to_thread(self._standby.let_go, assigned.numbers)
+            found = await asyncio.to_thread(self._recover, assigned, cancelled)
             if not assigned.numbers:
                 self._outage.over()  # the group has answered, and whatever was not kept is the work of others
                 return
-            found = await asyncio.to_thread(self._recover, assigned, cancelled)
             with _closed_on_failure(found):
                 await self._owner.hand_over(assigned, found)
         except CancelledError:
@@ -122,6 +122,9 @@ class TakingOver:
         pause_seconds, self.pause_seconds = self.pause_seconds, 0.0
         while not cancelled.wait(pause_seconds):
             try:
+                if not assigned.numbers:
+                    self._recovery.given_nothing(cancelled)
+                    return {}
                 self._publish.renew()
                 found = self._recovery.recover(assigned.numbers, cancelled)
                 with _closed_on_failure(found):

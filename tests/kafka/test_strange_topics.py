@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from schemas.topics import CHANGELOG, PURCHASES, TOPICS
 from streams.errors import WrongUsage
-from tests.kafka.help import create_topics, new_topics, processes
+from tests.kafka.help import create_topics, delete_topics, new_topics, processes
 from tests.kafka.receipts import applied, expected, records, send
 from tests.kafka.test_worker import PARTITIONS, assert_books, wait_until, worker
 
@@ -93,6 +93,19 @@ def test_a_stranger_in_the_changelog_stops_its_own_partition_alone(kafka: str, t
         again.hear("partition 0 is left alone, and the others go on", 60)
         assert again.ended() is None
         assert again.end() == 0, again.said()
+
+
+def test_topics_that_are_deleted_under_a_running_worker_end_it_with_a_sentence(kafka: str, tmp_path: Path) -> None:
+    """The group has nothing to give then, and that is not because others have it all."""
+    new_topics(kafka, PARTITIONS)
+    sent = records(300, seed=99)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        send(kafka, sent)
+        wait_until(kafka, 300, one)
+        delete_topics(kafka)
+        assert one.wait(60) == WrongUsage.exit_code, one.said()
+        assert "has no topic purchases" in one.said()
 
 
 def test_partitions_that_were_added_are_refused_for_a_profile_would_have_two_ledgers(kafka: str, tmp_path: Path) -> None:

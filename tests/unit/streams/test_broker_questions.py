@@ -1,14 +1,20 @@
 """Where a log ends is what the broker says; silence is no answer."""
 
 from concurrent.futures import Future
+from contextlib import nullcontext
+from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.worker.broker import answered, told_offsets
+from schemas.topics import PURCHASES, TOPICS
+from streams.errors import WrongUsage
+from streams.worker.broker import Broker, answered, told_offsets
 from streams.worker.outage import is_passing
+from streams.worker.settings import WorkerSettings
 
 OFFSET_INVALID = -1001  # librdkafka's word for: not known
 
@@ -43,3 +49,26 @@ def test_a_question_that_is_never_answered_is_an_outage_too() -> None:
     with pytest.raises(KafkaException, match="no answer came") as raised:
         answered(Future(), seconds=0.01)
     assert is_passing(raised.value.args[0])
+
+
+@pytest.mark.parametrize(
+    ("missing", "refused"),
+    [([[]], False), ([[PURCHASES], []], False), ([[PURCHASES]], True)],
+    ids=["all are there", "one broker did not know of it yet", "it is gone"],
+)
+def test_a_topic_is_missing_where_it_is_not_there_either_when_it_is_looked_for_again(
+    tmp_path: Path, missing: list[list[str]], refused: bool
+) -> None:
+    class Known:
+        def list_topics(self, *, timeout: float) -> Any:
+            gone = missing.pop(0) if len(missing) > 1 else missing[0]
+            return SimpleNamespace(topics={topic.name for topic in TOPICS} - {*gone})
+
+    class NoTime(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            return False
+
+    broker: Any = Broker(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path))
+    broker._admin = Known()
+    with pytest.raises(WrongUsage, match="has no topic purchases") if refused else nullcontext():
+        broker.check_there(NoTime())
