@@ -76,6 +76,10 @@ def identity_of_key(key: str) -> Identity:
     return Identity(program, parse_instant(effective_from))
 
 
+def digest_of_key(key: str) -> str:
+    return key.rpartition("/")[2]
+
+
 class Versions:
     """`catalog` is of the newest text of each version in `current` (identity to key), as the topic stood at `offset`.
 
@@ -88,6 +92,8 @@ class Versions:
         self.catalog = Catalog([])
         self.offset = self.end = 0
         self._read: list[tuple[int, str]] = []
+        self._passed: dict[str, Identity] = {}  # by digest: what was passed over
+        self._known: frozenset[str] = frozenset()  # digests of what has counted, or has had another text in its place since
         self._incomplete: dict[str, dict[str, Published]] = {}  # by batch: those of its records that have come, by their keys
 
     def take(self, records: Iterable[Found]) -> list[str]:
@@ -118,10 +124,14 @@ class Versions:
                 catalog = catalog_of(_sources(texts, current.values()))
             except ProgramFileError as error:
                 names = ", ".join(sorted(keys))
+                self._passed |= {digest_of_key(key): identity_of_key(key) for key in keys}
                 return f"what was published ({names}) is not right beside what is in force, and is passed over: {error.faults[0]}"
             self.current, self.catalog, self.offset = current, catalog, at + 1
         self.texts = texts
         self._read += [(at, key) for key in keys]
+        instead = {identity_of_key(key) for key in keys}
+        made_good = {digest for digest, identity in self._passed.items() if identity in instead}
+        self._known |= {digest_of_key(key) for key in keys} | made_good
         return None
 
     @property
@@ -135,6 +145,10 @@ class Versions:
     def keys_at(self, offset: int) -> list[str]:
         """What was in force when the topic had been taken up to an offset."""
         return sorted({identity_of_key(key): key for at, key in self._read if at < offset}.values())
+
+    def knows(self, digests: Iterable[str]) -> bool:
+        """Whether all texts of these digests have counted here, or others in their place since."""
+        return self._known.issuperset(digests)
 
     def missing(self, without: Iterable[str]) -> list[str]:
         """What the programs ask for and this version of pointstream does not do, less what `without` or who published them waived."""

@@ -8,6 +8,7 @@ from agents.incoming import Incoming
 from agents.outbox import Outbox
 from schemas.instants import Instant
 from schemas.topics import MESSAGES
+from streams.published.versions import digest_of_key
 from streams.worker.arrivals import Run
 from streams.worker.logic import PartitionTable, Reactions
 from streams.worker.position import Position, Programs, Records, Step, Tick
@@ -162,6 +163,7 @@ class Partition:
         """From here on the reactions go by other programs; whoever says so has given them these."""
         self.work.steps.append(programs)
         self.position.programs = programs.offset
+        self.position.texts = [digest_of_key(key) for key in programs.versions]
 
     def begin_cycle(self) -> tuple[Work, Outbox]:
         """What was done and said so far is a cycle, and whoever asks has it to keep: from here on it is the next one."""

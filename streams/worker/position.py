@@ -33,6 +33,7 @@ class Position(msgspec.Struct):
     state behind this position is of a newer format, so whoever opens them knows at once, and not by the first that it cannot read.
     `partitions`: of the inputs, when the ledgers behind this position were made; 0 where that was not noted. `group`: whose worker was here
     last; empty where that was not noted. `began`: the changelog's first offset when this was noted, of which all that is remembered lies behind.
+    `texts`: the digests of the programs in force here, which is more than an offset says to a worker that passes some over; empty where not noted.
     """
 
     format: int = FORMAT
@@ -46,6 +47,7 @@ class Position(msgspec.Struct):
     partitions: int = 0
     group: str = ""
     began: int | None = None
+    texts: list[str] = []
 
 
 class Records(msgspec.Struct, tag="records"):

@@ -188,7 +188,8 @@ class FollowedPrograms(threading.Thread):
         catalog, core = self._logic.core(self._partitions)
         for partition in owned:
             before = partition.position.programs
-            if before > taken.offset:  # it was read as far (`wait_for`), and what is there was refused, or passed over as it came
+            # It was read as far (`wait_for`), and what is there was refused, or passed over as it came, whatever has counted since.
+            if before > taken.offset or not self._versions.knows(partition.position.texts):
                 raise WrongUsage(
                     f"partition {partition.number} goes by programs that this worker must refuse: what its log says stands above"
                 )

@@ -150,6 +150,32 @@ def test_a_partition_does_not_go_back_behind_what_this_worker_cannot_even_read(f
     partition.table.close()
 
 
+def test_nor_where_something_else_has_counted_since(following: Following) -> None:
+    """An offset does not say it: both have taken the topic as far, and go by different programs."""
+    invented = text("2024-06-01", invented="a newer version knows it")
+    following.publish(text())
+    following.publish_for_others("club/2024-06-01", invented)
+    following.publish(text("2024-07-01", "2"))
+    following.programs.follow()
+    partition = following.partition()
+    following.programs.bring_up([partition])
+    (step,) = _steps(partition)
+    assert isinstance(step, Programs)
+    assert (step.offset, len(step.versions)) == (3, 2)
+    for offset in (2, 3):  # of a worker of a newer version
+        partition.take(Programs(offset, sorted([*step.versions, raw("club/2024-06-01", invented)[0]])))
+        _steps(partition)
+        with pytest.raises(WrongUsage, match="goes by programs that this worker must refuse"):
+            following.programs.bring_up([partition])
+    following.publish(text("2024-06-01", "3"))  # another text in its place, that every version reads
+    following.wait_for_newer()
+    following.programs.bring_up([partition])
+    (step,) = _steps(partition)
+    assert isinstance(step, Programs)
+    assert (step.offset, len(step.versions)) == (4, 3)
+    partition.table.close()
+
+
 class _Nothing:
     """Reactions that nobody asks anything."""
 
