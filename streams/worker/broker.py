@@ -111,6 +111,16 @@ class Broker:
                 return
         self._refuse_missing(self._known(_SLICE_SECONDS))
 
+    def missing(self, cancelled: Event) -> WrongUsage | None:
+        """What `check_there` raises. None as well where the broker does not tell."""
+        try:
+            self.check_there(cancelled)
+        except KafkaException:
+            return None
+        except WrongUsage as error:
+            return error
+        return None
+
     def _known(self, seconds: float = _SECONDS) -> Any:
         """The topics that there are, by name."""
         return self._admin.list_topics(timeout=seconds).topics

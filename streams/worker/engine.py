@@ -14,21 +14,19 @@ points; it decides when to keep, when to let go, and when to end.
 
 import asyncio
 import logging
-import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
-from schemas.topics import CONSUMED
-from streams.errors import Stop, WrongUsage
+from streams.errors import Stop
 from streams.logs import say, told
 from streams.worker.app import build_app
 from streams.worker.arrivals import Fetched
 from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError, FencedError, Publish, UnwrittenError
-from streams.worker.held import Held
+from streams.worker.held import Held, starts
 from streams.worker.keeping import Keeping
 from streams.worker.logic import Logic
 from streams.worker.outage import Outage
@@ -95,7 +93,6 @@ class Engine:
         self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
         self._threads = ThreadPoolExecutor(3, "engine")
-        self._leaving = threading.Event()
         self._keeping = Keeping(publish, self._threads, self._watch.kept, self._stuck)
 
     # life
@@ -112,7 +109,6 @@ class Engine:
         self._beating = asyncio.create_task(self._beats())
         timers = [asyncio.create_task(timer()) for timer in (self._cycles, self._ticking, self._clock, self._looks)]
         await self._ended.wait()
-        self._leaving.set()
         self._loop.call_later(
             _END_SECONDS, self._pulse.end, "stuck", f"the broker was not left within {_END_SECONDS:.0f} s: ending"
         )
@@ -158,12 +154,9 @@ class Engine:
                             await self._in_thread(self._programs.bring_up, list(self._held))
             except Exception as error:  # noqa: BLE001  # nothing may end this timer quietly
                 self.end(told(error))
-            for pause_seconds in pace.pauses(self._is_behind_in_reading):
+            # it is to last while there is much to read, but not beside a long tick, for whose sake records should not wait
+            for pause_seconds in pace.pauses(lambda: self._reader.behind and not self._tick_goes_on):
                 await asyncio.sleep(pause_seconds)
-
-    def _is_behind_in_reading(self) -> bool:
-        """Whether a cycle is to last: not where a long tick goes beside, for whose sake records should not wait."""
-        return self._reader.behind and not self._tick_goes_on
 
     async def _ticking(self) -> None:
         """The ticks that are ready, a piece of one partition's after the other, each in a turn of its own: whatever is due at one
@@ -201,12 +194,9 @@ class Engine:
 
     async def _look_for_topics(self) -> None:
         """Where topics end was not told, or the group cannot be joined for want of them: that they are gone is nothing to wait for."""
-        try:
-            await self._in_thread(self._broker.check_there, self._leaving)
-        except KafkaException:
-            return  # it tells nothing else either
-        except WrongUsage as error:
-            self.end(error.message, error.exit_code, "refused")
+        missing = await self._in_thread(self._broker.missing, self._reader.ending)
+        if missing is not None:
+            self.end(missing.message, missing.exit_code, "refused")
 
     async def _look_at_ends(self) -> None:
         assignment = self._held.assignment
@@ -380,15 +370,7 @@ class Engine:
             self._held.hold(assigned.assignment, found, assigned.group)
             self._outage.answered()
             self._watch.recovered(found)
-        self._reader.start_at(
-            assigned.assignment,
-            [
-                TopicPartition(topic, number, offset)
-                for number, partition in found.items()
-                for topic, offset in partition.position.inputs.items()
-                if topic in CONSUMED  # a newer version may have read more: that waits for it
-            ],
-        )
+        self._reader.start_at(assigned.assignment, starts(found))
 
     def revoked(self, *, lost: bool) -> None:
         """Reader's thread, inside the rebalance: returns when everything is committed, or dropped, and closed."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from confluent_kafka import TopicPartition
+
+from schemas.topics import CONSUMED
 from streams.worker.arrivals import Fetched
 from streams.worker.broker import Place
 from streams.worker.partition import Partition
@@ -78,3 +81,13 @@ class Held:
             with suppress(OSError):  # a disk that takes no more: that has been told, or will be when it is opened again
                 partition.table.close()
         self.hold(_NONE, {}, None)
+
+
+def starts(partitions: Mapping[int, Partition]) -> list[TopicPartition]:
+    """Where their inputs are read on. What a newer version read besides waits for it."""
+    return [
+        TopicPartition(topic, number, offset)
+        for number, partition in partitions.items()
+        for topic, offset in partition.position.inputs.items()
+        if topic in CONSUMED
+    ]

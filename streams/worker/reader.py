@@ -108,7 +108,7 @@ class Reader(threading.Thread):
         self._listener = listener
         self._refused = refused
         self._orders: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._ending = threading.Event()
+        self.ending = threading.Event()
         self._assignment = 0
         self._member: str | None = None
         self._numbers: list[int] = []
@@ -173,12 +173,12 @@ class Reader(threading.Thread):
 
     def end(self) -> None:
         """Any thread: leave the group and end."""
-        self._ending.set()
+        self.ending.set()
 
     def run(self) -> None:
         try:
             self._subscribe()
-            while not self._ending.is_set():
+            while not self.ending.is_set():
                 try:
                     self._read()
                 except FencedError:
@@ -291,7 +291,7 @@ class Reader(threading.Thread):
         if not fetched.runs and not fetched.ends:
             return
         taken = self._listener.fetched(fetched)
-        while not self._ending.is_set():
+        while not self.ending.is_set():
             try:
                 taken.result(_WAIT_SECONDS)
                 break
