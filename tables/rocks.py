@@ -28,7 +28,11 @@ _STOPPED: Final = "rocksdb.is-write-stopped"
 _SLOWED: Final = "rocksdb.actual-delayed-write-rate"
 _FAILED: Final = "rocksdb.background-errors"
 _STALL: Final = "Write stall"
-_ADVICE: Final = "look at the disk's space and health, then start again"
+_ADVICE: Final = {
+    "Permission denied": "give this user the right to read and write there, then start again",
+    "Too many open files": "let this process have more files open (`ulimit -n`), then start again",
+    "": "look at the disk's space and health, then start again",
+}
 _LOOK_SECONDS: Final = 0.01
 _SECTOR: Final = re.compile(r"While (?:pread|reading) .*Input/output error", re.DOTALL)
 
@@ -69,7 +73,7 @@ class RocksStore:
                 raise StoreLockedError(
                     f"the state directory {path} is in use by another process: stop that one, or give this one a directory of its own"
                 ) from None
-            raise OSError(f"the state directory {path} cannot be opened: {error}; {_ADVICE}") from error
+            raise OSError(f"the state directory {path} cannot be opened: {error}; {_advice(error)}") from error
         self._due = self._db.get_column_family(_DUE)
         self._meta = self._db.get_column_family(_META)
         self._due_handle = self._db.get_column_family_handle(_DUE)
@@ -201,7 +205,12 @@ def _broken(error: Exception) -> OSError:
     """rocksdict raises plain exceptions; to us they are the disk's."""
     if _is_damage(error):
         return DamagedError(f"the state is damaged: {error}")
-    return OSError(f"the state cannot be read or written: {error}; {_ADVICE}")
+    return OSError(f"the state cannot be read or written: {error}; {_advice(error)}")
+
+
+def _advice(error: Exception) -> str:
+    """What somebody is to do about it: RocksDB has the system's words in its own."""
+    return next(advice for said, advice in _ADVICE.items() if said in str(error))
 
 
 def _is_damage(error: Exception) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tables.rocks import RocksShared, RocksStore, StoreLockedError
+from tables.rocks import RocksShared, RocksStore, StoreLockedError, _broken
 from tables.store import DamagedError
 from tests.conftest import ROOT
 
@@ -141,6 +141,21 @@ def test_what_else_goes_wrong_in_a_directory_with_lock_in_its_name_is_told_as_it
         OSError, match=r"cannot be opened: IO error: while open a file for lock: .*: Is a directory; look at the disk"
     ):
         RocksStore(folder)
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        (
+            "IO error: While open a file for appending: 000015.sst: Permission denied",
+            "give this user the right to read and write there",
+        ),
+        ("IO error: While open a file for random read: 000015.sst: Too many open files", "let this process have more files open"),
+        ("IO error: No space left on device: While appending to file: 000015.sst", "look at the disk's space and health"),
+    ],
+)
+def test_what_is_to_be_done_is_what_mends_it(said: str, advice: str) -> None:
+    assert f"{said}; {advice}" in str(_broken(Exception(said)))
 
 
 @pytest.mark.parametrize("file", ["CURRENT", "MANIFEST-*"])
