@@ -19,14 +19,14 @@ from tables.counted import Count
 from tables.drafts import close_ledger, draft_of
 from tables.keys import KINDS, page_key
 from tables.pages import open_all
-from tables.state import Lot, LotPage, PageRef, Profile
+from tables.state import Lot, LotPage, PageRef, Planned, Profile
 from tables.store import Store
 from tables.stored import decode, known_from
 
 _MODULUS: Final = 1 << 256
 _PROFILE: Final = b"p"
 _PAGE: Final = b"q"
-_REMEMBERED: Final[dict[bytes, Any]] = dict(KINDS) | {b"n": Count}
+_REMEMBERED: Final[dict[bytes, Any]] = dict(KINDS) | {b"n": Count, b"v": Planned}
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tables.counted import Count
 from tables.drafts import add
 from tables.fingerprint import Fingerprint, fingerprint, together
-from tables.keys import claim_key, identity_key
+from tables.keys import claim_key, count_key, identity_key, planned_key
 from tables.memory import MemoryStore
 from tables.pages import HEAD_MAX
 from tables.rocks import RocksStore
-from tables.state import Claim, Ledger, Lot, Membership, Profile, Seen
+from tables.state import Claim, Ledger, Lot, Membership, Planned, Profile, Seen
 from tables.stored import FORMAT, encode
 from tables.table import Table
 from tests.unit.agents.test_lots_in_pages import Shop
@@ -69,8 +70,12 @@ def test_two_profiles_that_change_places_are_seen() -> None:
 
 
 def test_a_format_of_before_says_the_same() -> None:
-    before = {key: bytes([FORMAT - 1]) + value[1:] for key, value in STATES.items()}
-    assert of(before) == of(STATES)
+    states = STATES | {
+        planned_key("club"): encode(Planned(7, 3, "ann")),
+        count_key("budget/club/gift"): encode(Count(5)),
+    }
+    before = {key: bytes([FORMAT - 1]) + value[1:] for key, value in states.items()}
+    assert of(before) == of(states)
 
 
 def test_a_table_that_was_swept_sooner_is_equal() -> None:
