@@ -203,12 +203,12 @@ class Engine:
         instants = self._ticks.wanted(self._held)
         ends = Ends({}, {})
         if self._held.partitions:
-            ends = await self._in_thread(input_ends, self._broker, [*self._held.partitions], self._settings.watched)
+            ends = await self._in_thread(input_ends, self._broker, [*self._held.partitions])
             self._outage.answered()
             if assignment != self._held.assignment:
                 ends = Ends({}, {})
             else:
-                self._ticks.note(instants, ends.readable)
+                self._ticks.note(instants, ends.written)
                 self._held.note_ends()
             if await self._in_thread(self._recovery.inputs_made_anew):
                 self._reader.assign_again()

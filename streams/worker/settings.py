@@ -53,11 +53,6 @@ class WorkerSettings:
         return self.broker.startswith(f"{EMBEDDED}://")
 
     @property
-    def watched(self) -> bool:
-        """Whether anybody can ask this worker how it is."""
-        return self.metrics_port is not None
-
-    @property
     def servers(self) -> str:
         """`host:port[,host:port]`, as the clients take it. Raises `WrongUsage`."""
         return servers(self.broker)

@@ -1,9 +1,10 @@
 """Ticks: when a partition may be settled up to an instant. The backlog always comes before the timer.
 
 Every second the inputs' end offsets are noted together with the instant: the wall clock's, or under backfill the greatest event
-time applied. The tick of a partition is applied when everything before the noted ends has been. One tick a partition waits at a
-time: while a partition lags, later ones are not even noted, and nothing is skipped by that, for a tick settles everything due up
-to it. Which tick was applied where stands in `cycles`, so a replay needs no clock.
+time applied. The tick of a partition is applied when everything before the noted ends has been, what waits behind an open transaction
+of a feed among it, for that had arrived. One tick a partition waits at a time: while a partition lags, later ones are not even noted,
+and nothing is skipped by that, for a tick settles everything due up to it. Which tick was applied where stands in `cycles`, so a replay
+needs no clock.
 
 Under backfill the instant is a note old: what one partition has applied, a feed may still be sending to another, and a record that
 comes behind a tick is a late one. While the greatest event time stands still the newest tick is noted again: an answer from another key may
@@ -58,6 +59,7 @@ class Ticks:
         }
 
     def note(self, instants: Mapping[int, Instant], ends: dict[Place, int]) -> None:
+        """`ends`: of what is written."""
         now = time.monotonic()
         for number, at in instants.items():
             self._notes[number] = Note(at, {topic: ends[topic, number] for topic in CONSUMED}, now)
@@ -85,7 +87,6 @@ class Ticks:
         return max((now - note.noted for note in self._notes.values()), default=0.0)
 
 
-def input_ends(broker: Broker, numbers: list[int], watched: bool) -> Ends:
-    """`watched`: whether somebody is told of what is written; else that is not asked."""
+def input_ends(broker: Broker, numbers: list[int]) -> Ends:
     places = [(topic, number) for number in numbers for topic in CONSUMED]
-    return Ends(broker.ends(places), broker.ends(places, committed=False) if watched else {})
+    return Ends(broker.ends(places), broker.ends(places, committed=False))

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import Producer, TopicPartition
 
 from schemas.instants import format_instant, parse_instant
-from schemas.topics import CONSUMED, DEAD_LETTERS, PROFILES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS
+from schemas.topics import CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, PROFILES, PURCHASES, REDEMPTION_DECISIONS, REDEMPTIONS
 from streams.worker.arrivals import _ORDER, Fetched
 from streams.worker.reader import Reader
 from streams.worker.settings import WorkerSettings
@@ -161,3 +161,44 @@ def test_what_waits_for_another_input_is_bounded_and_all_of_it_comes_once_and_in
     for number in range(PARTITIONS):
         found = [(at, _ORDER.index(topic), offset) for n, topic, offset, at in listener.taken if n == number]
         assert found == sorted(found)
+
+
+def test_points_do_not_expire_while_a_redemption_waits_behind_an_open_transaction_of_a_feed(kafka: str, tmp_path: Path) -> None:
+    """It arrived before their end, and cannot be read before the feed is done: the backlog comes before the timer."""
+    new_topics(kafka, PARTITIONS)
+    till, now = feed(kafka), int(time.time() * 1_000_000)
+    till_in_transactions = Producer(
+        {"bootstrap.servers": kafka, "partitioner": "murmur2", "transactional.id": "till", "transaction.timeout.ms": 60_000}
+    )
+    till_in_transactions.init_transactions(30)
+    text = SPENDABLE.replace("expiration: never", 'expiration: "1 minute"')
+    given = ["--broker", f"kafka://{kafka}", "--program", str(program_file(tmp_path, text)), "--state", str(tmp_path / "state")]
+    with processes() as everybody:
+        everybody.append(worker := Process(["-c", COMMAND, "worker", *given], tmp_path / "log"))
+        send(till, [(PURCHASES, "p", sale(0, "p", now - 45_000_000)), (PURCHASES, "q", sale(1, "q", now - 45_000_000))])
+        _until(lambda: len(entries(kafka, "points.accrued")) == 2, worker)
+        till_in_transactions.begin_transaction()
+        till_in_transactions.produce(REDEMPTIONS, redemption(0, "p", int(time.time() * 1_000_000)), "p")
+        till_in_transactions.flush(10)
+        assert not entries(kafka, "points.expired"), "they went before anything could be shown"
+        _until(lambda: entries(kafka, "points.expired") != [], worker)
+        time.sleep(3)
+        till_in_transactions.commit_transaction(10)
+        _until(lambda: decisions(kafka).total() == 1, worker)
+        assert worker.end() == 0, worker.said()
+    assert decisions(kafka) == {"redemption.accepted": 1}
+    assert entries(kafka, "points.expired") == ["q"]
+
+
+def entries(servers: str, kind: str) -> list[str]:
+    """Of whom."""
+    found = [json.loads(message.value()) for message in read_all(servers, LEDGER_ENTRIES, PARTITIONS)]
+    return [entry["profile_id"] for entry in found if entry["type"] == kind]
+
+
+def _until(came: Callable[[], bool], worker: Process) -> None:
+    deadline = time.monotonic() + 60
+    while not came():
+        assert time.monotonic() < deadline, worker.said()
+        assert worker.ended() is None, worker.said()
+        time.sleep(0.2)
