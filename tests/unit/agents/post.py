@@ -21,14 +21,8 @@ from schemas.partitioner import partition_of
 from schemas.program_file import build_catalog
 from tables.memory import MemoryStore
 from tables.table import Table
+from tests.unit.agents.scene import TIMES
 
-_TIMES = {
-    "purchases": "closed_at",
-    "pixels": "occurred_at",
-    "profiles": "updated_at",
-    "redemptions": "requested_at",
-    "adjustments": "occurred_at",
-}
 PROGRAM: dict[str, Any] = {
     "program": "club",
     "timezone": "UTC",
@@ -61,7 +55,7 @@ class Post:
 
     def send(self, topic: str, profile_id: str, at: str, **record: Any) -> str:
         """A record of a feed, at its profile's partition."""
-        value = {"profile_id": profile_id, _TIMES[topic]: at, "application": "pos", **record}
+        value = {"profile_id": profile_id, TIMES[topic]: at, "application": "pos", **record}
         self.now = max(self.now, parse_instant(at))
         return self._apply(topic, profile_id.encode(), json.dumps(value).encode())
 

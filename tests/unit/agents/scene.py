@@ -26,7 +26,7 @@ PROGRAM: dict[str, Any] = {
     "points": [{"sid": "pts", "returns": "within-balance"}],
     "earning": [{"rule": "base", "rate": {"points": "1", "per": "1.00"}}],
 }
-_TIMES = {
+TIMES = {
     "purchases": "closed_at",
     "pixels": "occurred_at",
     "profiles": "updated_at",
@@ -52,7 +52,7 @@ class Scene:
     def send(self, topic: str, day: float, **record: Any) -> str:
         """Deliver a record of a day. It arrives when it happens, or as late as the clock says."""
         at = moment(day)
-        value = json.dumps({"profile_id": "p1", _TIMES[topic]: at, **record}).encode()
+        value = json.dumps({"profile_id": "p1", TIMES[topic]: at, **record}).encode()
         self._clock = max(self._clock, parse_instant(at))
         outcome = self.core.apply(self.table, Incoming(topic, 0, 0, None, value, self._clock), self.outbox)
         self._collect()
