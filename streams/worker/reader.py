@@ -10,7 +10,7 @@ can be committed before the partitions are let go. Reading starts only where rec
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import SimpleQueue
@@ -25,7 +25,9 @@ from streams.logs import CLIENT, say
 from streams.worker.arrivals import Arrivals, Fetched, arrived, happened
 from streams.worker.broker import Place
 from streams.worker.cycle import FencedError
+from streams.worker.feeds_clock import FeedsClock
 from streams.worker.outage import not_allowed
+from streams.worker.owned import owned, spread_otherwise
 from streams.worker.pulse import TRY_AGAIN
 from streams.worker.settings import WorkerSettings
 
@@ -39,20 +41,6 @@ _LEFT_SECONDS: Final = 3.0
 _ASK_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 10.0
 _POLL_INTERVAL_MS: Final = 300_000  # the client's own; it may not be shorter than a session
-DECIDES: Final = CONSUMED[0]
-"""Every version reads it. Who has a partition of it has that partition of all inputs."""
-
-
-def owned(places: Iterable[TopicPartition]) -> tuple[list[int], dict[str, list[int]]]:
-    """The partition numbers that are this worker's, and of each topic that was spread otherwise, what the group gave us of it.
-
-    It may be a topic that we did not ask for: a named member that is started anew gets what the one before had, whatever its version.
-    """
-    given: dict[str, list[int]] = {topic: [] for topic in CONSUMED}
-    for place in places:
-        given.setdefault(place.topic, []).append(place.partition)
-    numbers = sorted(given[DECIDES])
-    return numbers, {topic: sorted(found) for topic, found in given.items() if sorted(found) != numbers}
 
 
 def patience_polls(stuck_ms: int) -> int:
@@ -115,6 +103,7 @@ class Reader(threading.Thread):
         self._fatal: KafkaError | None = None
         self._adrift = False  # the client itself holds our session for over, and we are not back in the group
         self._consumer = self._new_consumer()
+        self._feeds_clock = FeedsClock(embedded=settings.embedded)
         when, patience = happened if settings.backfill else arrived, patience_polls(settings.stuck_ms)
         self._arrivals = Arrivals(when, self._high, self._pass_over, settings.ahead_bytes, patience)
 
@@ -263,6 +252,7 @@ class Reader(threading.Thread):
         self._full_polls = self._full_polls + 1 if full else 0
         for (topic, number), batch in batches.items():
             self._arrivals.came(topic, number, batch)
+            self._feeds_clock.look(topic, batch[-1])
         for (topic, number), end in ends.items():
             self._arrivals.ended(topic, number, end)
         if full:
@@ -342,13 +332,7 @@ class Reader(threading.Thread):
         self._assignment += 1
         self._numbers, otherwise = owned(places)
         if otherwise:
-            told = ", ".join(f"{numbers} of {topic}" for topic, numbers in otherwise.items())
-            say(
-                "mixed-group",
-                f"the group gave this worker partitions {self._numbers} of {DECIDES}, and {told}: a worker of another version, or a stranger, "
-                f"is in it. {DECIDES} decides: whoever has a partition of it reads that partition of every input, and nobody else does",
-                "warning",
-            )
+            say("mixed-group", spread_otherwise(self._numbers, otherwise), "warning")
         self._listener.assigned(self._assignment, self._numbers, consumer.consumer_group_metadata())
 
     def _subscribe(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions, ResourceType
 
 from schemas.topics import CHANGELOG, PURCHASES, TOPICS
 from streams.errors import WrongUsage
@@ -150,3 +150,24 @@ def test_a_second_group_is_refused_while_the_first_is_at_work_and_takes_over_whe
         wait_until(kafka, 600, other)
         assert applied(kafka, PARTITIONS) == expected(tmp_path / "club.yaml", sent)[0]
         assert other.end() == 0, other.said()
+
+
+def test_an_input_that_its_feeds_stamp_all_of_a_sudden_is_told_and_read_on(kafka: str, tmp_path: Path) -> None:
+    new_topics(kafka, PARTITIONS)
+    sent = records(600, seed=98)
+    admin: Any = AdminClient({"bootstrap.servers": kafka})
+    stamped = ConfigEntry("message.timestamp.type", "CreateTime", incremental_operation=AlterConfigOpType.SET)
+    with processes() as everybody:
+        everybody.append(one := worker(kafka, tmp_path))
+        send(kafka, sent[:300])
+        wait_until(kafka, 300, one)
+        assert "feeds have stamped" not in one.said()
+        for done in admin.incremental_alter_configs(
+            [ConfigResource(ResourceType.TOPIC, PURCHASES, incremental_configs=[stamped])]
+        ).values():
+            done.result()
+        send(kafka, sent[300:])
+        wait_until(kafka, 600, one)
+        assert one.said().count("feeds have stamped") == 1, one.said()
+        assert one.end() == 0, one.said()
+    assert_books(kafka, tmp_path, sent)

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from schemas.topics import CONSUMED
-from streams.worker.reader import DECIDES, owned
+from streams.worker.owned import DECIDES, owned
 
 NEW = CONSUMED[-1]  # stands for a topic that older versions do not know
 OLD = [topic for topic in CONSUMED if topic != NEW]
