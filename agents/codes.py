@@ -25,7 +25,7 @@ from tables.keys import identity_key, receipt_key
 from tables.state import Receipt, Seen
 
 SUBJECT: Final = "code/"
-WAITS: Final = b"g"
+WAITS: Final[bytes] = b"g"
 _KIND: Final = "codes"
 _ASKED: Final = 0
 _GRANTED: Final = 1
