@@ -18,7 +18,7 @@ _STAMPED: Final = frozenset(topic.name for topic in TOPICS if topic.log_append_t
 class FeedsClock:
     def __init__(self, tell: Say = say, *, embedded: bool = False) -> None:
         """`embedded`: that broker stamps nothing."""
-        self._tell = tell
+        self._say = tell
         self._stamped: frozenset[str] = frozenset() if embedded else _STAMPED
         self._told: dict[str, int] = {}  # and of which partition
 
@@ -31,7 +31,7 @@ class FeedsClock:
                 del self._told[topic]
         elif topic not in self._told:
             self._told[topic] = message.partition()
-            self._tell(
+            self._say(
                 "feeds-clock",
                 f"{topic} partition {message.partition()} has records from offset {message.offset()} on that their feeds have stamped, so a feed's "
                 "clock says when they arrived: set the topic's message.timestamp.type back to LogAppendTime (`pointstream topics --verify-only`), and look "
