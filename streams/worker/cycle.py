@@ -41,10 +41,12 @@ class CycleFailedError(Exception):
         self.away = away
         self.refused = refused
 
-    def ending(self, times: int) -> tuple[str, int, str]:
-        """What a worker says that ends for it after so many in a row, its exit code, and the kind of its end."""
-        if self.refused is not None:
-            return self.refused.message, self.refused.exit_code, "refused"
+    def ending(self, times: int, refused: Stop | None) -> tuple[str, int, str]:
+        """What a worker says that ends for it after so many in a row, its exit code, and the kind of its end. `refused`: of the last that said so; of
+        others the client says no more than that it is in an erroneous state.
+        """
+        if refused is not None:
+            return refused.message, refused.exit_code, "refused"
         return f"{times} cycles in a row could not be kept: {self}", TRY_AGAIN, "cycles-failed"
 
 
