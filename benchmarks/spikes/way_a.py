@@ -90,7 +90,7 @@ class Worker:
         broker = Broker(settings)
         broker.wait()
         self._recovery = Recovery(settings, CountingLogic(), broker, broker.partitions())
-        self._publish = Transactional(settings, f"way-a-{os.getpid()}")
+        self._publish = Transactional(settings, f"way-a-{os.getpid()}", broker)
         self._partitions: dict[int, Partition] = {}
         self._uncommitted = 0
         self._generation = -1

@@ -1,7 +1,7 @@
 """What a worker asks the broker about its topics: that they are there, that their partitions agree, and where they end."""
 
 import time
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Event
@@ -15,12 +15,12 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AclOperation, AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import _AdminClientImpl
 from tenacity import RetryCallState, retry, retry_if_exception, wait_exponential
 
-from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, OUTPUTS, PROGRAMS
+from schemas.topics import BALANCES, CHANGELOG, CONSUMED, CYCLES, MESSAGES, OUTPUTS, PROGRAMS
 from streams.brokers import Admin, ClosedError, RefusedError
 from streams.errors import WrongUsage
 from streams.logs import say
@@ -37,6 +37,7 @@ _LOOKS: Final = 8  # a broker that has just begun may know of no topic yet
 _LOOK_SECONDS: Final = 1.0
 _SAME_PARTITIONS: Final = (*CONSUMED, CHANGELOG, CYCLES, BALANCES)
 _NEEDED: Final = (*CONSUMED, *OUTPUTS, CHANGELOG, CYCLES, PROGRAMS)
+_WRITTEN: Final = (*OUTPUTS, *MESSAGES, CHANGELOG, CYCLES)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: Final[Any] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 Place = tuple[str, int]  # topic, partition
@@ -120,6 +121,26 @@ class Broker:
         except WrongUsage as error:
             return error
         return None
+
+    def check_may_write(self, sleep: Callable[[float], object] = time.sleep) -> None:
+        """Raises `WrongUsage` where the worker's user may not write one of its topics, and still may not after some seconds. Of a right that
+        is missing a client says no more, at times, than that its transaction is in error.
+        """
+        for _ in range(_REFUSALS - 1):
+            if not self._unwritable():
+                return
+            sleep(_LOOK_SECONDS)
+        if topics := self._unwritable():
+            raise WrongUsage(
+                f"the broker does not allow this worker to write {', '.join(topics)}: give its user the rights of a worker "
+                "(docs/deployment.md, least privilege), then start again"
+            )
+
+    def _unwritable(self) -> list[str]:
+        """What it may not write, where the broker tells who may do what."""
+        asked = TopicCollection(list(_WRITTEN))
+        told = self._admin.describe_topics(asked, include_authorized_operations=True, request_timeout=_SECONDS)
+        return [topic for topic in _WRITTEN if not _may(told[topic], AclOperation.WRITE)]
 
     def _known(self, seconds: float = _SECONDS) -> Any:
         """The topics that there are, by name."""
@@ -231,6 +252,17 @@ def _refuse_unseen(consumer: Consumer) -> None:
     error = None if told is None else told.error()
     if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         raise KafkaException(error)
+
+
+def _may(answer: "Future[Any]", operation: AclOperation) -> bool:
+    """Whether it is allowed, as far as is told. Raises `KafkaException` where there is no answer."""
+    try:
+        operations = answered(answer).authorized_operations
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return False
+        raise
+    return not operations or operation in operations
 
 
 def answered(answer: "Future[Any]", seconds: float = _SECONDS + _GRACE_SECONDS) -> Any:

@@ -21,33 +21,21 @@ import msgspec
 
 from agents.outbox import Effect, Outbox
 from schemas.instants import format_instant
-from streams.errors import Stop
 from streams.worker.opening import in_step
 from streams.worker.partition import Partition, Work
 from streams.worker.position import META_CHANGELOG, META_POSITION, CycleRecord, Tick
-from streams.worker.pulse import TRY_AGAIN
 from tables.store import DamagedError
 
 
 class CycleFailedError(Exception):
     """Nothing of the cycle counts, or nobody knows yet; the partitions are to be continued from what the broker has.
 
-    `away`: the broker was not there or did not take it in time, so trying again is right for as long as that lasts. `refused`: it is a
-    right that is missing, and this is what to end with where it is missing still when the cycle was tried again.
+    `away`: the broker was not there or did not take it in time, so trying again is right for as long as that lasts.
     """
 
-    def __init__(self, why: str, *, away: bool = False, refused: Stop | None = None) -> None:
+    def __init__(self, why: str, *, away: bool = False) -> None:
         super().__init__(why)
         self.away = away
-        self.refused = refused
-
-    def ending(self, times: int, refused: Stop | None) -> tuple[str, int, str]:
-        """What a worker says that ends for it after so many in a row, its exit code, and the kind of its end. `refused`: of the last that said so; of
-        others the client says no more than that it is in an erroneous state.
-        """
-        if refused is not None:
-            return refused.message, refused.exit_code, "refused"
-        return f"{times} cycles in a row could not be kept: {self}", TRY_AGAIN, "cycles-failed"
 
 
 class UnwrittenError(Exception):

@@ -89,7 +89,6 @@ class Engine:
         )
         self._held = Held(settings)
         self._failures = 0
-        self._refused: Stop | None = None  # a right that was missing for one of them
         self._ticked, self._tick_goes_on = 0, False
         self._slice, self._piece = Portion(settings.slice_records), Portion(settings.tick_piece)
         self._worked_seconds = 0.0  # applying records, and handing cycles to the client
@@ -319,18 +318,17 @@ class Engine:
     def _kept(self, failed: Exception | None) -> None:
         """A cycle is kept, or not. Then what was applied meanwhile was applied to what never was, and all is dropped."""
         if failed is None:
-            self._failures, self._refused = 0, None
+            self._failures = 0
             self._outage.over()
         elif isinstance(failed, CycleFailedError):
             self._watch.not_kept(fenced=False)
             self._drop_partitions()
             _log.warning("a cycle was not kept and is done again: %s", failed)
             self._failures += not failed.away
-            self._refused = failed.refused or self._refused
             if failed.away:
                 self._taking_over.pause_seconds = self._outage.not_kept(str(failed))
             elif self._failures >= _FAILURES:
-                self.end(*failed.ending(self._failures, self._refused))
+                self.end(f"{self._failures} cycles in a row could not be kept: {failed}", kind="cycles-failed")
                 return
             self._reader.assign_again()
         elif isinstance(failed, FencedError):

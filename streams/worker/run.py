@@ -153,7 +153,7 @@ def _work(settings: WorkerSettings, logic: Logic | None, watch: Watch | None) ->
         patience_seconds = settings.stuck_ms * 3 / 4000
         programs = FollowedPrograms(settings.cluster, settings.without, ledger, broker, partitions, watch, patience_seconds)
         programs.follow()
-    publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, settings.instance_id or "")
+    publish: Publish = Planned(settings) if settings.embedded else Transactional(settings, settings.instance_id or "", broker)
     with suppress(KafkaException):  # at once, for others wait for what a predecessor left open; else with the first recovery
         publish.renew()
     _collect_garbage_rarely()

@@ -7,7 +7,8 @@ Any failed delivery makes librdkafka refuse the commit, so ordinary records need
 
 Where it fails, the producer is dropped, and a new one takes over the id before partitions are recovered (`renew`): that ends what is open,
 and settles what nobody here can know, for a broker that goes away in the middle of a commit may have made it. The changelog says
-how it went. No producer is used again after a failure: one that had aborted what a restart of the broker broke hung in
+how it went. Where it fails for a right that is missing the client may say only that its transaction is in error; so the broker is asked
+then which rights there are. No producer is used again after a failure: one that had aborted what a restart of the broker broke hung in
 `send_offsets_to_transaction` for ever, whatever its timeout (librdkafka 2.16; `make chaos` found it).
 """
 
@@ -20,8 +21,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.errors import WrongUsage
 from streams.logs import CLIENT
+from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError, FencedError, Parcel
-from streams.worker.outage import not_allowed
 from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
 
@@ -30,19 +31,23 @@ _GRACE_SECONDS: Final = 3.0  # a call that returns does so this soon after its t
 
 
 class Transactional:
-    def __init__(self, settings: WorkerSettings, worker_id: str) -> None:
+    def __init__(self, settings: WorkerSettings, worker_id: str, broker: Broker) -> None:
         self._settings = producer_settings(settings) | {
             "transactional.id": f"{settings.app_id}-{worker_id}",
             "transaction.timeout.ms": settings.transaction_timeout_ms,
         }
+        self._broker = broker
         self._timeout = settings.transaction_timeout_ms / 1000
         self._producer: Any = None  # None: there is none yet, or the last one was dropped
         self._began = 0.0
         self._until: float | None = None  # when the call that is under way has to have returned
 
     def renew(self) -> None:
-        """Take over the transactional id, if the last cycle has left it in doubt: blocks until the broker has answered."""
+        """Take over the transactional id, if the last cycle has left it in doubt: blocks until the broker has answered. Raises `WrongUsage`
+        where a right is missing for what the next cycle is to write.
+        """
         if self._producer is None:
+            self._broker.check_may_write()
             producer: Any = Producer(self._settings, logger=CLIENT)
             try:
                 producer.init_transactions(_TAKE_OVER_SECONDS)
@@ -104,8 +109,7 @@ class Transactional:
     def _tell(self, why: KafkaError) -> None:
         """Always raises."""
         if why.code() not in _FENCED:
-            topic = _WRITTEN if why.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED else None
-            raise CycleFailedError(why.str(), away=why.code() in _AWAY or why.retriable(), refused=not_allowed(why, topic))
+            raise CycleFailedError(why.str(), away=why.code() in _AWAY or why.retriable())
         if time.monotonic() - self._began < self._timeout / 2:
             raise FencedError(f"another worker has this worker's name: {why.str()}")
         raise CycleFailedError(f"the broker has given up a transaction that took too long: {why.str()}", away=True)
@@ -116,7 +120,6 @@ class Transactional:
                 self._producer.flush(1.0)
 
 
-_WRITTEN: Final = "one of the topics that it writes"  # the client does not say which
 _NOT_ALLOWED: Final = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}
 _FENCED: Final = {
     KafkaError._FENCED,  # noqa: SLF001

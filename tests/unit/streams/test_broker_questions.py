@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AclOperation
 
-from schemas.topics import PURCHASES, TOPICS
+from schemas.topics import CHANGELOG, CYCLES, MESSAGES, OUTPUTS, PURCHASES, TOPICS
 from streams.errors import WrongUsage
 from streams.worker.broker import Broker, answered, told_offsets
 from streams.worker.outage import is_passing
@@ -72,3 +73,55 @@ def test_a_topic_is_missing_where_it_is_not_there_either_when_it_is_looked_for_a
     broker._admin = Known()
     with pytest.raises(WrongUsage, match="has no topic purchases") if refused else nullcontext():
         broker.check_there(NoTime())
+
+
+def rights(*allowed: AclOperation) -> "Future[Any]":
+    future: Future[Any] = Future()
+    future.set_result(SimpleNamespace(authorized_operations=[*allowed]))
+    return future
+
+
+def failing(code: int) -> "Future[Any]":
+    future: Future[Any] = Future()
+    future.set_exception(KafkaException(KafkaError(code)))
+    return future
+
+
+WRITES = rights(AclOperation.DESCRIBE, AclOperation.WRITE)
+READS = rights(AclOperation.DESCRIBE, AclOperation.READ)
+
+
+@pytest.mark.parametrize(
+    ("looks", "sentence"),
+    [
+        ([WRITES], None),
+        ([rights()], None),
+        ([READS, READS, WRITES], None),
+        ([READS], f"to write {CHANGELOG}: give its user"),
+        ([failing(KafkaError.TOPIC_AUTHORIZATION_FAILED)], f"to write {CHANGELOG}: give its user"),
+    ],
+    ids=["it may", "no rights are told", "one broker did not know of it yet", "it may only read", "it may not even see it"],
+)
+def test_a_worker_may_not_write_a_topic_where_it_may_not_either_when_it_is_asked_again(
+    tmp_path: Path, looks: list["Future[Any]"], sentence: str | None
+) -> None:
+    with nullcontext() if sentence is None else pytest.raises(WrongUsage, match=sentence):
+        describing(tmp_path, looks).check_may_write(sleep=lambda _seconds: None)
+
+
+def test_a_broker_that_does_not_tell_rights_is_asked_again_by_whoever_asked(tmp_path: Path) -> None:
+    with pytest.raises(KafkaException):
+        describing(tmp_path, [failing(KafkaError._TIMED_OUT)]).check_may_write()
+
+
+def describing(folder: Path, looks: list["Future[Any]"]) -> Broker:
+    """A broker that says of the changelog what `looks` say, one after the other, and of all else that it may be written."""
+
+    class Described:
+        def describe_topics(self, asked: Any, **_: Any) -> Any:
+            told = looks.pop(0) if len(looks) > 1 else looks[0]
+            return {topic: told if topic == CHANGELOG else WRITES for topic in (*OUTPUTS, *MESSAGES, CHANGELOG, CYCLES)}
+
+    broker = Broker(WorkerSettings(broker="kafka://127.0.0.1:1", state=folder))
+    broker._admin = Described()  # type: ignore[assignment]
+    return broker

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import Producer
 
+from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError
 from streams.worker.producing import Sender
 from streams.worker.settings import WorkerSettings
@@ -62,31 +63,9 @@ def test_a_transaction_for_which_the_queue_has_no_room_waits_for_the_broker(tmp_
         def begin_transaction(self) -> None:
             raise BufferError("Local: Queue full")
 
-    publish = Transactional(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path), "one")
+    settings = WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path)
+    publish = Transactional(settings, "one", Broker(settings))
     publish._producer = Full()
     with pytest.raises(CycleFailedError, match="Queue full") as failed:
         publish.send([])
     assert failed.value.away
-
-
-@pytest.mark.parametrize(
-    ("code", "sentence"),
-    [
-        (KafkaError.TOPIC_AUTHORIZATION_FAILED, "does not allow this worker one of the topics that it writes"),
-        (KafkaError.GROUP_AUTHORIZATION_FAILED, "does not allow this worker its group"),
-        (KafkaError.MSG_SIZE_TOO_LARGE, None),
-    ],
-    ids=["a right to write", "a right on the group", "something else"],
-)
-def test_a_cycle_that_is_refused_for_a_right_says_which_is_missing(tmp_path: Path, code: int, sentence: str | None) -> None:
-    class Refusing:
-        def send_offsets_to_transaction(self, *_: Any) -> None:
-            raise KafkaException(KafkaError(code))
-
-    publish = Transactional(WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path), "one")
-    publish._producer = Refusing()
-    with pytest.raises(CycleFailedError) as failed:
-        publish.commit([], None)
-    assert not failed.value.away
-    assert (failed.value.refused is not None) == (sentence is not None)
-    assert sentence is None or sentence in str(failed.value.refused)
