@@ -8,6 +8,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,11 @@ def missing_for_kafka() -> list[str]:
 
 
 def pytest_configure() -> None:
-    """A developer's own POINTSTREAM_* settings do not reach the product under test."""
+    """A developer's own POINTSTREAM_* settings do not reach the product under test; nor that a shell started these tests in the background, and so
+    with Ctrl-C ignored, which every process inherits.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [*os.environ]:
         if name.startswith("POINTSTREAM_") and name not in {REQUIRE_KAFKA, REQUIRE_PROMTOOL, GOLDEN_UPDATE}:
             del os.environ[name]
