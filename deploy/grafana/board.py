@@ -354,6 +354,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 Query(f"pointstream_build_info{{{JOB}}}", "{{instance}} {{version}}"),
                 Query(f"pointstream_program_info{{{JOB}}}", "{{program}} from {{effective_from}} ({{status}})"),
                 Query(f"pointstream_program_records_passed_over{{{JOB}}}", "passed over, {{instance}}"),
+                Query(f"pointstream_programs_refused{{{JOB}}} > 0", "does not go by what was published last: {{instance}}"),
             ),
         ),
     ),

@@ -37,6 +37,7 @@ class Standing(Collector):
         self.copies: Mapping[int, int | None] = {}
         self.poisoned: Mapping[int, str] = {}
         self.passed_over: int | None = None  # records of the topic `programs`; None: it has not been read
+        self.refused = False  # what was published last
         self.kept_at: float | None = None
         self.ready = False
         self._lags: dict[Place, Lag] = {}
@@ -105,6 +106,7 @@ class Standing(Collector):
         if self.passed_over is not None:
             over.add_metric([], self.passed_over)
         yield over
+        yield _gauge("programs_refused", "1: this worker does not go by what was published last.", float(self.refused))
 
     def _lag(self) -> Iterator[Metric]:
         now = time.time()

@@ -176,6 +176,10 @@ class Watching:
         for part in (self.events, self.sweep, self.standing):
             part.know(catalog)
         self._tell_programs(catalog)
+        self.standing.refused = False
+
+    def refused(self) -> None:
+        self.standing.refused = True
 
     def passed_over(self, records: int) -> None:
         self.standing.passed_over = records

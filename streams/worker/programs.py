@@ -124,6 +124,7 @@ class FollowedPrograms(threading.Thread):
         found = reader.read(_POLL_SECONDS)
         if found and found[0].offset < self._versions.end and not self._made_anew:
             self._made_anew = True
+            self._watch.refused()
             _log.error(
                 "the topic %s was made anew: the programs that are in force go on, and nothing more is taken from it. Restore it; no worker could "
                 "go on with these partitions after a restart",
@@ -183,6 +184,7 @@ class FollowedPrograms(threading.Thread):
                 self._take(newest)
             else:
                 self._refused = newest
+                self._watch.refused()
                 _log.error("what was published last is refused, and the programs before it go on: %s", why)
         taken = self._taken
         catalog, core = self._logic.core(self._partitions)

@@ -62,6 +62,9 @@ class Watch(Protocol):
     def programs(self, catalog: Catalog) -> None:
         """These programs are applied from now on."""
 
+    def refused(self) -> None:
+        """Programs have come that this worker does not take, until `programs` tells of some that it does."""
+
     def passed_over(self, records: int) -> None:
         """Of the topic `programs`, as far as it has been read, so many records do not count."""
 
@@ -89,5 +92,6 @@ class Unwatched:
         return _NOTHING_TO_LOOK_AT_SECONDS
 
     def programs(self, catalog: Catalog) -> None: ...
+    def refused(self) -> None: ...
     def passed_over(self, records: int) -> None: ...
     def ending(self, kind: str, why: str) -> None: ...

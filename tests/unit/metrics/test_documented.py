@@ -39,6 +39,7 @@ def worked(folder: Path) -> Scene:
     scene.watching.poisoned({1: "its log begins behind its position"})
     scene.watching.copying({1: 7})
     scene.watching.passed_over(2)
+    scene.watching.refused()
     scene.watching.topics(4)
     return scene
 

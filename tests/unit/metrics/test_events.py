@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from schemas.document import read_document
 from schemas.outcomes import OUTCOMES
+from schemas.program_file import build_catalog
 from schemas.topics import CONSUMED
 from streams.metrics.delays import ManyAtOnce
 from streams.metrics.events import ENTRY_TYPES
 from streams.metrics.lag import Lag
 from tests.conftest import ROOT
-from tests.unit.metrics.scene import Scene
+from tests.unit.metrics.scene import PROGRAM, Scene
 
 
 def now_ms() -> int:
@@ -31,6 +33,15 @@ def sale(receipt_id: str, profile_id: str | None = "p1", price: str = "10.55", *
 def test_what_comes_by_each_topic_stands_at_0_from_the_start_so_that_the_first_one_is_seen(tmp_path: Path, topic: str) -> None:
     for outcome in OUTCOMES:
         assert Scene(tmp_path / outcome).value("pointstream_records_total", topic=topic, outcome=outcome) == 0
+
+
+def test_that_what_was_published_last_is_refused_is_told_until_something_is_taken(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    assert scene.value("pointstream_programs_refused") == 0
+    scene.watching.refused()
+    assert scene.value("pointstream_programs_refused") == 1
+    scene.watching.programs(build_catalog([read_document(PROGRAM, "club.yaml")]))
+    assert scene.value("pointstream_programs_refused") == 0
 
 
 def test_those_who_join_are_counted_from_the_first_one(tmp_path: Path) -> None:

@@ -39,14 +39,28 @@ SALE = (
 )
 
 
+class Counted(Unwatched):
+    def __init__(self) -> None:
+        self.told: list[int] = []
+        self.refusals = 0
+
+    def refused(self) -> None:
+        self.refusals += 1
+
+    def passed_over(self, records: int) -> None:
+        self.told.append(records)
+
+
 class Following:
     """One worker's programs, and partition 0."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self._folder = url, folder
         self.logic = LedgerLogic(Catalog([]), 1 << 26)
-        settings = WorkerSettings(broker=url, state=folder)
-        self.programs = FollowedPrograms(Cluster(url), (), self.logic, Broker(settings), PARTITIONS, patience_seconds=1.0)
+        settings, self.watch = WorkerSettings(broker=url, state=folder), Counted()
+        self.programs = FollowedPrograms(
+            Cluster(url), (), self.logic, Broker(settings), PARTITIONS, self.watch, patience_seconds=1.0
+        )
 
     def publish(self, content: str) -> None:
         """With nobody at the door."""
@@ -126,7 +140,7 @@ def test_what_the_ledgers_do_not_bear_is_refused_and_the_old_goes_on(
     assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
         "club: tiers cannot be added once there are entries, and the state holds some; put them back, or begin with a new state"
     ]
-    assert (_steps(partition), partition.position.programs) == ([], 1)
+    assert (_steps(partition), partition.position.programs, following.watch.refusals) == ([], 1, 1)
     partition.position.programs = 2  # another worker, of another mind, had it before
     with pytest.raises(WrongUsage, match="goes by programs that this worker must refuse"):
         following.programs.bring_up([partition])
@@ -229,27 +243,20 @@ def test_of_a_topic_that_was_made_anew_while_it_runs_nothing_is_taken(tmp_path: 
     topic: Any = Readings(_records(*before), _records(*others), _records(raw("club/2024-08-01", text("2024-08-01")), first=2))
     settings = WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path)
     logic = LedgerLogic(Catalog([]), 1 << 26)
-    following = FollowedPrograms(settings.cluster, (), logic, Broker(settings), PARTITIONS, open_topic=lambda _: topic)
+    watch = Counted()
+    following = FollowedPrograms(settings.cluster, (), logic, Broker(settings), PARTITIONS, watch, open_topic=lambda _: topic)
     following.follow()
     until = time.monotonic() + 20
     while not topic.all_read:
         assert time.monotonic() < until
         time.sleep(0.01)
     following.end()
-    assert not following.newer
+    assert (following.newer, watch.refusals) == (False, 1)
     catalog, _ = logic.core(PARTITIONS)
     assert [version.effective_from for version in catalog.programs["club"]] == [day("2024-01-01"), day("2024-06-01")]
     assert [record.getMessage()[:35] for record in caplog.records if record.levelno >= logging.ERROR] == [
         "the topic programs was made anew: t"
     ]
-
-
-class Counted(Unwatched):
-    def __init__(self) -> None:
-        self.told: list[int] = []
-
-    def passed_over(self, records: int) -> None:
-        self.told.append(records)
 
 
 def test_what_it_passes_over_is_counted_whether_it_was_there_or_has_come(tmp_path: Path) -> None:
