@@ -52,7 +52,15 @@ NUMBERS = _Numbers()
     metavar="FILE",
     help="Where it goes; compressed where the name ends in .gz; - is standard output.",
 )
-@setting("--partitions", type=NUMBERS, metavar="N,N-N", show_default="all", help="These partitions only: 0,3,5-7.")
+@setting(
+    "--only-partitions",
+    "--partitions",
+    "partitions",
+    type=NUMBERS,
+    metavar="N,N-N",
+    show_default="all",
+    help="These partitions only: 0,3,5-7.",
+)
 @setting("--json", "as_json", is_flag=True, help="Print what the file holds on standard output, for a machine.")
 def command(*, broker: "Cluster", output: str, partitions: tuple[int, ...] | None, as_json: bool) -> int:
     """Write what the workers have applied so far as one file: records and ticks of each partition, in their order.

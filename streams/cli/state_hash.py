@@ -30,7 +30,15 @@ if TYPE_CHECKING:
     address="kafka://HOST:PORT[,HOST:PORT]: what a rebuild from its changelog would hold.",
     show_default="none",
 )
-@setting("--partitions", type=NUMBERS, metavar="N,N-N", show_default="all", help="Of the broker, these partitions only: 0,3,5-7.")
+@setting(
+    "--only-partitions",
+    "--partitions",
+    "partitions",
+    type=NUMBERS,
+    metavar="N,N-N",
+    show_default="all",
+    help="Of the broker, these partitions only: 0,3,5-7.",
+)
 @setting("--json", "as_json", is_flag=True, help="Print it for a machine.")
 def command(*, state: tuple[Path, ...], broker: "Cluster | None", partitions: tuple[int, ...] | None, as_json: bool) -> int:
     """Print a hash of the state of each partition, and of all together.

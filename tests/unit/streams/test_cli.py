@@ -83,12 +83,23 @@ def test_every_command_has_help(say: Caller, name: str) -> None:
 def test_every_setting_is_a_flag_a_variable_and_a_default_and_says_so(name: str, command: click.Command) -> None:
     for option in command.params:
         if isinstance(option, click.Option):
-            (flag,) = [text for text in option.opts if text.startswith("--")]
+            flag = next(text for text in option.opts if text.startswith("--"))
             assert option.envvar == "POINTSTREAM_" + flag[2:].replace("-", "_").upper(), flag
             assert option.show_envvar, flag
             assert option.show_default, flag
             assert option.help, flag
             assert option.required or option.is_flag or option.default is not None or isinstance(option.show_default, str), flag
+
+
+def test_no_variable_means_a_number_of_partitions_to_one_command_and_some_of_them_to_another() -> None:
+    """Who sets what `topics` makes for a whole deployment must not have one partition of it exported."""
+    meant = {
+        option.type.name
+        for _, command in commands()
+        for option in command.params
+        if isinstance(option, click.Option) and option.envvar == "POINTSTREAM_PARTITIONS"
+    }
+    assert len(meant) == 1
 
 
 def test_a_flag_comes_before_the_variable_and_the_variable_before_the_default(
