@@ -7,6 +7,7 @@ verified, its name included; there is no setting that leaves that out.
 """
 
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -75,26 +76,31 @@ NO_SECURITY: Final = Security()
 
 
 def check(security: Security) -> None:
-    """Before anything is connected: raises `WrongUsage` where settings contradict each other, or a file is not what it must be."""
-    for variable, secret in security.environment().items():
-        if not _is_text(secret):
-            raise WrongUsage(f"{variable} in the environment is no text in UTF-8")
-    if security.sasl and not security.username:
-        raise WrongUsage(f"--security-protocol {security.protocol} wants a --sasl-username")
-    if security.username and not security.sasl:
-        raise WrongUsage(f"--sasl-username goes with --security-protocol sasl_ssl, not with {security.protocol}")
-    if security.sasl and not _password(security):
-        raise WrongUsage(
-            f"--sasl-username {security.username} wants a password: --sasl-password-file FILE, or {SASL_PASSWORD} in the environment"
-        )
-    if not security.tls and (security.ca or security.certificate or security.key):
-        raise WrongUsage(
-            f"--tls-ca, --tls-certificate and --tls-key go with TLS, not with --security-protocol {security.protocol}"
-        )
-    if security.key and not security.certificate:
-        raise WrongUsage("--tls-key goes with --tls-certificate")
+    """Before anything is connected: raises `WrongUsage` with all settings that contradict each other, or for a file that is not what it must be."""
+    if faults := [*_contradictions(security)]:
+        raise WrongUsage("; ".join(faults))
     if security.tls:
         ssl_context(security)
+
+
+def _contradictions(security: Security) -> Iterator[str]:
+    for variable, secret in security.environment().items():
+        if not _is_text(secret):
+            yield f"{variable} in the environment is no text in UTF-8"
+    if security.sasl and not security.username:
+        yield f"--security-protocol {security.protocol} wants a --sasl-username"
+    elif security.username and not security.sasl:
+        yield f"--sasl-username goes with --security-protocol sasl_ssl, not with {security.protocol}"
+    elif security.password_file and not security.username:
+        yield "--sasl-password-file goes with --sasl-username"
+    elif security.sasl and not _password(security):
+        yield f"--sasl-username {security.username} wants a password: --sasl-password-file FILE, or {SASL_PASSWORD} in the environment"
+    if not security.tls and (security.ca or security.certificate or security.key):
+        yield f"--tls-ca, --tls-certificate and --tls-key go with TLS, not with --security-protocol {security.protocol}"
+    if security.key and not security.certificate:
+        yield "--tls-key goes with --tls-certificate"
+    if security.key_password_file and not security.certificate:
+        yield "--tls-key-password-file goes with --tls-certificate"
 
 
 def librdkafka(security: Security) -> dict[str, str]:

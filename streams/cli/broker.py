@@ -26,7 +26,7 @@ def to_broker(*, required: bool = True, address: str = _ADDRESS, **broker: Any) 
         setting("--broker", "broker_address", required=required, metavar="URL", **{"help": address, **broker}),
         setting(
             "--security-protocol",
-            type=click.Choice(PROTOCOLS),
+            type=click.Choice(PROTOCOLS, case_sensitive=False),
             show_default="sasl_ssl with a --sasl-username, ssl with --tls-ca or --tls-certificate, else plaintext",
             help="How the broker's listener is spoken to.",
         ),
@@ -42,7 +42,13 @@ def to_broker(*, required: bool = True, address: str = _ADDRESS, **broker: Any) 
             show_default="none",
             help=f"Holds the key's password; else {KEY_PASSWORD} in the environment does.",
         ),
-        setting("--sasl-mechanism", type=click.Choice(MECHANISMS), default=MECHANISMS[0], help="How the password is proven."),
+        setting(
+            "--sasl-mechanism",
+            type=click.Choice(MECHANISMS, case_sensitive=False),
+            metavar=f"[{'|'.join(MECHANISMS)}]",
+            default=MECHANISMS[0],
+            help="How the password is proven.",
+        ),
         setting("--sasl-username", metavar="NAME", show_default="none", help="Who we are to the broker."),
         setting(
             "--sasl-password-file",

@@ -374,7 +374,7 @@ class Engine:
 
     def revoked(self, *, lost: bool) -> None:
         """Reader's thread, inside the rebalance: returns when everything is committed, or dropped, and closed."""
-        _log.info("letting go of partitions %s", "that were lost" if lost else "that others are to have")
+        _log.info("letting go of partitions%s", " that were lost" if lost else "")
         self._watch.revoked(lost=lost)
         asyncio.run_coroutine_threadsafe(self.let_go(lost=lost), self._loop).result(_LET_GO_SECONDS)
 

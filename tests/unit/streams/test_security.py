@@ -63,6 +63,12 @@ WRONG = {
     "a name where nobody asks": (replace(BY_PASSWORD, said="ssl"), "--sasl-username goes with"),
     "a CA on a plain connection": (Security(said="plaintext", ca=Path("ca")), "go with TLS"),
     "a key without a certificate": (Security(said="ssl", key=Path("key")), "--tls-key goes with --tls-certificate"),
+    "a password file without a name": (Security(password_file=Path("nowhere")), "--sasl-password-file goes with --sasl-username"),
+    "a key's password without a certificate": (Security(key_password_file=Path("nowhere")), "goes with --tls-certificate"),
+    "two at once": (
+        Security(said="plaintext", username="till", key=Path("key")),
+        "--sasl-username goes .*; --tls-ca.*; --tls-key goes",
+    ),
     "no such CA": (Security(ca=Path("nowhere.pem")), "--tls-ca nowhere.pem: No such file"),
     "a CA that is none": (Security(ca=Path(click.__file__)), "holds no certificate in PEM"),
     "no such certificate": (Security(certificate=Path("nowhere.pem")), "--tls-certificate nowhere.pem: No such file"),
