@@ -105,6 +105,7 @@ bench: $(VENV)/.installed-dev ## the benchmarks: medians and ratios as a table
 
 golden-update: $(VENV)/.installed-dev ## write the golden records and published schemas anew (then read the diff)
 	@$(BIN)/python -m schemas.json_schema > .program.json.new && mv .program.json.new schemas/published/program.json
+	@$(BIN)/python -m streams.cli.asyncapi > .asyncapi.json.new && mv .asyncapi.json.new schemas/published/asyncapi.json
 	@POINTSTREAM_GOLDEN_UPDATE=1 $(BIN)/python -m pytest -m "not kafka" tests/golden $(ARGS)
 
 manifests: $(VENV)/.installed ## what Strimzi and the Prometheus Operator are to have anew, from the registry of topics and the rules

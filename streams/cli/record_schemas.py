@@ -57,18 +57,24 @@ _AMOUNTS: Final = frozenset(
 def record_schema(name: str) -> Schema:
     """The schema of a name in `NAMES`."""
     about, types = NAMES[name]
-    outputs = types[0].__module__ == events.__name__
-    found, components = msgspec.json.schema_components(types, schema_hook=_of_our_own, ref_template="#/$defs/{name}")
-    body: Schema = found[0] if len(found) == 1 else {"anyOf": list(found)}
+    found, components = shapes(types, "#/$defs/{name}")
+    body: Schema = found[0] if len(found) == 1 else {"anyOf": found}
     schema = {"$schema": DIALECT, "$id": f"urn:pointstream:schema:{name}", "title": f"pointstream {name}", "description": about}
+    if name in {"cancel", "reopen"}:
+        components["Cancel"]["properties"]["kind"] = {"enum": [name]}
+    return {**schema, **body, "$defs": components}
+
+
+def shapes(types: tuple[type, ...], place: str) -> tuple[list[Schema], dict[str, Schema]]:
+    """References to these types, and the schemas that they refer to. `place`: where these are to be found, with `{name}` in it."""
+    found, components = msgspec.json.schema_components(types, schema_hook=_of_our_own, ref_template=place)
+    outputs = types[0].__module__ == events.__name__
     for component in components.values():
         if outputs:
             _spell(component)
         else:
             _bound_profile_id(component)
-    if name in {"cancel", "reopen"}:
-        components["Cancel"]["properties"]["kind"] = {"enum": [name]}
-    return {**schema, **body, "$defs": components}
+    return list(found), components
 
 
 def _of_our_own(kind: type) -> Schema:
