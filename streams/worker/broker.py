@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Event
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from confluent_kafka import (
     Consumer,
@@ -41,6 +41,7 @@ _WRITTEN: Final = (*OUTPUTS, *MESSAGES, CHANGELOG, CYCLES)
 _LATEST: Final[Any] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _EARLIEST: Final[Any] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 Place = tuple[str, int]  # topic, partition
+_Seen = TypeVar("_Seen")
 
 
 class Broker:
@@ -138,9 +139,20 @@ class Broker:
 
     def _unwritable(self) -> list[str]:
         """What it may not write, where the broker tells who may do what."""
-        asked = TopicCollection(list(_WRITTEN))
-        told = self._admin.describe_topics(asked, include_authorized_operations=True, request_timeout=_SECONDS)
-        return [topic for topic in _WRITTEN if not _may(told[topic], AclOperation.WRITE)]
+        may = self._described(_WRITTEN, lambda told: _may(told, AclOperation.WRITE), rights=True)
+        return [topic for topic in _WRITTEN if not may[topic]]
+
+    def _described(
+        self, topics: Sequence[str], look: Callable[["Future[Any]"], _Seen], *, rights: bool = False
+    ) -> dict[str, _Seen]:
+        """What `look` sees in what is told of each topic. After a failure a new client asks, for one of several brokers may stand still."""
+        admin = self._admin
+        told = admin.describe_topics(TopicCollection([*topics]), include_authorized_operations=rights, request_timeout=_SECONDS)
+        try:
+            return {topic: look(told[topic]) for topic in topics}
+        except KafkaException:
+            self._ask_anew(admin)
+            raise
 
     def _known(self, seconds: float = _SECONDS) -> Any:
         """The topics that there are, by name."""
@@ -160,8 +172,7 @@ class Broker:
 
     def incarnations(self, topics: Sequence[str]) -> dict[str, str]:
         """The ids that the broker gave topics when they were made: one that is deleted and made again has another."""
-        told = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=_SECONDS)
-        return {topic: str(answered(told[topic]).topic_id) for topic in topics}
+        return self._described(topics, lambda told: str(answered(told).topic_id))
 
     def committed(self, group: str, places: Iterable[Place], cancelled: Event) -> dict[Place, int | None] | None:
         """The group's offsets, None where it has none; None for all where it was cancelled.
