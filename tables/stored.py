@@ -115,7 +115,7 @@ def _checked(kind: type[Any], stored: bytes) -> Any:
     content = memoryview(stored)[1:]
     try:
         return _DECODERS[kind].decode(content)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise StateFormatError(
             f"a stored {kind.__name__} cannot be read ({error}): rebuild the state from the changelog"
         ) from None

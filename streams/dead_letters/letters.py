@@ -72,7 +72,7 @@ def letters(broker: Broker, wanted: Wanted, foreign: Callable[[Foreign], None]) 
                 try:
                     letter = _LETTER.decode(message.value() or b"")
                     record_of(letter)
-                except (msgspec.MsgspecError, ValueError) as error:  # not UTF-8 and no base64 are values, too
+                except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # not UTF-8 and no base64 are values, too
                     foreign(Foreign(partition, offset, str(error)))
                     continue
                 if not wanted.reasons or letter.reason in wanted.reasons:

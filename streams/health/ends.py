@@ -6,17 +6,17 @@ are figures.
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
 _FILE: Final = "ends.json"
-_DECODER: Final = msgspec.json.Decoder(dict[str, int])
+_DECODER: Final = msgspec.json.Decoder(dict[str, Annotated[int, msgspec.Meta(ge=0, lt=2**53)]])
 
 
 def ends(state: Path) -> dict[str, int]:
     """How often, by why."""
-    with suppress(OSError, msgspec.MsgspecError):
+    with suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _DECODER.decode((state / _FILE).read_bytes())
     return {}
 

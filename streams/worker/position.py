@@ -100,8 +100,13 @@ def folder_of(state: Path, number: int, partitions: int) -> Path:
 
 
 def decode_position(stored: bytes) -> Position:
-    """Where to go on; what is written from here on is of this version's formats. Raises `WrongUsage` where a newer version has written it."""
-    position = _position_decoder.decode(stored)
+    """Where to go on; what is written from here on is of this version's formats. Raises `WrongUsage` where a newer version has written it, and
+    `msgspec.MsgspecError` for what is no position.
+    """
+    try:
+        position = _position_decoder.decode(stored)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
     if position.format > FORMAT or position.states > STATES:
         raise WrongUsage(
             f"the state was written by a newer version of pointstream (format {position.states}, position {position.format}), and this one reads "

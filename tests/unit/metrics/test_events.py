@@ -112,7 +112,15 @@ def test_the_next_worker_tells_why_the_last_one_ended(tmp_path: Path) -> None:
     Scene(tmp_path).watching.ending("frozen", "this process stood still")
     again = Scene(tmp_path)
     assert again.value("pointstream_worker_ends_total", why="frozen") == 2
-    (tmp_path / "ends.json").write_text("torn")
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [b"torn", b'{"\xff": 1}', b'{"frozen": -1}', b'{"frozen": 1%s}' % (b"0" * 400)],
+    ids=["torn", "no UTF-8", "less than none", "no count"],
+)
+def test_a_worker_begins_whatever_a_disk_has_made_of_why_others_ended(tmp_path: Path, kept: bytes) -> None:
+    (tmp_path / "ends.json").write_bytes(kept)
     assert Scene(tmp_path).total("pointstream_worker_ends_total") == 0
 
 

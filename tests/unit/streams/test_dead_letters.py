@@ -153,6 +153,7 @@ FOREIGN = {
     "no JSON": b"hello",
     "no value": None,
     "not UTF-8": b'{"topic": "\xff"}',
+    "nested without an end": b'{"more": ' + b"[" * 100_000,
     "another record": b'{"receipt_id": "R1"}',
     "base64 that is none": encode(letter_of(("pixels", NOT_UTF8, NOT_UTF8), "not-json")).replace(b'"key":"', b'"key":"*'),
 }

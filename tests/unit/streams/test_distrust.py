@@ -176,9 +176,13 @@ class QuietAtFirst(Quiet):
         return {}
 
 
-def test_a_stored_position_that_cannot_be_read_is_damage_and_is_rebuilt(tmp_path: Path) -> None:
+UNREADABLE = {"cut off": b"[", "no UTF-8": b'{"group":"\xff"}', "nested without an end": b'{"x":' + b"[" * 100_000}
+
+
+@pytest.mark.parametrize("position", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_stored_position_that_cannot_be_read_is_damage_and_is_rebuilt(tmp_path: Path, position: bytes) -> None:
     for number in EVERYBODY:
-        state(tmp_path, number, b"[" if number == 2 else None)
+        state(tmp_path, number, position if number == 2 else None)
     assert close(recover(tmp_path, QuietAtFirst(), EVERYBODY)) == EVERYBODY
 
 
@@ -255,10 +259,13 @@ def test_a_group_takes_over_from_one_that_has_no_members_any_more(tmp_path: Path
     close(found)
 
 
-def test_a_position_that_was_deleted_from_the_log_is_none_of_ours_and_no_state_goes_without_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("position", [None, *UNREADABLE.values()], ids=["deleted", *UNREADABLE])
+def test_a_position_in_the_log_that_nobody_can_read_is_none_of_ours_and_no_state_goes_without_one(
+    tmp_path: Path, position: bytes | None
+) -> None:
     reactions = opened(tmp_path)
     with pytest.raises(msgspec.MsgspecError):
-        restore_newest(reactions, {b"rp1": b"a receipt behind it", POSITION_KEY: None}, END, last=True)
+        restore_newest(reactions, {b"rp1": b"a receipt behind it", POSITION_KEY: position}, END, last=True)
     assert reactions.table.meta(META_CHANGELOG) is None, "nothing was written"
     restore_newest(reactions, {}, END, last=True)
     assert reactions.table.meta(META_CHANGELOG) == b"%d" % END

@@ -50,7 +50,12 @@ def test_pages_of_the_format_before_are_renewed_like_any_other(named_lots: int) 
     assert said[0] == said[1]
 
 
-@pytest.mark.parametrize("stored", [bytes([FORMAT + 1]), bytes([FORMAT]) + b"\xc1", encode(UsedLot(LOT, 1))[:-3]], ids=repr)
+NO_TEXT = encode(Profile(0, stopped="failed")).replace(b"failed", b"\xffailed")
+
+
+@pytest.mark.parametrize(
+    "stored", [bytes([FORMAT + 1]), bytes([FORMAT]) + b"\xc1", encode(UsedLot(LOT, 1))[:-3], NO_TEXT], ids=repr
+)
 def test_what_cannot_be_read_ends_the_run_and_stops_no_profile(stored: bytes) -> None:
     with pytest.raises(StateFormatError):
         decode(Profile, stored)
