@@ -95,7 +95,7 @@ def close(console: Console, as_json: bool, svg: Path | None, closing: Closing) -
 def _print(console: Console, closing: Closing, *, picture: bool) -> None:
     if picture:
         height = min(max(console.height - 1, 24), _HEIGHT)
-        console.print(draw(closing.frame, closing.sent, closing.story, console.width, height), height=height)
+        console.print(draw(closing.frame, closing.story, console.width, height), height=height)
     console.print(summary(closing.checks, closing.story, closing.sent, closing.seconds, closing.kills))
 
 

@@ -8,7 +8,6 @@ from typing import Final, Protocol
 from rich.console import Console
 from rich.live import Live
 
-from streams.demo.audit import Sent
 from streams.demo.screen import Frame, draw
 from streams.demo.story import Story
 from streams.demo.tills import ZONE
@@ -19,7 +18,7 @@ _PLAIN_EVERY_SECONDS: Final = 5.0
 class Display(Protocol):
     """Takes a frame several times a second."""
 
-    def show(self, frame: Frame, sent: Sent, story: Story) -> None: ...
+    def show(self, frame: Frame, story: Story) -> None: ...
 
 
 class LiveDisplay:
@@ -29,8 +28,8 @@ class LiveDisplay:
         self._console = console
         self._live = live
 
-    def show(self, frame: Frame, sent: Sent, story: Story) -> None:
-        self._live.update(draw(frame, sent, story, self._console.width, self._console.height), refresh=True)
+    def show(self, frame: Frame, story: Story) -> None:
+        self._live.update(draw(frame, story, self._console.width, self._console.height), refresh=True)
 
 
 class PlainDisplay:
@@ -40,7 +39,7 @@ class PlainDisplay:
         self._console = console
         self._last = time.monotonic()
 
-    def show(self, frame: Frame, sent: Sent, story: Story) -> None:
+    def show(self, frame: Frame, story: Story) -> None:
         now = time.monotonic()
         if now - self._last < _PLAIN_EVERY_SECONDS:
             return
@@ -57,7 +56,7 @@ class PlainDisplay:
 
 
 class NoDisplay:
-    def show(self, frame: Frame, sent: Sent, story: Story) -> None:
+    def show(self, frame: Frame, story: Story) -> None:
         """Nothing: the figures come at the end, as JSON."""
 
 

@@ -191,7 +191,7 @@ class _Demo:
             self._rates.add(now, self.story.accounted)
             self._sampled = now
         self.story.tell()
-        display.show(self.frame(phase), self.feeder.sent, self.story)
+        display.show(self.frame(phase), self.story)
         self._check_processes()
         return read
 

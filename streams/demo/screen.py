@@ -56,7 +56,7 @@ class Frame(NamedTuple):
     notice: str
 
 
-def draw(frame: Frame, sent: Sent, story: Story, width: int, height: int) -> RenderableType:
+def draw(frame: Frame, story: Story, width: int, height: int) -> RenderableType:
     """The whole picture, `width` by `height` characters; from 80 by 24."""
     layout = Layout()
     layout.split_column(
@@ -79,7 +79,7 @@ def draw(frame: Frame, sent: Sent, story: Story, width: int, height: int) -> Ren
     )
     tiers = max(5, room * 4 // 10)
     layout["side"].split_column(
-        Layout(_tiers(story, tiers - 2, side - 4), name="tiers", size=tiers),
+        Layout(_tiers(story, tiers - 2), name="tiers", size=tiers),
         Layout(_dead_letters(story, room - tiers - 2), name="dead-letters"),
     )
     return layout
@@ -176,7 +176,7 @@ def _ledger(story: Story, rows: int) -> Panel:
     return _panel(Group(*lines), "The ledger, as it is written")
 
 
-def _tiers(story: Story, rows: int, width: int) -> Panel:
+def _tiers(story: Story, rows: int) -> Panel:
     heads = Text()
     held: dict[str, int] = {}
     for tier in story.tiers.values():

@@ -32,24 +32,24 @@ def told() -> tuple[Sent, Story]:
     return offline_demo(records=4_000, per_day=95)
 
 
-def _drawn(sent: Sent, story: Story, width: int, height: int, frame: Frame = FRAME) -> list[str]:
+def _drawn(story: Story, width: int, height: int, frame: Frame = FRAME) -> list[str]:
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=False)
     with console.capture() as capture:
-        console.print(draw(frame, sent, story, width, height), height=height)
+        console.print(draw(frame, story, width, height), height=height)
     return capture.get().rstrip("\n").split("\n")
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (100, 30), (120, 36), (200, 60)])
 def test_the_picture_fills_the_terminal_and_no_more(told: tuple[Sent, Story], width: int, height: int) -> None:
-    lines = _drawn(*told, width, height)
+    lines = _drawn(told[1], width, height)
     assert len(lines) == height
     assert all(len(line) <= width for line in lines)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 36)])
 def test_the_picture_shows_what_the_demo_is_about(told: tuple[Sent, Story], width: int, height: int) -> None:
-    sent, story = told
-    picture = "\n".join(_drawn(sent, story, width, height))
+    _, story = told
+    picture = "\n".join(_drawn(story, width, height))
     for wanted in (
         "Tue 14 May 2024  16:42",
         "applied",
@@ -72,15 +72,13 @@ def test_the_picture_shows_what_the_demo_is_about(told: tuple[Sent, Story], widt
 
 
 def test_an_empty_story_can_be_drawn() -> None:
-    assert "Throughput" in "\n".join(
-        _drawn(Sent(), Story(), 100, 30, FRAME._replace(clock=None, rates=[], progress=None, days=None))
-    )
+    assert "Throughput" in "\n".join(_drawn(Story(), 100, 30, FRAME._replace(clock=None, rates=[], progress=None, days=None)))
 
 
-def test_points_that_do_not_add_up_are_shown_at_once(told: tuple[Sent, Story]) -> None:
-    sent, story = offline_demo(records=500, per_day=95)
+def test_points_that_do_not_add_up_are_shown_at_once() -> None:
+    _, story = offline_demo(records=500, per_day=95)
     story.totals["active"] += 1
-    assert "does not add up" in "\n".join(_drawn(sent, story, 120, 36))
+    assert "does not add up" in "\n".join(_drawn(story, 120, 36))
 
 
 def test_rates_are_differences_of_totals() -> None:
