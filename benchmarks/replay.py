@@ -13,7 +13,6 @@ from benchmarks.receipts import as_lines, receipts
 
 RECEIPTS: Final = 150_000
 RUNS: Final = 3
-MEMORY_BYTES: Final = 512 * 1024 * 1024
 
 
 def replay_rates(count: int = RECEIPTS, runs: int = RUNS, tell: Say = say) -> list[Row]:

@@ -7,7 +7,6 @@ digits of other scripts) is refused, so that every reader of a record reads the 
 """
 
 import re
-from decimal import Decimal
 from typing import Final
 
 from schemas.instants import shown
@@ -45,11 +44,6 @@ def parse_decimal(value: object) -> int:
 def is_decimal(text: str) -> bool:
     """Whether a text spells a decimal as `parse_decimal` wants it."""
     return _DECIMAL.fullmatch(text) is not None
-
-
-def decimal_of(nano: int) -> Decimal:
-    """The exact number, for comparing with other numbers."""
-    return Decimal(nano).scaleb(-9)
 
 
 def to_minor(nano: int, scale: int) -> int:

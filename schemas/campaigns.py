@@ -5,7 +5,7 @@ A trigger and a step are each one of a few classes: whoever acts on them chooses
 """
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from schemas.conditions import Condition
 from schemas.instants import Instant
@@ -367,6 +367,3 @@ class Campaigns:
     def idle(self) -> bool:
         """Whether nothing of it ever acts: then no record asks for it."""
         return not (self.segments or self.scenarios or self.reminders or self.codes or self.referral or self.figures)
-
-
-NO_CAMPAIGNS: Final = Campaigns(promotions={}, segments={}, scenarios=(), reminders=(), templates={})

@@ -216,7 +216,6 @@ def _moved_day(
 
 IMMEDIATELY: Final = Schedule("immediately")
 NEVER: Final = Schedule("never")
-ON_EVENT: Final = Schedule("on event")
 
 
 def parse_schedule(text: str) -> Schedule:

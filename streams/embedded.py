@@ -23,7 +23,6 @@ from typing import Final, NamedTuple
 from schemas.topics import TOPICS
 
 PARTITIONS: Final = 4
-RETENTION_BYTES: Final = 5 * 1024 * 1024  # a partition, hard-wired in librdkafka
 SCHEME: Final = "embedded://"
 NOTICE: Final = (
     "embedded broker on {address}: for demos and smoke tests only "

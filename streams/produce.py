@@ -111,7 +111,6 @@ class _Run:
         self._rate = rate
         self._watch = watch
         self._sent = self._failed = self._refused = self._ticks = self._pushed = 0
-        self._last_error: KafkaError | None = None
         self._producer = Producer(
             {
                 **client_settings(broker),

@@ -56,7 +56,7 @@ def command(
         return DONE
     if not paths:
         raise click.UsageError("name program files, or folders of them, or --list")
-    before, planned = publish(broker, sources(paths), late=late, without=without, dry_run=dry_run)
+    planned = publish(broker, sources(paths), late=late, without=without, dry_run=dry_run)
     if as_json:
         told = {
             "published": [_told(offer) for offer in planned.new],
@@ -65,11 +65,11 @@ def command(
         }
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
     else:
-        _print(before, planned, dry_run=dry_run)
+        _print(planned, dry_run=dry_run)
     return DONE
 
 
-def _print(before: "Versions", planned: "Plan", *, dry_run: bool) -> None:
+def _print(planned: "Plan", *, dry_run: bool) -> None:
     from schemas.instants import format_instant
 
     new = {offer.identity for offer in planned.new}

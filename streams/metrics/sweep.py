@@ -19,7 +19,7 @@ from schemas.program import Catalog
 from streams.worker.logic import LedgerReactions
 from streams.worker.partition import Partition
 from tables.ledger_keys import split_ledger_key
-from tables.state import Ledger, Lot, Profile
+from tables.state import Lot, Profile
 from tables.store import DamagedError
 from tables.table import Table
 
@@ -156,11 +156,11 @@ class _Walk:
             for key, ledger in membership.ledgers.items():
                 if ledger.active or ledger.pending or ledger.reserved:
                     with suppress(DamagedError):  # whoever comes to these lots next is told, and has the state rebuilt
-                        self._add_lots(program, key, ledger, self._table.lots_of(profile_id, program, key, ledger))
+                        self._add_lots(program, key, self._table.lots_of(profile_id, program, key, ledger))
                 if ledger.debt:
                     sums.debt[self._name(program, key)] += ledger.debt
 
-    def _add_lots(self, program: str, key: str, ledger: Ledger, lots: list[Lot]) -> None:
+    def _add_lots(self, program: str, key: str, lots: list[Lot]) -> None:
         name, points = self._name(program, key), self.sums.points
         for lot in lots:
             expires = self._expires(lot)

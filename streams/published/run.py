@@ -54,8 +54,8 @@ def publish(
     without: tuple[str, ...] = (),
     may_replace: bool = True,
     dry_run: bool = False,
-) -> tuple[Versions, Plan]:
-    """What was there, and what was written beside it. Raises `WrongFiles` or `WrongUsage`; nothing was written then."""
+) -> Plan:
+    """What was written, and what was there already. Raises `WrongFiles` or `WrongUsage`; nothing was written then."""
     before = read(broker)
     planned = plan(before, given, None, late=late, without=without, may_replace=may_replace)
     if planned.new:  # else the workers need not be asked
@@ -65,4 +65,4 @@ def publish(
         counts = read(broker).current.values()
         if lost := [offer.key for offer in planned.new if offer.key not in counts]:
             raise WrongUsage(f"somebody else has published at the same time, and {lost[0]} does not count: publish it again")
-    return before, planned
+    return planned

@@ -14,8 +14,6 @@ from schemas.events import LedgerEntry
 from schemas.outcomes import PARKED
 from tables.fingerprint import Fingerprint
 
-BROKEN_SHOWN_MAX = 10
-
 
 class Replayed:
     """One partition of an exported run: cycles applied, those that came out otherwise than the worker told, and its state at the end."""

@@ -170,7 +170,7 @@ def _publish(settings: WorkerSettings) -> None:
     from streams.published.run import publish, sources
 
     try:
-        _, planned = publish(settings.cluster, sources(settings.programs), without=settings.without, may_replace=False)
+        planned = publish(settings.cluster, sources(settings.programs), without=settings.without, may_replace=False)
     except WrongFiles as wrong:
         for line in wrong.lines:
             say("wrong-program", line, "error")
