@@ -146,9 +146,15 @@ def _open(folder: Path) -> Rdict:
     try:
         return Rdict(str(folder), options)
     except Exception as error:  # rocksdict raises plain exceptions
-        if "lock" in str(error).lower():
+        if _is_lock(str(error)):
             raise WrongUsage(f"--state {folder}: another process uses it; give this one a directory of its own") from None
         raise WrongUsage(f"--state {folder}: cannot be opened: {error}") from error
+
+
+def _is_lock(said: str) -> bool:
+    """RocksDB's words for a lock that is held, by this process or by another. That a lock cannot be had, or "lock" in a path, is something else."""
+    another = said.startswith("IO error: While lock file:") and said.endswith("Resource temporarily unavailable")
+    return another or said.startswith("IO error: lock hold by current process")
 
 
 def _is_a_ledgers(folder: Path) -> bool:

@@ -154,6 +154,28 @@ def test_a_state_that_somebody_else_uses_is_refused(say: Any, tmp_path: Path) ->
     assert "another process uses it" in err
 
 
+def test_a_state_whose_lock_cannot_be_had_is_told_as_that_and_not_as_somebody_elses(say: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    assert say("--input", SPENT, "--state", folder)[0] == 0
+    (folder / "LOCK").unlink()
+    (folder / "LOCK").mkdir()
+    code, _, err = say("--input", SPENT, "--state", folder)
+    assert (code, "cannot be opened: IO error" in err, "another process" in err) == (2, True, False)
+
+
+def test_a_state_that_another_process_has_is_told_as_that(say: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    holds = "import sys; from pathlib import Path; from streams.audit.accounts import Accounts; held = Accounts(Path(sys.argv[1])); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", holds, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        code, _, err = say("--input", SPENT, "--state", folder)
+        other.kill()
+    assert (code, "another process uses it" in err) == (2, True)
+
+
 def ledgers_states(folder: Path) -> dict[str, Path]:
     """Directories in which somebody else keeps a state, by whose it is."""
     made = {name: folder / name for name in ("worker", "starting-worker", "fleet", "replay")}
