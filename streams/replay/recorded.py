@@ -155,7 +155,9 @@ class RecordedRun:
                 at = parse_instant(found.tick)
             except ValueError as error:
                 raise lines.LineError(f"tick {error}") from None
-            self._in_cycle(found.partition).partition.tick(at, found.at_most)
+            running = self._in_cycle(found.partition)
+            running.partition.tick(at, found.at_most)
+            running.unflushed += found.at_most  # what falls due changes profiles as records do, and must not gather either
             self.summary.ticks += 1
         elif found.export is not None:
             self._begin(file, found)

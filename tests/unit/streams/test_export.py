@@ -21,13 +21,18 @@ from schemas.topics import CYCLES, DEAD_LETTERS, LEDGER_ENTRIES, NOTIFICATIONS, 
 from streams.errors import WrongUsage
 from streams.export import lines
 from streams.export.lines import Recorded
+from streams.replay.lines import Block
+from streams.replay.output import Output
+from streams.replay.recorded import RecordedRun
 from streams.replay.run import ReplaySettings, replay
 from streams.replay.summary import Summary
+from streams.replay.unfinished import Mark
 from streams.worker.position import folder_of
 from tables.fingerprint import fingerprint
 from tables.rocks import RocksStore
 from tables.table import Table
 from tests.kafka import everything
+from tests.unit.streams import shop
 from tests.unit.streams.in_memory import START_MS, NobodyWatches, Worker
 
 PARTITIONS = 3
@@ -250,6 +255,36 @@ def test_what_a_cycle_names_must_be_there(tmp_path: Path) -> None:
     del run.topics.records[CYCLES, 1][1]
     with pytest.raises(WrongUsage, match="is cycle 3 and comes after cycle 1"):
         run.exported()
+
+
+class Flushes(Mark):
+    """Counts how often a state is about to be written."""
+
+    count = 0
+
+    def set(self) -> None:
+        self.count += 1
+
+
+def test_what_falls_due_is_written_now_and_then_as_what_comes_is_and_does_not_gather_in_memory(tmp_path: Path) -> None:
+    catalog = build_catalog([read_document(shop.PROGRAM, "shop.yaml")])
+    run = Worker(catalog, PARTITIONS, seed=1, backfill=False)
+    for n in range(300):
+        run.send(PURCHASES, f"p{n}", json.dumps(shop.sale(f"R{n}", "2024-03-01T07:00:00Z", f"p{n}")).encode())
+    run.work()
+    written = []
+    for name, days in (("sold", 0), ("expired", 6)):
+        run.now_ms += days * 86_400_000
+        for _ in range(60):  # whether a tick comes is drawn
+            run.work()
+        mark = Flushes(None)
+        with Output(tmp_path / name) as output:
+            replaying = RecordedRun(catalog, tmp_path / name, mark, output, 64 * 1024 * 1024, 400, kept=False)
+            replaying.read([Block("run.jsonl", 1, run.exported().splitlines())])
+            replaying.close()
+        written.append(mark.count)
+    assert written[0] == PARTITIONS, "of each when it is left, for none has 400 records"
+    assert written[1] > PARTITIONS
 
 
 class Told(NobodyWatches):
