@@ -3,7 +3,8 @@
 A thread of its own follows the changelogs, read committed, and writes them into the very directories that recovery opens when a
 partition is assigned here; before that it lets go of them. Which worker keeps which copies, everybody reckons alike from what
 the group says of itself: the members behind the owner, in order of their names. A copy is never asked anything and never ahead of the
-log: it is what recovery would have made, made earlier. Where the group cannot be asked, nothing changes until it can.
+log: it is what recovery would have made, made earlier; one that is damaged is made anew, as there. Where the group cannot be asked, nothing
+changes until it can.
 """
 
 import logging
@@ -22,10 +23,10 @@ from streams.errors import Stop
 from streams.logs import say
 from streams.worker.broker import Broker
 from streams.worker.changelog import reading_consumer, restore
-from streams.worker.distrust import PoisonedError
+from streams.worker.distrust import Distrust, PoisonedError
 from streams.worker.logic import Logic, Reactions
 from streams.worker.opening import Opening
-from streams.worker.position import META_CHANGELOG, POSITION_KEY
+from streams.worker.position import META_CHANGELOG, POSITION_KEY, folder_of
 from streams.worker.settings import WorkerSettings
 from streams.worker.watch import Watch
 from tables.rocks import StoreLockedError
@@ -67,6 +68,7 @@ class Standby(threading.Thread):
         super().__init__(name="standby", daemon=True)
         self._settings = settings
         self._opening = Opening(settings, logic, broker, partitions, say)
+        self._distrust = Distrust(lambda number: folder_of(settings.state, number, partitions), say)
         self._broker = broker
         self._member = member
         self._watch = watch
@@ -76,7 +78,9 @@ class Standby(threading.Thread):
         self._pending: dict[int, list[tuple[bytes, bytes | None]]] = {}
         self._reached: dict[int, int] = {}  # the offset up to which nothing of the log is missing in the copy
         self._caught_up: set[int] = set()  # these have been at the end of their logs, and have followed them since
-        self._unreadable: set[int] = set()
+        self._unreadable: set[int] = set()  # of these no copy is kept until the group changes
+        self._why_not: dict[int, str] = {}  # as it was told
+        self._damaged: set[int] = set()  # these are closed next
         self._consumer: Consumer | None = None
         self._ending = threading.Event()
 
@@ -144,13 +148,34 @@ class Standby(threading.Thread):
             if not self._orders.empty():  # a take-over waits, and to open a copy may last as long as the broker takes to answer
                 break
             try:
+                self._distrust.clear_away(number)
                 self._copies[number] = self._opening.open(number, log)
+                self._why_not.pop(number, None)
+            except DamagedError as error:
+                self._is_damaged(number, error)
             except (StoreLockedError, PoisonedError, Stop, OSError, KafkaException) as error:
-                _log.warning("no copy of partition %d can be kept: %s", number, error)
+                self._tell_why_not(number, error)
         if frozenset(self._copies) == before:
             return
         self._read_on()
         _log.info("keeping copies of partitions %s", sorted(self._copies))
+
+    def _is_damaged(self, number: int, error: DamagedError) -> None:
+        """It is made anew with the next look; where that was done a moment ago, it is no fault of the disk."""
+        self._distrust.damaged(number, str(error))
+        self._damaged.add(number)
+        if number in self._distrust.poisoned:
+            self._give_up(number, error)
+
+    def _give_up(self, number: int, error: Exception) -> None:
+        self._tell_why_not(number, error)
+        self._unreadable.add(number)
+
+    def _tell_why_not(self, number: int, error: Exception) -> None:
+        """Once: it is looked at again every few seconds, for somebody may put it right."""
+        if self._why_not.get(number) != str(error):
+            self._why_not[number] = str(error)
+            _log.warning("no copy of partition %d can be kept: %s", number, error)
 
     def _keep_only(self, wanted: frozenset[int]) -> None:
         gone = [number for number in self._copies if number not in wanted]
@@ -211,16 +236,18 @@ class Standby(threading.Thread):
         for number, offset in read_out.items():
             if not self._pending[number]:
                 self._reached[number] = max(offset, self._reached[number])
-        self._keep_only(frozenset(self._copies) - self._unreadable)
+        self._keep_only(frozenset(self._copies) - self._unreadable - self._damaged)
+        self._damaged.clear()
 
     def _restore(self, number: int, records: list[tuple[bytes, bytes | None]], end: int) -> None:
         """Where a newer version owns the partition, or nobody can read what its log says, no copy is kept until the group changes."""
-        if number in self._unreadable:
+        if number in self._unreadable or number in self._damaged:
             return
         try:
             restore(self._copies[number], records, end, last=number in self._caught_up)
-        except (Stop, StateFormatError, DamagedError, msgspec.MsgspecError) as error:
-            _log.warning("no copy of partition %d can be kept: %s", number, error)
-            self._unreadable.add(number)
+        except DamagedError as error:
+            self._is_damaged(number, error)
+        except (Stop, StateFormatError, msgspec.MsgspecError) as error:
+            self._give_up(number, error)
         else:
             self._reached[number] = end
