@@ -1,6 +1,6 @@
 """The records that feeds send: what a till, a site or a person may say, and the checks that need nothing but the record.
 
-Pure. `decode_purchase` (and its like) turn the bytes of a record into a typed struct or raise `Refused` with the reason, the
+Pure. `decode` turns the bytes of a record into a typed struct or raises `Refused` with the reason, the
 field and a sentence. Decimals arrive as integers times 10^9, instants as microseconds: both are converted while msgspec
 decodes, so that a wrong one names its path, and no number ever passes through a binary float. Unknown fields are ignored.
 """
