@@ -102,12 +102,7 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
                 visit.arrived.append(_OVER)
                 break
             message = f"what it speaks of did not come until {format_instant(due.at)}"
-            visit.effects.append(
-                dead_letter(incoming_of(parked), Refused(_REASONS.get(parked.waits_for[:1], "unknown-receipt"), message))
-            )
+            visit.effects.append(dead_letter(incoming_of(parked), Refused("unknown-receipt", message)))
             visit.count(("parked", "dead-letter"))
             break
     return ()
-
-
-_REASONS: Final = {b"r": "unknown-receipt"}

@@ -33,7 +33,7 @@ from schemas.sections.tiers import read_tiers
 
 __all__ = [
     "Document", "Fault", "ProgramFileError", "Source", "build_catalog", "catalog_of", "load_catalog", "parse_program", "read_document",
-    "read_sources", "warnings",
+    "read_sources",
 ]  # fmt: skip
 
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
@@ -78,11 +78,6 @@ def read_sources(paths: Iterable[Path | str]) -> list[Source]:
 def catalog_of(sources: Iterable[Source]) -> Catalog:
     """Programs and their versions from texts. Raises ProgramFileError with every fault of all of them."""
     return _read(sources, [])
-
-
-def warnings(program: Program) -> list[Fault]:
-    """What is right by the rules and hardly meant."""
-    return list(program.warnings)
 
 
 def _sources(paths: Iterable[Path | str], faults: list[Fault]) -> list[Source]:

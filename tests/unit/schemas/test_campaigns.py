@@ -43,7 +43,6 @@ from schemas.campaigns import (
 )
 from schemas.conditions import parse_condition
 from schemas.instants import DAY_US, parse_instant
-from schemas.program_file import warnings
 from schemas.schedules import parse_schedule
 from tests.unit.schemas.shop import SCENARIO, TIERS, program
 
@@ -286,4 +285,4 @@ COMFORT: dict[str, Any] = {"scenario": "comfort", "reentry": "true", "trigger": 
     ],
 )  # fmt: skip
 def test_what_is_right_and_hardly_meant_is_warned_of(changes: dict[str, Any], paths: list[str]) -> None:
-    assert [fault.path for fault in warnings(program(changes))] == paths
+    assert [fault.path for fault in program(changes).warnings] == paths

@@ -10,7 +10,7 @@ import pytest
 from schemas.amounts import NANO
 from schemas.instants import DAY_US, HOUR_US, MINUTE_US, format_instant, parse_instant
 from schemas.program import Ratio, Redeem
-from schemas.program_file import Document, ProgramFileError, build_catalog, load_catalog, parse_program, read_document, warnings
+from schemas.program_file import Document, ProgramFileError, build_catalog, load_catalog, parse_program, read_document
 from schemas.schedules import parse_schedule
 from tests.unit.schemas.shop import SCENARIO, SHOP, TIERS, program, shop
 
@@ -146,10 +146,10 @@ def test_everything_that_a_file_can_say_is_in_force(changes: dict[str, Any]) -> 
 
 def test_a_point_type_whose_returns_take_nothing_back_is_warned_of() -> None:
     text = SHOP.replace("within-balance", "pending-only")
-    found = warnings(parse_program(read_document(text, "shop.yaml")))
+    found = parse_program(read_document(text, "shop.yaml")).warnings
     assert [(fault.line, fault.path) for fault in found] == [(9, "points.0.returns")]
-    assert warnings(program({})) == []
-    assert warnings(program({"points.0.returns": "pending-only", "points.0.activation": "1 day"})) == []
+    assert program({}).warnings == ()
+    assert program({"points.0.returns": "pending-only", "points.0.activation": "1 day"}).warnings == ()
 
 
 # --- versions and folders ---------------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ def test_what_is_not_there_is_a_fault_and_no_traceback(tmp_path: Path) -> None:
     ],
 )
 def test_what_says_something_and_does_nothing_is_warned_of(changes: dict[str, Any], paths: list[str]) -> None:
-    assert [fault.path for fault in warnings(program(changes))] == paths
+    assert [fault.path for fault in program(changes).warnings] == paths
 
 
 @pytest.mark.parametrize(
@@ -364,4 +364,4 @@ def test_club_yaml_loads(shared_checks: Path) -> None:
     assert club.points[0].ratio == Ratio(points_minor=100, money_nano=NANO)
     assert club.points[0].expiration == parse_schedule("never")
     assert club.not_in_force == ()
-    assert [fault.path for fault in warnings(club)] == ["scenarios.0.steps.0.else.0", "scenarios.1.steps.0.else.0"]  # R023
+    assert [fault.path for fault in club.warnings] == ["scenarios.0.steps.0.else.0", "scenarios.1.steps.0.else.0"]  # R023
