@@ -10,6 +10,7 @@ from typing import Any, Final
 from agents import figures
 from agents.programs import Version
 from agents.visit import Visit
+from schemas.condition_fields import WEEKDAYS
 from schemas.events import TierChange
 from schemas.instants import Instant, format_instant, parse_instant, to_local
 from tables import tiers
@@ -17,7 +18,6 @@ from tables.state import Profile
 from tables.timelines import field_at, value_at
 
 _PROFILE: Final = "profile."
-_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def look_up(visit: Visit, version: Version, field: str, at: Instant, subledger: str = "") -> object:
@@ -32,7 +32,7 @@ def look_up(visit: Visit, version: Version, field: str, at: Instant, subledger: 
         case "tags":
             return tags_at(visit, version, at)
         case "weekday":
-            return _WEEKDAYS[to_local(at, version.program.timezone).weekday()]
+            return WEEKDAYS[to_local(at, version.program.timezone).weekday()]
         case "hour":
             return to_local(at, version.program.timezone).hour
         case _:

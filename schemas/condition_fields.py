@@ -64,10 +64,11 @@ DERIVED: Final[Mapping[str, tuple[str, ...]]] = {  # with their parameters
 FIELDS: Final[Mapping[str, Kind]] = {**RECEIPT, **LINE, **RECKONED, **dict.fromkeys(DERIVED, "number")}
 FREE_PREFIXES: Final = ("attributes.", "profile.")
 
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {  # by field or by kind
     "channel": ("in-store", "online"),
     "activity": ("purchase", "service"),
-    "weekday": ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+    "weekday": WEEKDAYS,
     "hour": tuple(str(hour) for hour in range(24)),
     "boolean": ("true", "false"),
 }

@@ -15,10 +15,9 @@ from schemas.campaigns import Campaigns
 from schemas.conditions import Condition
 from schemas.instants import Instant
 from schemas.program_faults import Fault
-from schemas.schedules import Schedule
+from schemas.schedules import LeapDay, Schedule
 
 Rounding = Literal["floor", "half-up", "half-even", "ceiling"]
-LeapDay = Literal["feb-28", "mar-1"]
 
 
 @dataclass(frozen=True, kw_only=True)

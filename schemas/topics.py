@@ -72,4 +72,6 @@ MESSAGES: Final = (REQUESTS, REPLIES)
 """From one key to another and back: what counts across profiles goes by these. Read like any input."""
 CONSUMED: Final = (*INPUTS, *MESSAGES)
 OUTPUTS: Final = tuple(topic.name for topic in TOPICS if topic.role == "output")
+EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
+"""The topics over which the records of a profile and program are numbered together (`sequence`)."""
 BY_NAME: Final = {topic.name: topic for topic in TOPICS}

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from schemas.amounts import NANO
+from schemas.condition_fields import WEEKDAYS
 from schemas.conditions import Condition
 from schemas.instants import Instant, to_local
 from schemas.program import Program
@@ -16,9 +17,6 @@ from tables.basis import ATTO, Basis, rate_of
 from tables.rounding import Exact
 
 _PROFILE: Final = "profile."
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
 _NOTHING: Final[Mapping[str, Any]] = {}
 
 
@@ -85,7 +83,7 @@ class Facts:
             return _decimal(getattr(self.basis, field))
         if field in ("weekday", "hour"):
             local = to_local(self.situation.at, self._program.timezone)
-            return _WEEKDAYS[local.weekday()] if field == "weekday" else local.hour
+            return WEEKDAYS[local.weekday()] if field == "weekday" else local.hour
         if field in _MONEY:
             return self._money(getattr(self.sale, field))
         if field.startswith(_PROFILE):

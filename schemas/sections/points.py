@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from schemas.amounts import MAX_SCALE, NANO
 from schemas.instants import DAY_US, HOUR_US, Instant, end_of, start_of
-from schemas.program import LeapDay, Limit, PointType, Ratio, Redeem, Rule
-from schemas.schedules import IMMEDIATELY, NEVER, Schedule, parse_duration, parse_length
+from schemas.program import Limit, PointType, Ratio, Redeem, Rule
+from schemas.schedules import IMMEDIATELY, NEVER, LeapDay, Schedule, parse_duration, parse_length
 from schemas.sections import values
 from schemas.sections.section import Section
 

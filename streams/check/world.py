@@ -17,14 +17,13 @@ from schemas.amounts import format_points
 from schemas.events import BalanceRow, encode
 from schemas.instants import LATEST, Instant, parse_instant
 from schemas.program import Catalog, Program
-from schemas.topics import DEAD_LETTERS, LEDGER_ENTRIES, NOTIFICATIONS, REDEMPTION_DECISIONS, TIER_CHANGES
+from schemas.topics import DEAD_LETTERS, EVENTS, REDEMPTION_DECISIONS
 from streams.check.model import FIGURES, TIER_FIGURES
 from tables.memory import MemoryStore
 from tables.state import Membership
 from tables.table import Table
 
 Record = dict[str, Any]
-EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
 _DECODER: Final = msgspec.json.Decoder(float_hook=str)
 
 

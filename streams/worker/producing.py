@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Producer
 
 from agents.outbox import Effect
 from schemas.events import encode
-from schemas.topics import BALANCES, CHANGELOG, CYCLES, LEDGER_ENTRIES, NOTIFICATIONS, TIER_CHANGES
+from schemas.topics import BALANCES, CHANGELOG, CYCLES, EVENTS
 from streams.brokers import reason
 from streams.worker.cycle import CycleFailedError, Parcel
 from streams.worker.position import POSITION_KEY
@@ -23,7 +23,6 @@ from streams.worker.tracing import TRACEPARENT
 Plain = tuple[bytes | None, bytes | None]
 """Key and value of a record without headers."""
 
-_EVENTS: Final = frozenset({LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS})
 _QUEUE_MESSAGES: Final = 200_000
 _QUEUE_KBYTES: Final = 1024 * 1024  # never reached: a cycle's weight is bounded by the memory that it has
 _AT_ONCE: Final = 10_000  # records, while there is room for as many
@@ -63,7 +62,7 @@ class Sender:
         plain: dict[str, list[Plain]] = {}
         for place, effect in enumerate(parcel.effects):
             key, value = effect.key.encode() or None, encode(effect.record)
-            if effect.topic in _EVENTS:
+            if effect.topic in EVENTS:
                 self._one(effect.topic, key, value, number, [*cloud_event(effect), *_trace(traces.effects.get(place))])
             else:
                 plain.setdefault(effect.topic, []).append((key, value))
