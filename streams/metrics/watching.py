@@ -172,15 +172,18 @@ class Watching:
         self.health.ending(why)
         self._tell_ready()
 
+    @_safe
     def programs(self, catalog: Catalog) -> None:
         for part in (self.events, self.sweep, self.standing):
             part.know(catalog)
         self._tell_programs(catalog)
         self.standing.refused = False
 
+    @_safe
     def refused(self) -> None:
         self.standing.refused = True
 
+    @_safe
     def passed_over(self, records: int) -> None:
         self.standing.passed_over = records
 

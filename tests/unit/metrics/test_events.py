@@ -9,6 +9,7 @@ import pytest
 
 from schemas.document import read_document
 from schemas.outcomes import OUTCOMES
+from schemas.program import Catalog
 from schemas.program_file import build_catalog
 from schemas.topics import CONSUMED
 from streams.metrics.delays import ManyAtOnce
@@ -103,8 +104,10 @@ def test_a_mistake_in_the_metrics_stops_no_worker(tmp_path: Path, caplog: pytest
     scene.keep()
     scene.watching.clock({}, 1, 0.0)
     scene.watching.revoked(lost=True)
+    scene.watching.programs(Catalog([]))
+    scene.watching.passed_over(1)
     assert not scene.partitions[0].dirty, "the cycle was kept"
-    assert len(caplog.records) == 3
+    assert len(caplog.records) == 5
 
 
 def test_the_next_worker_tells_why_the_last_one_ended(tmp_path: Path) -> None:
