@@ -20,6 +20,7 @@ from streams.security import NO_SECURITY, Security, librdkafka
 
 REACH_SECONDS: Final = 10.0
 _TRY_SECONDS: Final = 1.0
+_SOCKET_MS: Final = 10_000
 _CLOSED_SECONDS: Final = 4.0
 _SCHEME: Final = re.compile(r"^(?:(kafka|embedded)://)?(.+)$")
 _SERVER: Final = re.compile(r"(?:\[[0-9A-Fa-f:]+\]|[^:\s/\[\]]+):[0-9]{1,5}")
@@ -73,11 +74,13 @@ def connection(broker: Broker) -> dict[str, Any]:
 
 
 def client_settings(broker: Broker) -> dict[str, Any]:
-    """What the clients of a command set: the connection, and quiet logs, for what matters is said by the command."""
+    """What the clients of a command set: the connection, and quiet logs, for what matters is said by the command. Of several brokers one that does
+    not answer is left for the others while there is still patience; by itself the client keeps to it for a minute.
+    """
     quiet = logging.getLogger("pointstream.client")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False
-    return {**connection(broker), "client.id": "pointstream", "logger": quiet}
+    return {**connection(broker), "client.id": "pointstream", "logger": quiet, "socket.timeout.ms": _SOCKET_MS}
 
 
 class Complaint(NamedTuple):

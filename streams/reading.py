@@ -8,6 +8,7 @@ follows without end: where nothing comes, it asks now and then whether anybody i
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -28,6 +29,7 @@ _PASSING: Final = frozenset(
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
         KafkaError._DESTROY_BROKER,  # noqa: SLF001  # the client's handle of a broker, of which it has learnt the name meanwhile
         KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001  # it had not even been sent by then
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
         KafkaError.LEADER_NOT_AVAILABLE,
@@ -75,9 +77,18 @@ def bounds(consumer: Consumer, topic: str, number: int) -> tuple[int, int]:
             wait_seconds = min(2 * wait_seconds, 2 * _ANSWER_SECONDS)  # it may be slow to answer, and not away
             if error.args[0].code() not in _PASSING or time.monotonic() > until:
                 raise
+            _learn_leaders(consumer, topic)
             time.sleep(_AGAIN_SECONDS)
         else:
             return low, high
+
+
+def _learn_leaders(consumer: Consumer, topic: str) -> None:
+    """Have the client learn who leads the partitions now: it keeps what it knows of that for minutes, and where a broker stands still others lead in
+    its place after seconds. Any broker may be asked, also the one that stands still; then it is to be asked again.
+    """
+    with suppress(KafkaException):
+        consumer.list_topics(topic, timeout=_ANSWER_SECONDS)
 
 
 class TopicReader:
@@ -104,6 +115,9 @@ class TopicReader:
                 **client_settings(broker),
                 **reading_settings("pointstream-reader"),
                 "queued.max.messages.kbytes": 4 * 1024,  # a partition
+                "fetch.max.bytes": 4
+                * 1024
+                * 1024,  # of all partitions, so that one answer is there in time over a slow line as well
             }
         )
         self.cluster: str | None = known.cluster_id

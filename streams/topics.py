@@ -26,7 +26,9 @@ _DAY_MS: Final = 86_400_000
 COMPACTION_LAG_MS: Final = 7 * _DAY_MS
 DELETE_RETENTION_MS: Final = 14 * _DAY_MS  # a state that was away so long still learns what has been forgotten
 _WAIT_SECONDS: Final = 30.0
+_ANSWER_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.2
+_PASSING: Final = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._TIMED_OUT, KafkaError._TRANSPORT})  # noqa: SLF001  # their public names
 _FORBIDDEN: Final = frozenset({KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED})
 
 
@@ -226,8 +228,11 @@ def _found(admin: AdminClient, there: Mapping[str, tuple[int, int]]) -> dict[str
     return {name: Found(*there[name], configs[name]) for name in names}
 
 
-def settings_of(admin: Settings, names: list[str], wait_seconds: float = _WAIT_SECONDS) -> dict[str, dict[str, str]]:
-    """The settings of topics. One that was made a moment ago is not known to every broker at once: that is waited for.
+def settings_of(
+    admin: Settings, names: list[str], wait_seconds: float = _WAIT_SECONDS, answer_seconds: float = _ANSWER_SECONDS
+) -> dict[str, dict[str, str]]:
+    """The settings of topics. One that was made a moment ago is not known to every broker at once: that is waited for. And the broker that is
+    asked may stand still, and another one answer: the client asks that when it is asked again.
 
     Raises `BrokerAway` where they are not told, and `WrongUsage` where they may not be.
     """
@@ -237,15 +242,19 @@ def settings_of(admin: Settings, names: list[str], wait_seconds: float = _WAIT_S
     while asked:
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in asked]
         asked = []
-        for resource, future in admin.describe_configs(resources, request_timeout=wait_seconds).items():
+        answer_by = min(time.monotonic() + answer_seconds, until)
+        for resource, future in admin.describe_configs(resources, request_timeout=min(answer_seconds, wait_seconds)).items():
             try:
-                entries: dict[str, Any] = future.result(timeout=wait_seconds)
+                entries: dict[str, Any] = future.result(timeout=max(answer_by - time.monotonic(), 0.0))
             except TimeoutError:
-                raise BrokerAway(
-                    f"the settings of {resource.name} were not told within {wait_seconds:g} s: look at the broker, then run it again"
-                ) from None
+                if time.monotonic() > until:
+                    raise BrokerAway(
+                        f"the settings of {resource.name} were not told within {wait_seconds:g} s: look at the broker, then run it again"
+                    ) from None
+                asked.append(resource.name)
+                continue
             except KafkaException as error:
-                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART or time.monotonic() > until:
+                if error.args[0].code() not in _PASSING or time.monotonic() > until:
                     sentence = f"the settings of {resource.name} cannot be read: {reason(error)}"
                     raise (WrongUsage if error.args[0].code() in _FORBIDDEN else BrokerAway)(sentence) from None
                 asked.append(resource.name)

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 
+from schemas.topics import PURCHASES
+from streams.export.log import Log
 from streams.topics import ensure
 from streams.worker.pulse import TRY_AGAIN
 from tests.kafka.help import COMMAND, Process, processes, real_kafka
@@ -55,3 +58,33 @@ def test_one_of_three_brokers_may_die_for_good(tmp_path: Path) -> None:
             assert everybody[-1].end() == 0, everybody[-1].said()
         for arguments, code in ((["status"], 1), (["start", "--broker", "2", "--heap", "320m"], 0), (["status"], 0)):
             assert subprocess.run([COMMAND, *arguments, "--data", str(data)], check=False).returncode == code, arguments
+
+
+def test_one_that_stands_still_is_read_around(tmp_path: Path) -> None:
+    sent = records(600, seed=22)
+    data = tmp_path / "kafka"
+    with real_kafka(data, brokers=3) as servers:
+        ensure(f"kafka://{servers}", 1, None, verify_only=False)
+        _send(servers, sent)
+        log = Log(f"kafka://{servers}", PURCHASES)
+        try:
+            log.begin(0, 0)
+            leader = (
+                AdminClient({"bootstrap.servers": servers})
+                .list_topics(PURCHASES, timeout=10)
+                .topics[PURCHASES]
+                .partitions[0]
+                .leader
+            )
+            pid = int((data / f"broker-{leader}" / "kafka.pid").read_text())
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                states = ensure(f"kafka://{servers}", None, None, verify_only=True)
+                read = list(log.upto(len(sent), whole=True))
+                assert log.bounds(0) == (0, len(sent))
+            finally:
+                os.kill(pid, signal.SIGCONT)
+        finally:
+            log.close()
+    assert [state.faults for state in states] == [[]] * len(states)
+    assert [message.value() for message in read] == [value for _, value in sent]

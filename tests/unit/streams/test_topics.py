@@ -4,6 +4,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import ConfigResource
 
 from schemas.topics import BY_NAME, TOPICS, Topic
@@ -116,6 +117,36 @@ class Silent:
 def test_settings_that_are_not_told_are_a_broker_that_is_away_and_a_sentence() -> None:
     with pytest.raises(BrokerAway, match=r"the settings of purchases were not told within 0\.01 s: look at the broker"):
         settings_of(Silent(), ["purchases"], 0.01)
+
+
+class SilentAtFirst(Silent):
+    """One of several brokers stands still, and is asked first; the next one knows."""
+
+    def __init__(self, *failures: int | None) -> None:
+        self._failures = list(failures)
+
+    def describe_configs(self, resources: list[ConfigResource], *, request_timeout: float) -> dict[ConfigResource, Future[Any]]:
+        answers = super().describe_configs(resources, request_timeout=request_timeout)
+        failure = self._failures.pop(0) if self._failures else KafkaError.NO_ERROR
+        for answer in answers.values():
+            if failure == KafkaError.NO_ERROR:
+                answer.set_result({})
+            elif failure is not None:
+                answer.set_exception(KafkaException(KafkaError(failure)))
+        return answers
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(None, id="it says nothing"),
+        pytest.param(KafkaError._TIMED_OUT, id="the client gives the question up"),
+        pytest.param(KafkaError._TRANSPORT, id="its connection is cut"),
+    ],
+)
+def test_where_one_broker_does_not_tell_the_settings_another_one_is_asked(failure: int | None) -> None:
+    names = ["purchases", "pixels"]
+    assert settings_of(SilentAtFirst(failure, failure), names, 20.0, 0.05) == {name: {} for name in names}
 
 
 def test_nothing_is_created_beside_inputs_that_have_another_count() -> None:
