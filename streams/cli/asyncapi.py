@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 from schemas.records import PROFILE_ID_BYTES_MAX
-from schemas.topics import BY_NAME, INPUTS, LEDGER_ENTRIES, NOTIFICATIONS, OUTPUTS, TIER_CHANGES, Topic
+from schemas.topics import BY_NAME, EVENTS, INPUTS, OUTPUTS, Topic
 from streams.cli.record_schemas import NAMES, Schema, shapes
 
 _BINDINGS: Final = "0.5.0"
@@ -90,7 +90,7 @@ def _channel(topic: Topic) -> Schema:
 
 
 def _message(topic: Topic, payload: Schema) -> Schema:
-    traits = ["keyed", "event"] if topic.name in {LEDGER_ENTRIES, TIER_CHANGES, NOTIFICATIONS} else ["keyed"]
+    traits = ["keyed", "event"] if topic.name in EVENTS else ["keyed"]
     return {
         "name": _message_of(payload),
         "payload": payload,
