@@ -153,9 +153,12 @@ def test_a_worker_whose_right_to_write_is_withdrawn_says_so_and_goes_on_when_it_
         try:
             send(secured.plain, sent[200:])
             assert worker.wait(60) == 2, worker.said()
+            everybody.append(again := Process(["-c", COMMAND, "worker", *told], tmp_path / "again.log"))
+            assert again.wait(60) == 2, "nor does it start like that"
         finally:
             _done(admin.create_acls([AclBinding(*right)]))
-        assert f"does not allow this worker to write {CHANGELOG}:" in worker.said(), worker.said()
+        for ended in (worker, again):
+            assert f"does not allow this worker to write {CHANGELOG}:" in ended.said(), ended.said()
         everybody.append(worker := Process(["-c", COMMAND, "worker", *told], tmp_path / "worker.log"))
         wait_until(secured.plain, len(sent), worker)
         assert worker.end() == 0, worker.said()
