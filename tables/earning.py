@@ -8,7 +8,7 @@ Matching rules add up. Multipliers multiply together, and never a fixed bonus. A
 priority, then the first by name, stands alone, without the others and without multipliers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from math import gcd
 
@@ -17,7 +17,7 @@ from schemas.program import Band, PointType, Program, Rate, Rule
 from schemas.records import Sale
 from tables.basis import ATTO, Basis
 from tables.facts import Facts, Situation
-from tables.rounding import Exact, apportion, round_exact, round_ratio
+from tables.rounding import Exact, apportion, apportion_each, round_exact, round_ratio
 
 
 class Award:
@@ -326,21 +326,23 @@ def _sum_of(parts: dict[str, list[Part]]) -> Exact:
 def _rounded(point: PointType, rules: Sequence[Rule], parts: dict[str, list[Part]]) -> tuple[tuple[Rule, int], ...]:
     """Whole points a rule, in file order; rows of nothing are left out, and so is a receipt that sums to nothing."""
     named = [rule for rule in rules if rule.rule in parts]
-    exact = [sum((part.points for part in parts[rule.rule]), 0) for rule in named]
-    if point.round == "rule":
-        whole = [round_exact(points, point.rounding) for points in exact]
+    if point.round == "line":
+        whole = apportion_each(_line_by_line([parts[rule.rule] for rule in named]), point.rounding)
     else:
-        whole = apportion(exact, _total(point, parts))
+        exact = [sum((part.points for part in parts[rule.rule]), 0) for rule in named]
+        if point.round == "rule":
+            whole = [round_exact(points, point.rounding) for points in exact]
+        else:
+            whole = apportion(exact, round_exact(_sum_of(parts), point.rounding))
     if sum(whole) <= 0:
         return ()
     return tuple((rule, points) for rule, points in zip(named, whole, strict=True) if points)
 
 
-def _total(point: PointType, parts: dict[str, list[Part]]) -> int:
-    if point.round == "receipt":
-        return round_exact(_sum_of(parts), point.rounding)
-    by_line: dict[int | None, Exact] = {}
-    for rows in parts.values():
-        for part in rows:
-            by_line[part.line] = by_line.get(part.line, 0) + part.points
-    return sum(round_exact(points, point.rounding) for points in by_line.values())
+def _line_by_line(rows: Sequence[Sequence[Part]]) -> Iterator[list[Exact]]:
+    """What each rule gives for a line, line after line in order of the receipt, and at last for the receipt as a whole."""
+    lines: dict[int | None, list[Exact]] = {}
+    for n, parts in enumerate(rows):
+        for part in parts:
+            lines.setdefault(part.line, [0] * len(rows))[n] += part.points
+    yield from [lines[line] for line in sorted(lines, key=lambda line: (line is None, line))]

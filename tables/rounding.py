@@ -4,7 +4,7 @@ Pure. `Exact` is an int or a Fraction; no float is ever made. A program names it
 largest remainder takes what the rounding left over, so that the parts always add up to the whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import floor
 
@@ -39,18 +39,34 @@ def round_ratio(numerator: int, denominator: int, mode: Rounding) -> int:
 
 
 def apportion(parts: Sequence[Exact], total: int) -> list[int]:
-    """Whole parts that add up to `total`, each as near to its exact part as the largest-remainder method allows.
-
-    Ties go to the earlier part. A total further off than one a part (rounding line by line) goes round again.
+    """Whole parts that add up to `total`, which is what their exact sum was rounded to: each as near to its exact part as the
+    largest-remainder method allows. Ties go to the earlier part.
     """
     wholes = [floor(part) for part in parts]
-    left = total - sum(wholes)
-    if not left or not wholes:
-        return wholes
     order = sorted(range(len(parts)), key=lambda n: wholes[n] - parts[n])  # largest remainder first
-    step = 1 if left > 0 else -1
-    if left < 0:
-        order.reverse()
-    for turn in range(abs(left)):
-        wholes[order[turn % len(order)]] += step
+    for n in order[: total - sum(wholes)]:
+        wholes[n] += 1
     return wholes
+
+
+def apportion_each(sums: Iterable[Sequence[Exact]], mode: Rounding) -> list[int]:
+    """Whole parts of several sums that are each rounded by itself: what the first parts of all of them come to, the second ones, and so on.
+
+    What a rounding leaves over stays with the parts of its own sum that are broken, so nobody pays for another one's fractions; of
+    these it goes to who has had least of what was due to it in the sums so far. Ties go to the earlier part.
+    """
+    given: list[int] = []
+    due: list[Exact] = []
+    for parts in sums:
+        if not given:
+            given, due = [0] * len(parts), [0] * len(parts)
+        wholes = [floor(part) for part in parts]
+        broken = [n for n, part in enumerate(parts) if part != wholes[n]]
+        for n in broken:
+            due[n] += parts[n] - wholes[n]
+        left = round_exact(sum(parts), mode) - sum(wholes)
+        for n in sorted(broken, key=lambda n: -due[n])[:left]:
+            wholes[n] += 1
+            due[n] -= 1
+        given = [before + whole for before, whole in zip(given, wholes, strict=True)]
+    return given

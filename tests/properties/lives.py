@@ -32,7 +32,7 @@ def own_lives(point: Json, rule: Json, *, waits: bool) -> Json:
     """A rule of such a point type: with no expiry of its own under renewals, and now and then with an event of its own to wait for."""
     if "renew_on" in point:
         rule = {name: value for name, value in rule.items() if name != "expiration"}
-    capped = "limit" in point or "max_balance" in point or point["round"] == "line"
+    capped = "limit" in point or "max_balance" in point
     return (
         {**rule, "activation": "on event"}
         if waits and "activate_on" in point and "multiplier" not in rule and not capped

@@ -1,6 +1,6 @@
 """Random programs for the state machine: every setting that decides what happens to points, drawn small and with many ties.
 
-What the design leaves open (which of several lots a cap or a rounding by line cuts) is not generated.
+What the design leaves open (which of several lots a cap cuts) is not generated.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Random programs and random streams of sales and ticks: small, with many ties, late records and deliveries made twice.
 
 Times are drawn from a few weeks around a DST change, in steps that make equal instants likely. What the design leaves open (how
-a rounded row meets a limit of its rule while the receipt is rounded as a whole; which of several lots a cap or a rounding by line cuts) is not generated.
+a rounded row meets a limit of its rule while the receipt is rounded as a whole; which of several lots a cap cuts) is not generated.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -80,8 +80,8 @@ def rules(draw: st.DrawFn, name: str, point: Json, tiers: bool) -> Json:
                 "steps": draw(st.sampled_from(("proportional", "whole"))),
             }
         case "fixed":
-            per = ("line", "unit") if point["round"] == "line" else ("receipt", "line", "unit")
-            rule["fixed"] = {"points": draw(st.sampled_from(("5", "0.5"))), "per": draw(st.sampled_from(per))}
+            per = draw(st.sampled_from(("receipt", "line", "unit")))
+            rule["fixed"] = {"points": draw(st.sampled_from(("5", "0.5"))), "per": per}
             if int(point["scale"]) == 0:
                 rule["fixed"]["points"] = "5"
         case _:
@@ -90,7 +90,7 @@ def rules(draw: st.DrawFn, name: str, point: Json, tiers: bool) -> Json:
         rule["lines"] = {"sku": draw(st.sampled_from(("A", "B")))}
     if tiers and draw(st.booleans()):
         rule["when"] = {"tier": draw(st.sampled_from(("Silver", "Gold")))}
-    capped = "limit" in point or "max_balance" in point or point["round"] == "line"
+    capped = "limit" in point or "max_balance" in point
     if "multiplier" not in rule and not capped and draw(st.sampled_from((True, False, False))):
         rule["expiration"] = draw(st.sampled_from(EXPIRATIONS[1:]))
     if point["round"] == "rule" and not capped and draw(st.booleans()):

@@ -198,11 +198,30 @@ def whole_points(program: Program, sid: str, sale: Json, rows: Exact) -> Rows:
         case "rule":
             return [(rule, rounded(sum(parts, Fraction(0)), point["rounding"])) for rule, parts in rows]
         case "line":
-            lines = range(len(sale["lines"]) + 1)
-            total = sum(rounded(sum((parts[n] for _, parts in rows), Fraction(0)), point["rounding"]) for n in lines)
+            return line_by_line(rows, point["rounding"])
         case _:
             total = rounded(sum((sum(parts, Fraction(0)) for _, parts in rows), Fraction(0)), point["rounding"])
     return apportioned([(rule, sum(parts, Fraction(0))) for rule, parts in rows], total)
+
+
+def line_by_line(rows: Exact, mode: str) -> Rows:
+    """Each line is rounded alone, and at last what is the receipt's. What that adds goes point by point to the rule with a fraction in this
+    line that has had least of all its fractions so far.
+    """
+    given = [0] * len(rows)
+    fractions = [Fraction(0)] * len(rows)
+    for n in range(len(rows[0][1]) if rows else 0):
+        exactly = [parts[n] for _, parts in rows]
+        share = [floor(points) for points in exactly]
+        fractions = [before + points % 1 for before, points in zip(fractions, exactly, strict=True)]
+        able = [row for row, points in enumerate(exactly) if points % 1]
+        while sum(share) < rounded(sum(exactly, Fraction(0)), mode):
+            least = max(able, key=lambda row: fractions[row])
+            able.remove(least)
+            share[least] += 1
+            fractions[least] -= 1
+        given = [before + points for before, points in zip(given, share, strict=True)]
+    return [(rule, points) for (rule, _), points in zip(rows, given, strict=True)]
 
 
 def used_up(rooms: Mapping[str, tuple[int | None, bool]]) -> frozenset[str]:
@@ -221,9 +240,7 @@ def apportioned(rows: list[tuple[Json, Fraction]], total: int) -> Rows:
     whole = [floor(points) for _, points in rows]
     order = sorted(range(len(rows)), key=lambda n: whole[n] - rows[n][1])
     for turn in range(total - sum(whole)):
-        whole[order[turn % len(order)]] += 1
-    while sum(whole) > total:  # rounded line by line; which row loses it is open, and not compared
-        whole[max(order, key=lambda n: whole[n])] -= 1
+        whole[order[turn]] += 1
     return [(rule, points) for (rule, _), points in zip(rows, whole, strict=True)]
 
 
