@@ -161,6 +161,8 @@ class Schedule:
     def _shifted(self, anchor: Instant, times: int, zone: ZoneInfo, leap_day: LeapDay) -> Instant:
         """The anchor moved `times` times by the count and then to the edge; stands still at the end of the calendar."""
         count = self.count * times
+        if self.count * _MONTHS.get(self.unit, 0) % 12:
+            leap_day = "feb-28"  # what comes each month clamps in every one; it is years that go by the rule
         elapsed_us = _ELAPSED_US.get(self.unit)
         if elapsed_us is not None or count == 0:  # no move keeps the instant, in the second of two equal hours too
             moved = min(anchor + count * (elapsed_us or 0), LATEST)

@@ -111,6 +111,24 @@ def test_a_move_that_is_not_whole_years_clamps_whatever_the_leap_day_rule() -> N
 
 
 @pytest.mark.parametrize(
+    ("text", "after", "then"),
+    [
+        ("1 month", "2025-01-29T10:00:00Z", "2025-02-28T10:00:00Z"),
+        ("1 month, end of month", "2025-02-01T00:00:00Z", "2025-03-01T00:00:00Z"),
+        ("1 quarter", "2024-11-29T10:00:00Z", "2025-02-28T10:00:00Z"),
+        ("12 months", "2024-02-29T10:00:00Z", "2025-03-01T10:00:00Z"),
+        ("1 year", "2024-02-29T10:00:00Z", "2025-03-01T10:00:00Z"),
+    ],
+)
+def test_what_comes_each_month_leaves_out_none_and_what_comes_each_year_goes_by_the_leap_day_rule(
+    text: str, after: str, then: str
+) -> None:
+    anchor = parse_instant("2024-02-29T10:00:00Z")
+    following = parse_schedule(text).next_after(anchor, zone("UTC"), "mar-1", parse_instant(after))
+    assert following == parse_instant(then)
+
+
+@pytest.mark.parametrize(
     ("leap_day", "anchor", "gone"),
     [
         ("feb-28", "2023-01-01T00:00:00Z", "2023-03-01T00:00:00Z"),
