@@ -202,7 +202,10 @@ class Core:
             if at_most is not None and settled >= at_most:
                 return found is None and unknown is None
             if unknown is not None and (found is None or found[0] > unknown.begins):
-                settled += self._replan(table, unknown, at, outbox, None if at_most is None else at_most - settled)
+                looked_at = replanning.next_profiles(table, unknown, None if at_most is None else at_most - settled)
+                for profile_id in replanning.unaware(table, self.programs, unknown, looked_at):
+                    self._make_known(table, profile_id, unknown.begins, at, outbox)
+                settled += len(looked_at)
                 unknown = replanning.pending(table, self.programs, at)
                 continue
             if found is None:
@@ -221,9 +224,7 @@ class Core:
 
     def is_due(self, table: Table, at: Instant) -> bool:
         """Whether a tick would do anything."""
-        if table.next_due(at) is not None:
-            return True
-        return bool(self.programs.planning) and replanning.pending(table, self.programs, at) is not None
+        return table.next_due(at) is not None or replanning.pending(table, self.programs, at) is not None
 
     def _settle(self, table: Table, visit: Visit, due_at: Instant, until: Instant | None, outbox: Outbox) -> None:
         """What is due at a profile at one instant, and what comes of it. `until`: it is settled by that then, if nothing more is due.
@@ -266,20 +267,20 @@ class Core:
                 return
             profile = table.profile(profile_id)
 
-    def _replan(self, table: Table, unknown: replanning.Round, at: Instant, outbox: Outbox, at_most: int | None) -> int:
-        """A version is made known to some of the profiles. Returns how many these were."""
-        profile_ids = replanning.next_profiles(table, unknown, at_most)
-        for profile_id, seen in table.glance(profile_ids):
-            if not replanning.knows(self.programs, seen, unknown):
-                self._make_known(table, profile_id, unknown.begins, at, outbox)
-        return len(profile_ids)
-
     def _make_known(self, table: Table, profile_id: str, begins: Instant, at: Instant, outbox: Outbox) -> None:
         profile = table.profile(profile_id)
         if profile is not None:
             cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
             visit = Visit(self.programs, table, profile_id, draft_of(profile), cause, begins, at, settle)
             self._begin(table, visit, begins, outbox)
+
+    def _make_up(self, table: Table, profile_id: str, before: Profile | None, arrived_at: Instant, outbox: Outbox) -> None:
+        """Versions that were made known to everybody else while this profile was a stranger, or stopped, are made known to it."""
+        for begins in replanning.missed(table, self.programs, profile_id, before):
+            self._carry_messages(table, arrived_at, outbox)
+            cause: Cause = {"timer": "version", "due_at": format_instant(begins)}
+            self._settle_first(table, profile_id, begins, cause, arrived_at, outbox)
+            self._make_known(table, profile_id, begins, arrived_at, outbox)
 
     def _begin(self, table: Table, visit: Visit, begins: Instant, outbox: Outbox) -> None:
         """A version has begun that a profile may not know of yet."""
@@ -310,8 +311,6 @@ class Core:
             self._decoded = None
             return None
         self._decoded = (incoming.topic, incoming.value, record)
-        if type(record) is Sale:
-            return record.closed_at
         return None if isinstance(record, Order) else records.event_time(record)
 
     def _react(self, table: Table, incoming: Incoming, record: Record, profile_id: str, outbox: Outbox) -> str:
@@ -354,6 +353,7 @@ class Core:
             visit.settle_to(profile.settled_at)  # what would have happened by now to the lots of a late receipt
             visit.commit(outbox)
             self._apply_parked(table, profile_id, visit.arrived, visit.arrived_at, outbox)
+            self._make_up(table, profile_id, known, incoming.arrived_at, outbox)
         return outcome
 
     def _apply_parked(
@@ -397,3 +397,4 @@ class Core:
         table.put_profile(order.profile_id, draft)
         outbox.counts[("profile-released",)] += 1
         self._go_on(table, order.profile_id, waiting, arrived_at, outbox)
+        self._make_up(table, order.profile_id, profile, arrived_at, outbox)

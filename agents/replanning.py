@@ -2,11 +2,13 @@
 
 A profile plans by the version in force whenever something happens at it. For all others a tick goes through the profiles in the order of their ids,
 once a version, at the instant at which the version begins; how far it has come stands in the table, so a tick may be cut anywhere. A version
-that becomes known after its beginning is made known by the next tick, to each profile as of its settled time.
+that becomes known after its beginning is made known by the next tick, to each profile as of its settled time. Who was a stranger when the tick came
+past, and whose first record happened before that version began, is made known to it behind that record.
 
 Whoever edits a version in place has it made known likewise. A version that plans alike costs nothing.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from agents import reminders
@@ -76,6 +78,39 @@ def unknown_to(programs: Programs, profile: Profile | None, at: Instant) -> list
         if version is not None
     ]
     return sorted({this.begins for this in rounds if not knows(programs, profile, this)})
+
+
+def unaware(table: Table, programs: Programs, this: Round, profile_ids: Sequence[str]) -> list[str]:
+    """Those of them to whom it is news."""
+    return [profile_id for profile_id, profile in table.glance(profile_ids) if not knows(programs, profile, this)]
+
+
+def missed(table: Table, programs: Programs, profile_id: str, before: Profile | None) -> list[Instant]:
+    """What is to be made known behind a record, or a release: when the versions began that ticks have made known to the profiles up to this one,
+    and not to this one. `before`: it was a stranger to their programs then, or stopped; it is neither now, and stands before they began.
+    """
+    after = table.profile(profile_id) if programs.planning else None
+    if after is None:
+        return []
+    found: set[Instant] = set()
+    released = before is not None and before.stopped is not None
+    for name in programs.planning:
+        rounds = [
+            Round(name, version.program.effective_from, version.watch.whole_plan, None)
+            for version in programs.versions(name)
+            if version.program.effective_from > after.settled_at
+            or (released and version is programs.version(name, after.settled_at))  # its file may have been edited
+        ]
+        unheard = [
+            this for this in rounds if (before is None or knows(programs, before, this)) and not knows(programs, after, this)
+        ]
+        known = table.find(Planned, planned_key(name)) if unheard else None
+        if known is not None:
+            past = known.done or (known.after is not None and profile_id.encode() <= known.after.encode())
+            found.update(
+                [this.begins for this in unheard if this.begins < known.begins or (past and this.begins == known.begins)]
+            )
+    return sorted(found)
 
 
 def knows(programs: Programs, profile: Profile, this: Round) -> bool:

@@ -119,6 +119,59 @@ def test_who_came_back_after_an_erasure_learns_of_a_version_like_anybody(changes
     assert [name for name, _ in given(scene)] == ["p0", "p1"]
 
 
+A_DAY: dict[str, Any] = RICH | {
+    "scenarios": [
+        *RICH["scenarios"],
+        {"scenario": "day", "trigger": {"date": "2024-07-20"}, "steps": [{"award": {"promotion": "gift"}}]},
+    ]
+}
+
+
+@pytest.mark.parametrize("at_most", [1, 2, None])
+@pytest.mark.parametrize(
+    "ticks", [[], [12], [7, 12], [10, 13]], ids=["no tick", "one over both", "one for each", "at the beginning"]
+)
+def test_a_newcomer_whose_first_record_comes_late_learns_of_versions_like_anybody(
+    ticks: list[float], at_most: int | None
+) -> None:
+    scene = Scene({}, later(6, **RICH), later(10, **A_DAY))
+    people(scene, 2)
+    for day in ticks:
+        while not scene.core.tick(scene.table, parse_instant(moment(day)), scene.outbox, at_most):
+            pass
+        scene._collect()
+    scene.sell(2, "R", profile_id="late")
+    scene.send("profiles", 3, profile_id="later", fields={"first_name": "Ann"})
+    scene.tick(25)
+    bought = [(name, at) for name in ("late", "p0", "p1") for at in (moment(6), moment(20))]
+    assert sorted(given(scene)) == sorted([*bought, ("later", moment(20))])
+
+
+def test_a_newcomer_learns_of_it_at_once_where_the_tick_has_come_past_and_else_by_the_tick() -> None:
+    scene = Scene({}, later(10, **RICH))
+    people(scene, 4)
+    scene.core.tick(scene.table, parse_instant(moment(12)), scene.outbox, 2)  # it has come as far as p1
+    scene._collect()
+    scene.sell(2, "R", profile_id="p01")
+    scene.sell(2, "R", profile_id="p9")
+    assert given(scene) == [("p0", moment(10)), ("p1", moment(10)), ("p01", moment(10))]
+    scene.tick(12)
+    assert sorted(name for name, _ in given(scene)) == ["p0", "p01", "p1", "p2", "p3", "p9"]
+
+
+@pytest.mark.parametrize("edited", [False, True], ids=["a version", "another text of one"])
+def test_who_was_stopped_while_everybody_learned_of_a_version_learns_of_it_when_released(*, edited: bool) -> None:
+    scene = Scene({})
+    people(scene, 2)
+    scene.tick(5)
+    scene.operate("stop")
+    scene.core = (Scene(RICH) if edited else Scene({}, later(10, **RICH))).core
+    scene.tick(12)
+    assert [name for name, _ in given(scene)] == ["p0"]
+    scene.operate("release")
+    assert [name for name, _ in given(scene)] == ["p0", "p1"]
+
+
 def test_what_an_edited_file_says_under_the_same_beginning_is_made_known_too() -> None:
     first = Scene(GIFT)
     people(first, 2)
