@@ -24,6 +24,9 @@ PARKED_BYTES_MAX: Final = 2 * 1024 * 1024
 """Records that may wait at one profile: its state must stay small enough to be written with every change, as one message."""
 TURN: Final = b"t"
 """What a record waits for behind a sale that waits for an answer (`agents/turns.py`)."""
+ANSWERED: Final = (b"c", b"g")
+"""How it begins what a sale waits for: the answer to its claim (`tables.keys.claim_key`), or that of its codes (`agents/codes.py`)."""
+_AGAIN_US: Final = 60 * 1_000_000
 _OVER: Final = b"u"
 
 
@@ -89,7 +92,9 @@ def due(profile: Profile) -> Iterator[Due]:
 
 
 def fire(visit: Visit, due: Due) -> Iterable[Due]:
-    """Its time is over: a dead letter; but one that waited for its profile to join was simply of no member, and one that waited for its turn goes on."""
+    """Its time is over: a dead letter; but one that waited for its profile to join was simply of no member, one that waited for its turn goes on, and
+    a return of a sale that is here, and waits for an answer itself, waits as long again.
+    """
     profile = visit.profile
     for parked in profile.parked:
         if parked.until == due.at and f"{parked.topic}:{parked.offset:020}" == due.id:
@@ -101,8 +106,17 @@ def fire(visit: Visit, due: Due) -> Iterable[Due]:
                 profile.parked = (*profile.parked, structs.replace(parked, until=LATEST, waits_for=_OVER))
                 visit.arrived.append(_OVER)
                 break
+            if _is_asked_for(profile, parked.waits_for):
+                until = due.at + max(due.at - parked.arrived_at, _AGAIN_US)
+                profile.parked = (*profile.parked, structs.replace(parked, until=until))
+                return (due._replace(at=until),)
             message = f"what it speaks of did not come until {format_instant(due.at)}"
             visit.effects.append(dead_letter(incoming_of(parked), Refused("unknown-receipt", message)))
             visit.count(("parked", "dead-letter"))
             break
     return ()
+
+
+def _is_asked_for(profile: Profile, receipt: bytes) -> bool:
+    """Whether the sale that a return waits for has come, and itself waits for its claim or its codes: the answer may take longer than a return waits."""
+    return any(parked.waits_for[:1] in ANSWERED and receipt.endswith(b"\x00" + parked.waits_for[1:]) for parked in profile.parked)

@@ -11,16 +11,14 @@ refused everything for that. Where too much waits at the profile already, what c
 from bisect import bisect_right
 from typing import Final
 
-from agents import codes, parking
+from agents import parking
 from agents.incoming import Incoming
 from agents.visit import Visit
 from schemas.instants import Instant
 from schemas.records import Record, fingerprint
-from tables.keys import claim_key
 from tables.state import Parked, Profile
 
 PATIENCE_US: Final = 10 * 60 * 1_000_000
-_ANSWERED: Final = (claim_key("", "")[:1], codes.WAITS)
 
 
 def wait(visit: Visit, record: Record, incoming: Incoming) -> str | None:
@@ -46,7 +44,7 @@ def take(profile: Profile, before: Instant) -> list[Parked]:
 
 def _asking(profile: Profile) -> list[Instant]:
     """When the sales arrived that wait for an answer."""
-    return sorted([parked.arrived_at for parked in profile.parked if parked.waits_for[:1] in _ANSWERED])
+    return sorted([parked.arrived_at for parked in profile.parked if parked.waits_for[:1] in parking.ANSWERED])
 
 
 def _until(asking: list[Instant], arrived_at: Instant) -> Instant | None:

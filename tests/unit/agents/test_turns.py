@@ -210,3 +210,43 @@ def test_where_too_much_waits_already_it_is_applied_at_once() -> None:
         buy(post, f"R{number}")
     assert spend(post) == "applied"
     assert decided(post) == [("X1", "declined", "not-a-member")]
+
+
+# a return whose sale is asked for longer than returns wait
+
+
+_BACK: dict[str, dict[str, Any]] = {
+    "a return": {"kind": "return", "return_id": "T1", "amount": "10.00"},
+    "a cancel": {"kind": "cancel"},
+    "a reopen": {"kind": "reopen"},
+}
+
+
+@pytest.mark.parametrize("park", ["0 days", "1 day", "7 days"])
+@pytest.mark.parametrize(("program", "codes"), [(CLAIMED, []), (CODED, ["SPRING"]), (CLAIMED | CODED, ["SPRING"])])
+@pytest.mark.parametrize("name", _BACK)
+def test_what_speaks_of_a_sale_that_waits_for_an_answer_waits_as_long(
+    name: str, program: dict[str, Any], codes: list[str], park: str
+) -> None:
+    post = Post(**program, park=park)
+    buy(post, promo_codes=codes)
+    post.send("purchases", "p1", moment(1), receipt_id="R1", **_BACK[name])
+    for day in ("2024-05-03", "2024-05-20", "2024-07-01"):
+        post.tick(f"{day}T00:00:00Z")
+    assert not post.letters
+    post.deliver()
+    assert not post.letters
+    assert told(post) == ["membership.joined", "points.accrued", "points.reversed"]
+
+
+def test_it_is_a_dead_letter_where_the_receipt_is_of_another_in_the_end() -> None:
+    post = Post(**CLAIMED)
+    buy(post, profile_id="p2")
+    post.deliver()
+    buy(post, at=moment(1))
+    post.send("purchases", "p1", moment(2), receipt_id="R1", **_BACK["a return"])
+    post.tick("2024-05-20T00:00:00Z")
+    assert not post.letters
+    post.deliver()
+    post.tick("2024-07-01T00:00:00Z")
+    assert [letter.reason for letter in post.letters] == ["claimed-by-another", "unknown-receipt"]
