@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from agents.outbox import Effect
 from schemas.events import encode
@@ -107,6 +107,8 @@ class Sender:
                 for key, value in some:
                     produce(topic, value, key, partition, on_delivery)
             except (BufferError, KafkaException) as error:  # a queue that is still full: the broker takes nothing, then
+                if isinstance(error, KafkaException) and error.args[0].code() == KafkaError._STATE:  # noqa: SLF001
+                    raise  # the transaction is broken, and by what is for whoever began it to say
                 why = f"{topic}: not all records of the cycle could be queued: {reason(error)}"
                 raise CycleFailedError(why, away=isinstance(error, BufferError)) from None
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
+from schemas.instants import format_instant
 from streams.errors import WrongUsage
 from streams.logs import CLIENT
 from streams.worker.broker import Broker
@@ -27,6 +28,7 @@ from streams.worker.producing import Sender, producer_settings
 from streams.worker.settings import WorkerSettings
 
 _TAKE_OVER_SECONDS: Final = 10.0
+_ANSWER_SECONDS: Final = 2.0  # of the client itself
 _GRACE_SECONDS: Final = 3.0  # a call that returns does so this soon after its timeout
 
 
@@ -64,11 +66,24 @@ class Transactional:
         self._began = time.monotonic()
         with self._given_up():
             self._producer.begin_transaction()
-            for parcel in parcels:
-                sender.changelog(parcel)
-                sender.outputs(parcel)
-                sender.cycle(parcel)
+            with self._named():
+                for parcel in parcels:
+                    sender.changelog(parcel)
+                    sender.outputs(parcel)
+                    sender.cycle(parcel)
             self._producer.poll(0)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What the broker refuses breaks the transaction while it is still being filled. Then the client takes no more for it, and does not say why; asked to
+        commit it, it does, and commits nothing.
+        """
+        try:
+            yield
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._STATE:  # noqa: SLF001
+                self._producer.commit_transaction(_ANSWER_SECONDS)
+            raise
 
     def commit(self, parcels: list[Parcel], group: Any) -> None:
         producer = self._producer
@@ -108,6 +123,8 @@ class Transactional:
 
     def _tell(self, why: KafkaError) -> None:
         """Always raises."""
+        if why.code() == KafkaError.INVALID_TIMESTAMP:
+            raise CycleFailedError(f"{why.str()}: {_clock_ahead()}", away=True)
         if why.code() not in _FENCED:
             raise CycleFailedError(why.str(), away=why.code() in _AWAY or why.retriable())
         if time.monotonic() - self._began < self._timeout / 2:
@@ -118,6 +135,11 @@ class Transactional:
         if self._producer is not None:
             with suppress(KafkaException):  # fenced: that has been told, and nothing waits to be sent
                 self._producer.flush(1.0)
+
+
+def _clock_ahead() -> str:
+    shown = format_instant(time.time_ns() // 1_000_000_000 * 1_000_000)
+    return f"this machine's clock shows {shown}, further ahead of the broker's than it takes: set the wrong one of the two right"
 
 
 _NOT_ALLOWED: Final = {KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED}

@@ -1,10 +1,11 @@
 """A cycle that is larger than the client's queue is sent as the broker takes it, and in order."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from streams.worker.broker import Broker
 from streams.worker.cycle import CycleFailedError
@@ -69,3 +70,46 @@ def test_a_transaction_for_which_the_queue_has_no_room_waits_for_the_broker(tmp_
     with pytest.raises(CycleFailedError, match="Queue full") as failed:
         publish.send([])
     assert failed.value.away
+
+
+class Refuses:
+    """A producer in whose transaction the broker has refused something: to produce tells that it is broken, and to commit what by."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def begin_transaction(self) -> None: ...
+
+    def produce(self, *_: Any, **__: Any) -> None:
+        raise KafkaException(KafkaError(KafkaError._STATE))
+
+    def __len__(self) -> int:
+        return 0
+
+    def commit_transaction(self, _seconds: float) -> None:
+        raise KafkaException(KafkaError(self._code, "said by the broker"))
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence", "away"),
+    [
+        (
+            KafkaError.INVALID_TIMESTAMP,
+            "said by the broker: this machine's clock shows 2.*Z, further ahead of the broker's",
+            True,
+        ),
+        (KafkaError.MSG_SIZE_TOO_LARGE, "said by the broker", False),
+    ],
+    ids=["a machine whose clock is ahead waits until it is right", "a record that is too large"],
+)
+def test_what_breaks_a_cycle_while_it_is_being_sent_is_named(tmp_path: Path, code: int, sentence: str, away: bool) -> None:
+    settings = WorkerSettings(broker="kafka://127.0.0.1:1", state=tmp_path)
+    publish = Transactional(settings, "one", Broker(settings))
+    publish._producer = Refuses(code)
+    with pytest.raises(CycleFailedError, match=sentence) as failed:
+        publish.send([_parcel()])
+    assert failed.value.away is away
+
+
+def _parcel() -> Any:
+    return SimpleNamespace(changes=[(b"p", b"x")], position=b"{}", partition=SimpleNamespace(number=3))
