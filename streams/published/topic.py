@@ -46,7 +46,7 @@ class Reader:
     def read(self, seconds: float) -> list[Found]:
         """What has come, when its end has come, too: who asks once knows all that is there.
 
-        Raises `WrongUsage` where the topic is not there; a broker that is away is waited for.
+        Raises `WrongUsage` where the topic is not there or may not be read; a broker that is away is waited for.
         """
         found: list[Found] = []
         first = self._consumer.poll(seconds)
@@ -60,6 +60,11 @@ class Reader:
                 found, self._waiting = [*found, *self._waiting], []
             elif error.code() in _MISSING and time.monotonic() > self._patient_until:  # it may have been made a moment ago
                 raise WrongUsage(f"{self._broker} has no topic {PROGRAMS}; `pointstream topics` creates it")
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise WrongUsage(
+                    f"the broker does not allow this user to read the topic {PROGRAMS} ({error.str()}): give it the right "
+                    "(docs/deployment.md, least privilege), then start again"
+                )
         return found
 
     def close(self) -> None:

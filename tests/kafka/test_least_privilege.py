@@ -27,7 +27,7 @@ from confluent_kafka.admin import (
 )
 
 from schemas.events import DeadLetter, encode
-from schemas.topics import CHANGELOG, CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, REQUESTS
+from schemas.topics import CHANGELOG, CONSUMED, DEAD_LETTERS, LEDGER_ENTRIES, PROGRAMS, REQUESTS
 from streams.brokers import Cluster, RefusedError, reach
 from tests.conftest import ROOT
 from tests.kafka.help import Process, new_topics, processes, read_all
@@ -163,6 +163,38 @@ def test_a_worker_whose_right_to_write_is_withdrawn_says_so_and_goes_on_when_it_
         wait_until(secured.plain, len(sent), worker)
         assert worker.end() == 0, worker.said()
     assert_books(secured.plain, tmp_path, sent)
+
+
+def test_a_worker_that_may_not_read_the_programs_says_so_and_does_not_wait_for_them(secured: Secured, tmp_path: Path) -> None:
+    new_topics(secured.plain, PARTITIONS)
+    published = run("publish", program_file(tmp_path), *flags(secured, "operator"))
+    assert published.returncode == 0, published.stderr
+    admin = AdminClient({"bootstrap.servers": secured.plain})
+    worker = next(
+        user for user in yaml.safe_load_all(USERS.read_text(encoding="utf-8")) if user["metadata"]["name"] == "pointstream-worker"
+    )
+    (right,) = [one for one in bindings(worker) if (one.name, one.operation) == (PROGRAMS, AclOperation.READ)]
+    _done(admin.delete_acls([_exactly(right)]))
+    began = time.monotonic()
+    try:
+        refused = run("worker", *flags(secured, "worker"), "--state", tmp_path / "state")
+    finally:
+        _done(admin.create_acls([right]))
+    assert refused.returncode == 2, refused.stderr
+    assert "does not allow this user to read the topic programs" in refused.stderr
+    assert time.monotonic() - began < 30
+
+
+def _exactly(right: AclBinding) -> AclBindingFilter:
+    return AclBindingFilter(
+        right.restype,
+        right.name,
+        right.resource_pattern_type,
+        right.principal,
+        right.host,
+        right.operation,
+        right.permission_type,
+    )
 
 
 def test_an_operator_puts_back_what_was_refused_of_any_topic(secured: Secured) -> None:
